@@ -1,0 +1,142 @@
+//! From a captured frame to the packet inside it: link, tags, tunnels, network and transport headers.
+//!
+//! Decoding is lax: every layer that was understood is kept, and [`Packet::stop`] says what was not.
+
+use std::net::IpAddr;
+
+use crate::protocol::Carrier;
+use crate::statement::Mac;
+
+/// How frames of a capture begin: a LINKTYPE value as registered for pcap and pcapng.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LinkType(pub u16);
+
+/// One frame, decoded as far as it could be. When it carries a tunnel or mirror encapsulation,
+/// this is the innermost frame and [`Packet::tunnel`] names the outer ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Packet<'a> {
+    /// Hardware addresses, where the link has them.
+    pub link: Option<Link>,
+    /// VLAN of the innermost 802.1Q tag, 1–4094.
+    pub vlan: Option<u16>,
+    /// The outermost encapsulation that was opened.
+    pub tunnel: Option<Tunnel>,
+    /// What the frame carries.
+    pub net: Net<'a>,
+    /// Why decoding went no further, where it should have.
+    pub stop: Option<Stop>,
+}
+
+/// The hardware addresses of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// Sending interface.
+    pub source: Mac,
+    /// Receiving interface or group.
+    pub destination: Mac,
+}
+
+/// An encapsulation that was opened: what kind, between whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tunnel {
+    /// `gre`, `erspan`, `vxlan`, `geneve`, `tzsp`, `ip-in-ip`.
+    pub kind: &'static str,
+    /// Outer source.
+    pub source: IpAddr,
+    /// Outer destination.
+    pub destination: IpAddr,
+}
+
+/// What a frame carries above the link.
+#[derive(Debug, Clone, Copy)]
+pub enum Net<'a> {
+    /// An IP packet.
+    Ip(Ip<'a>),
+    /// Anything else, by its EtherType, SNAP code or LLC address, and the octets behind that.
+    Other(Carrier, &'a [u8]),
+    /// Nothing that could be read.
+    Nothing,
+}
+
+/// An IPv4 or IPv6 packet.
+#[derive(Debug, Clone, Copy)]
+pub struct Ip<'a> {
+    /// Sending address.
+    pub source: IpAddr,
+    /// Receiving address.
+    pub destination: IpAddr,
+    /// Time to live or hop limit as captured.
+    pub hops: u8,
+    /// Protocol number of `payload`, extension headers passed over.
+    pub protocol: u8,
+    /// Set when this is a part of a fragmented packet: then `payload` is that part and
+    /// `transport` is [`Transport::Other`].
+    pub fragment: Option<Fragment>,
+    /// The whole packet from its IP header on, link padding removed.
+    pub octets: &'a [u8],
+    /// What follows the IP headers.
+    pub payload: &'a [u8],
+    /// The transport header, read.
+    pub transport: Transport<'a>,
+}
+
+/// Which part of which packet a fragment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fragment {
+    /// Identification, shared by the parts of one packet.
+    pub id: u32,
+    /// Where this part goes, in octets.
+    pub offset: u16,
+    /// Whether parts follow it.
+    pub more: bool,
+}
+
+/// Transport headers that flows are made of.
+#[derive(Debug, Clone, Copy)]
+pub enum Transport<'a> {
+    /// RFC 9293.
+    Tcp(Tcp<'a>),
+    /// RFC 768.
+    Udp {
+        /// Source port.
+        source: u16,
+        /// Destination port.
+        destination: u16,
+        /// The datagram.
+        payload: &'a [u8],
+    },
+    /// Another protocol, a fragment, or a header too short to read.
+    Other,
+}
+
+/// One TCP segment.
+#[derive(Debug, Clone, Copy)]
+pub struct Tcp<'a> {
+    /// Source port.
+    pub source: u16,
+    /// Destination port.
+    pub destination: u16,
+    /// Sequence number of the first octet.
+    pub sequence: u32,
+    /// Flag octet: FIN 0x01, SYN 0x02, RST 0x04, PSH 0x08, ACK 0x10.
+    pub flags: u8,
+    /// The data.
+    pub payload: &'a [u8],
+    /// Octets of data that were sent but not captured (a snap length): a gap follows.
+    pub missing: u32,
+}
+
+/// Why decoding stopped early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stop {
+    /// The link type is not one that we read.
+    LinkType(u16),
+    /// The frame ends inside this header.
+    Short(&'static str),
+    /// A field of this header contradicts its specification.
+    Malformed(&'static str),
+    /// More headers nested than we follow.
+    Depth,
+    /// The payload is encrypted (802.11 protected data).
+    Encrypted,
+}

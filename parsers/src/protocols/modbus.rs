@@ -1,0 +1,174 @@
+//! Modbus/TCP device identification.
+//!
+//! Spec: Modbus Application Protocol V1.1b3 §6.21 (function 43/14), §6.13 (function 17) and
+//! Modbus Messaging on TCP/IP V1.0b §3.1.3 (MBAP header).
+
+use nom::Parser;
+use nom::bytes::{complete, streaming};
+use nom::combinator::verify;
+use nom::error::context;
+use nom::multi::length_data;
+use nom::number::complete::u8;
+use nom::number::streaming::be_u16;
+
+use crate::protocol::{
+    Carrier, Cut, Fault, Framed, Message, Parsed, Protocol, Recognition, Role, finish,
+};
+use crate::statement::{Key, Out, Place, Subject};
+
+/// Vendor name, object 0.
+pub const VENDOR_NAME: Key = Key("modbus.vendor_name");
+/// Product code, object 1.
+pub const PRODUCT_CODE: Key = Key("modbus.product_code");
+/// Major and minor revision, object 2.
+pub const REVISION: Key = Key("modbus.revision");
+/// Vendor URL, object 3.
+pub const VENDOR_URL: Key = Key("modbus.vendor_url");
+/// Product name, object 4.
+pub const PRODUCT_NAME: Key = Key("modbus.product_name");
+/// Model name, object 5.
+pub const MODEL_NAME: Key = Key("modbus.model_name");
+/// User application name, object 6.
+pub const USER_APPLICATION_NAME: Key = Key("modbus.user_application_name");
+/// Additional data of function 17, where it is text.
+pub const SERVER_ID: Key = Key("modbus.server_id");
+
+/// Registration.
+pub static PROTOCOL: Protocol = Protocol {
+    name: "modbus",
+    spec: "Modbus Application Protocol V1.1b3",
+    carriers: &[Carrier::Tcp(502)],
+    keys: &[
+        VENDOR_NAME,
+        PRODUCT_CODE,
+        REVISION,
+        VENDOR_URL,
+        PRODUCT_NAME,
+        MODEL_NAME,
+        USER_APPLICATION_NAME,
+        SERVER_ID,
+    ],
+    frame: Some(frame),
+    recognise,
+    dissect,
+};
+
+/// Function code, kept as the octet that was sent so that unknown codes survive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Function(u8);
+
+impl Function {
+    /// Report Server ID (§6.13).
+    const REPORT_SERVER_ID: Function = Function(0x11);
+    /// Encapsulated Interface Transport (§6.19).
+    const ENCAPSULATED: Function = Function(0x2b);
+}
+
+/// One Modbus/TCP message.
+struct Adu<'a> {
+    /// Serial unit behind a gateway; 0 and 255 mean the device itself.
+    unit: u8,
+    function: Function,
+    /// Function-specific octets, unread.
+    data: &'a [u8],
+}
+
+/// Longest MBAP length field: unit + 253-octet PDU (§4.1).
+const MAX_LENGTH: u16 = 254;
+
+/// Cuts one ADU off a TCP stream: the only streaming parser in this file.
+fn frame(input: &[u8]) -> Framed {
+    let (rest, _transaction) = be_u16(input)?;
+    let (rest, _) = context("mbap protocol id", verify(be_u16, |id| *id == 0)).parse(rest)?;
+    let (_, length) = context(
+        "mbap length",
+        verify(be_u16, |n| (2..=MAX_LENGTH).contains(n)),
+    )
+    .parse(rest)?;
+    let length = usize::from(length).saturating_add(6);
+    streaming::take::<_, _, Fault>(length).parse(input)?;
+    Ok(Cut::whole(length))
+}
+
+fn adu(input: &[u8]) -> Parsed<'_, Adu<'_>> {
+    let (rest, _header) = complete::take(6_usize).parse(input)?;
+    let (data, (unit, code)) = (u8, u8).parse(rest)?;
+    let function = Function(code);
+    Ok((
+        &[],
+        Adu {
+            unit,
+            function,
+            data,
+        },
+    ))
+}
+
+/// Two zero octets and a length are little to go by: both directions must agree,
+/// unless the message is a device identification that is well formed to its last octet.
+fn recognise(message: &[u8]) -> Option<Recognition> {
+    let (_, adu) = finish(adu(message)).ok()?;
+    match adu.function.0 & 0x7f {
+        0x2b if adu.data.starts_with(&[0x0e]) => Some(Recognition::STRONG),
+        // §5: public codes 1–24 and 43, user-defined 65–72 and 100–110; Schneider's UMAS is 90.
+        1..=24 | 43 | 65..=72 | 90 | 100..=110 => Some(Recognition::WEAK),
+        _ => None,
+    }
+}
+
+fn key_of(object: u8) -> Option<Key> {
+    match object {
+        0 => Some(VENDOR_NAME),
+        1 => Some(PRODUCT_CODE),
+        2 => Some(REVISION),
+        3 => Some(VENDOR_URL),
+        4 => Some(PRODUCT_NAME),
+        5 => Some(MODEL_NAME),
+        6 => Some(USER_APPLICATION_NAME),
+        _ => None,
+    }
+}
+
+fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
+    let (_, adu) = finish(adu(message.bytes))?;
+    if message.from != Role::Server {
+        return Ok(());
+    }
+    let subject = match adu.unit {
+        0 | 255 => Subject::Sender,
+        unit => Subject::Behind(Place::Unit(unit.into())),
+    };
+    match adu.function {
+        Function::ENCAPSULATED => device_identification(subject, adu.data, out),
+        Function::REPORT_SERVER_ID => server_id(subject, adu.data, out),
+        _ => Ok(()),
+    }
+}
+
+/// §6.21: code, conformity, more follows, next object, then the objects.
+fn device_identification(subject: Subject, data: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let (mut rest, (_, count)) =
+        finish(context("device id header", (complete::take(5_usize), u8)).parse(data))?;
+    for _ in 0..count {
+        let (after, (id, value)) =
+            finish(context("device id object", (u8, length_data(u8))).parse(rest))?;
+        if let Some(key) = key_of(id) {
+            out.say(subject, key, value);
+        }
+        rest = after;
+    }
+    Ok(())
+}
+
+/// §6.13: the layout is the vendor's own; only text is worth stating.
+fn server_id(subject: Subject, data: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let (_, value) = finish(context("server id", length_data(u8)).parse(data))?;
+    let text = value
+        .split(|octet| !(0x20..0x7f).contains(octet))
+        .max_by_key(|run| run.len())
+        .unwrap_or_default();
+    if text.len() >= 4 {
+        out.say(subject, SERVER_ID, text);
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! Frames on their way to the workers: borrowed from the blocks they were read in.
+
+use std::sync::Arc;
+
+use fossick_model::Time;
+use fossick_parsers::packet::LinkType;
+
+/// Frames in time order, and the blocks that hold their octets.
+#[derive(Debug, Default, Clone)]
+pub struct Batch {
+    /// Octets as they were read.
+    pub blocks: Vec<Arc<Vec<u8>>>,
+    /// Where each frame lies.
+    pub frames: Vec<FrameIndex>,
+}
+
+/// Where one frame lies and what is known of it besides its octets.
+#[derive(Debug, Clone, Copy)]
+pub struct FrameIndex {
+    /// Which of the captures being read, in the order they were named.
+    pub capture: u16,
+    /// Counts from 1 within its capture.
+    pub number: u64,
+    /// When it was captured.
+    pub time: Time,
+    /// How its octets begin.
+    pub link: LinkType,
+    /// Index into [`Batch::blocks`].
+    pub block: u16,
+    /// First octet in the block.
+    pub start: u32,
+    /// Octets captured.
+    pub length: u32,
+    /// Octets that were on the wire.
+    pub original: u32,
+}
+
+/// One frame with its octets.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    /// What is known of it.
+    pub index: FrameIndex,
+    /// Its octets as captured.
+    pub octets: &'a [u8],
+}
+
+impl Batch {
+    /// The frames in order. One whose index points outside its block is left out.
+    pub fn frames(&self) -> impl Iterator<Item = Frame<'_>> {
+        self.frames.iter().filter_map(|index| {
+            let block = self.blocks.get(usize::from(index.block))?;
+            let start = usize::try_from(index.start).ok()?;
+            let length = usize::try_from(index.length).ok()?;
+            let octets = block.get(start..)?.get(..length)?;
+            Some(Frame {
+                index: *index,
+                octets,
+            })
+        })
+    }
+}

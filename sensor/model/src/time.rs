@@ -1,0 +1,25 @@
+//! Time as packets carry it.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// Nanoseconds since 1970-01-01T00:00:00Z, up to the year 2262. Packet time, never the machine's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Time(pub i64);
+
+impl fmt::Display for Time {
+    /// RFC 3339 in UTC with microseconds: `2015-10-20T12:00:01.000000Z`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_nanosecond(i128::from(self.0)) {
+            Ok(time) => write!(f, "{time:.6}"),
+            Err(_) => f.write_str("1970-01-01T00:00:00.000000Z"),
+        }
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
