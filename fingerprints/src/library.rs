@@ -1,0 +1,133 @@
+//! All sheets: ours, built in, and a site's own, which are asked first.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use fossick_parsers::PROTOCOLS;
+use include_dir::{Dir, include_dir};
+
+use crate::sheet::{Refusal, Said, Sheet};
+
+static DATA: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/data");
+
+/// Every fingerprint that can be asked. Built-in sheets are read when their key is first asked for.
+#[derive(Debug)]
+pub struct Fingerprints {
+    site: Vec<Sheet>,
+    built_in: BTreeMap<&'static str, BuiltIn>,
+}
+
+#[derive(Debug)]
+struct BuiltIn {
+    text: &'static str,
+    sheet: OnceLock<Option<Sheet>>,
+}
+
+/// What a value means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// Sheet and entry: `modbus.product_code/schneider-m340`.
+    pub fingerprint: String,
+    /// 0–100.
+    pub certainty: u8,
+    /// What it says. Empty for values that are known to mean nothing.
+    pub facts: Vec<(Said, String)>,
+}
+
+impl Fingerprints {
+    /// The sheets that come with Fossick.
+    #[must_use]
+    pub fn built_in() -> Fingerprints {
+        let sheets = DATA.files().filter_map(|file| {
+            let name = file.path().file_name()?.to_str()?;
+            let key = name.strip_suffix(".toml")?;
+            let sheet = OnceLock::new();
+            let text = file.contents_utf8()?;
+            Some((key, BuiltIn { text, sheet }))
+        });
+        Fingerprints {
+            site: Vec::new(),
+            built_in: sheets.collect(),
+        }
+    }
+
+    /// Adds a site's sheet, to be asked before ours.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it; then it is not added.
+    pub fn add(&mut self, text: &str) -> Result<(), Vec<Refusal>> {
+        let sheet = Sheet::parse(text).map_err(|refusal| vec![refusal])?;
+        // A site knows vendors that we do not.
+        let wrong = sheet.check(is_key(&sheet.matches), &|_| true);
+        if wrong.is_empty() {
+            self.site.push(sheet);
+            Ok(())
+        } else {
+            Err(wrong)
+        }
+    }
+
+    /// What the value of this key means, if any sheet knows.
+    #[must_use]
+    pub fn read(&self, key: &str, value: &str) -> Option<Reading> {
+        let site = self.site.iter().filter(|sheet| sheet.matches == key);
+        site.chain(self.sheet(key)).find_map(|sheet| {
+            let answer = sheet.read(value)?;
+            Some(Reading {
+                fingerprint: format!("{key}/{}", answer.id),
+                certainty: answer.certainty,
+                facts: answer.facts,
+            })
+        })
+    }
+
+    fn sheet(&self, key: &str) -> Option<&Sheet> {
+        let built_in = self.built_in.get(key)?;
+        built_in
+            .sheet
+            .get_or_init(|| Sheet::parse(built_in.text).ok())
+            .as_ref()
+    }
+
+    /// Everything that is wrong with the built-in sheets, by file.
+    #[must_use]
+    pub fn check_built_in() -> Vec<(String, Refusal)> {
+        let vendors = DATA.get_file("vendors.txt").and_then(|f| f.contents_utf8());
+        let vendors: Vec<&str> = vendors.unwrap_or_default().lines().collect();
+        let sheets = DATA
+            .files()
+            .filter(|file| file.path().extension() == Some("toml".as_ref()));
+        let mut wrong = Vec::new();
+        for file in sheets {
+            let name = file.path().display().to_string();
+            match Sheet::parse(file.contents_utf8().unwrap_or_default()) {
+                Err(refusal) => wrong.push((name, refusal)),
+                Ok(sheet) => {
+                    if Path::new(&name).with_extension("") != Path::new(&sheet.matches) {
+                        let key = sheet.matches.clone();
+                        wrong.push((name.clone(), Refusal::UnknownKey(key)));
+                    }
+                    let refusals = sheet.check(is_key(&sheet.matches), &|v| vendors.contains(&v));
+                    wrong.extend(refusals.into_iter().map(|refusal| (name.clone(), refusal)));
+                }
+            }
+        }
+        wrong
+    }
+
+    /// How many things the built-in sheets recognise.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        let keys = self.built_in.keys();
+        keys.filter_map(|key| self.sheet(key)).map(Sheet::entries).sum()
+    }
+}
+
+/// Whether a protocol declares this key.
+fn is_key(key: &str) -> bool {
+    PROTOCOLS
+        .iter()
+        .flat_map(|protocol| protocol.keys)
+        .any(|known| known.0 == key)
+}
