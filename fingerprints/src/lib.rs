@@ -4,7 +4,9 @@
 //! [`Fingerprints::read`] is the only question: what does this value of this key mean?
 
 mod library;
+mod manufacturer;
 mod sheet;
 
+pub use manufacturer::{ETHERNET_MANUFACTURER, manufacturer};
 pub use library::{Fingerprints, Reading};
 pub use sheet::{Refusal, Said, Sheet};

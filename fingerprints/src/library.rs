@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use fossick_parsers::PROTOCOLS;
 use include_dir::{Dir, include_dir};
 
+use crate::manufacturer::ETHERNET_MANUFACTURER;
 use crate::sheet::{Refusal, Said, Sheet};
 
 static DATA: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/data");
@@ -124,9 +125,10 @@ impl Fingerprints {
     }
 }
 
-/// Whether a protocol declares this key.
+/// Whether anything declares this key.
 fn is_key(key: &str) -> bool {
-    PROTOCOLS
+    key == ETHERNET_MANUFACTURER
+        || PROTOCOLS
         .iter()
         .flat_map(|protocol| protocol.keys)
         .any(|known| known.0 == key)

@@ -140,3 +140,61 @@ pub enum Stop {
     /// The payload is encrypted (802.11 protected data).
     Encrypted,
 }
+
+mod link;
+mod net;
+mod tunnel;
+
+/// Headers of the same sort that may be nested: tags, labels, extension headers, tunnels.
+const DEPTH: u8 = 8;
+
+impl<'a> Packet<'a> {
+    /// Decodes a captured frame, of which `original` octets were on the wire.
+    #[must_use]
+    pub fn decode(link: LinkType, octets: &'a [u8], original: u32) -> Packet<'a> {
+        let captured = u32::try_from(octets.len()).unwrap_or(u32::MAX);
+        let mut packet = Packet {
+            link: None,
+            vlan: None,
+            tunnel: None,
+            net: Net::Nothing,
+            stop: None,
+        };
+        let mut decoder = Decoder {
+            packet: &mut packet,
+            cut: original.saturating_sub(captured),
+            depth: 0,
+        };
+        if let Err(stop) = decoder.link(link, octets) {
+            packet.stop = Some(stop);
+        }
+        packet
+    }
+}
+
+/// A packet in the making.
+struct Decoder<'p, 'a> {
+    packet: &'p mut Packet<'a>,
+    /// Octets at the end of the frame that were not captured.
+    cut: u32,
+    depth: u8,
+}
+
+/// Whether a layer was read; what was understood before it stays.
+type Decoded = Result<(), Stop>;
+
+impl Decoder<'_, '_> {
+    fn deeper(&mut self) -> Decoded {
+        self.depth = self.depth.saturating_add(1);
+        if self.depth > DEPTH {
+            Err(Stop::Depth)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// The first `N` octets and the rest.
+fn split<'a, const N: usize>(octets: &'a [u8], what: &'static str) -> Result<(&'a [u8; N], &'a [u8]), Stop> {
+    octets.split_first_chunk::<N>().ok_or(Stop::Short(what))
+}

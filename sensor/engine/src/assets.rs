@@ -1,0 +1,419 @@
+//! Which addresses are one asset, and which are nobody's: the merge rules.
+//!
+//! Every rule has a scenario in `tests/scenarios.rs`. In short: an IP address belongs to the interface that says so
+//! (ARP, ND) or was leased it (DHCP). Without such word it belongs to the only interface its packets came from,
+//! if they came straight from it; otherwise it is a host behind a router, known by its address alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use fossick_fingerprints::{ETHERNET_MANUFACTURER, Fingerprints, Said, manufacturer};
+use fossick_model::{
+    Addresses, Asset, Attribute, Category, Evidence, Fact, Frames, Kind, Observation, Service, Time,
+};
+use fossick_parsers::{Mac, Place};
+
+use crate::event::Address;
+use crate::facts::{Reader, ServiceFact, rank};
+use crate::ledger::{Ledger, Node, NodeKey, is_local, is_virtual};
+
+/// What addresses are grouped by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Owner {
+    /// The asset with this interface.
+    Interface(Mac),
+    /// A host known by its IP address alone.
+    Address(NodeKey),
+}
+
+/// Every asset, sorted by id.
+pub(crate) fn assets(
+    ledger: &Ledger,
+    fingerprints: &Fingerprints,
+    captures: &[Arc<str>],
+    external: bool,
+) -> Vec<Asset> {
+    let nodes = ledger.nodes();
+    let mut reader = Reader::new(fingerprints, captures);
+    let mut groups: BTreeMap<Owner, Vec<(NodeKey, &Node)>> = BTreeMap::new();
+    let owners = Owners::of(&nodes);
+    for (key, node) in &nodes {
+        if let Some(owner) = owners.owner(key, node) {
+            groups.entry(owner).or_default().push((*key, node));
+        }
+    }
+    let mut assets: Vec<Asset> = groups
+        .into_iter()
+        .filter_map(|(owner, members)| Group { owner, members }.asset(&mut reader))
+        .filter(|asset| external || !asset.external)
+        .collect();
+    assets.sort_by(|a, b| a.id.cmp(&b.id));
+    assets
+}
+
+/// What the frames of all hosts together show about interfaces.
+struct Owners {
+    /// Interfaces that forward other hosts' packets.
+    routers: BTreeSet<Mac>,
+    /// IPv4 addresses whose packets came from an interface, whoever they belong to.
+    sources: BTreeMap<Mac, BTreeSet<IpAddr>>,
+    /// IP address → interfaces that hold it on some VLAN.
+    holders: BTreeMap<IpAddr, BTreeSet<Mac>>,
+}
+
+impl Owners {
+    fn of(nodes: &[(NodeKey, &Node)]) -> Owners {
+        let mut owners = Owners {
+            routers: BTreeSet::new(),
+            sources: BTreeMap::new(),
+            holders: BTreeMap::new(),
+        };
+        for (key, node) in nodes {
+            let Address::Ip(_, ip) = key.address else {
+                continue;
+            };
+            if let Some(holder) = node.holder {
+                owners.holders.entry(ip).or_default().insert(holder);
+            }
+            let direct = node.presence.is_some_and(|presence| presence.direct);
+            for mac in &node.macs {
+                if ip.is_ipv4() {
+                    owners.sources.entry(*mac).or_default().insert(ip);
+                }
+                if node.holder != Some(*mac) && (!direct || !is_local(ip)) {
+                    owners.routers.insert(*mac);
+                }
+            }
+        }
+        owners
+    }
+
+    /// Whose address this is; `None` for one that redundant routers share.
+    fn owner(&self, key: &NodeKey, node: &Node) -> Option<Owner> {
+        match key.address {
+            Address::Mac(mac) if is_virtual(mac) => None,
+            Address::Mac(mac) => Some(Owner::Interface(mac)),
+            Address::Ip(_, ip) => {
+                if let Some(holder) = node.holder {
+                    return Some(Owner::Interface(holder));
+                }
+                if let Some(mac) = self.only_interface(ip, node) {
+                    return Some(Owner::Interface(mac));
+                }
+                let held = self.holders.get(&ip).map(BTreeSet::len);
+                if let (Some(1), Some(holders)) = (held, self.holders.get(&ip))
+                    && let Some(holder) = holders.first()
+                    && self.may_be_routed_copy(node, *holder)
+                {
+                    return Some(Owner::Interface(*holder));
+                }
+                if !node.macs.is_empty() && node.macs.iter().all(|mac| is_virtual(*mac)) {
+                    return None;
+                }
+                // The same address on another VLAN, nobody known to hold it: one host behind a router.
+                let anywhere = NodeKey {
+                    address: Address::Ip(0, ip),
+                    tenancy: 0,
+                    behind: None,
+                };
+                let routed = node.macs.iter().all(|mac| self.routers.contains(mac));
+                Some(Owner::Address(if routed {
+                    anywhere
+                } else {
+                    NodeKey {
+                        behind: None,
+                        ..*key
+                    }
+                }))
+            }
+        }
+    }
+
+    /// The one interface that sent everything of this local address, straight and for nobody else.
+    fn only_interface(&self, ip: IpAddr, node: &Node) -> Option<Mac> {
+        let [mac] = node.macs.as_slice() else {
+            return None;
+        };
+        let direct = node.presence.is_some_and(|presence| presence.direct);
+        let link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        let alone = ip.is_ipv6() || self.sources.get(mac).is_none_or(|ips| ips.len() == 1);
+        let straight = direct && alone && is_local(ip) && !self.routers.contains(mac);
+        (!is_virtual(*mac) && (link_local || straight)).then_some(*mac)
+    }
+
+    /// Packets of an address seen elsewhere than at its holder: the same host's, unless another interface sent them itself.
+    fn may_be_routed_copy(&self, node: &Node, holder: Mac) -> bool {
+        node.macs
+            .iter()
+            .all(|mac| *mac == holder || self.routers.contains(mac) || is_virtual(*mac))
+    }
+}
+
+/// The addresses of one asset.
+struct Group<'n> {
+    owner: Owner,
+    members: Vec<(NodeKey, &'n Node)>,
+}
+
+impl Group<'_> {
+    fn asset(&self, reader: &mut Reader<'_>) -> Option<Asset> {
+        let own = || self.members.iter().filter(|(key, _)| key.behind.is_none());
+        if !own().any(|(_, node)| node.was_heard()) && !self.members.iter().any(|(k, _)| k.behind.is_some()) {
+            return None;
+        }
+        let mut places: BTreeMap<Place, Vec<&Node>> = BTreeMap::new();
+        for (key, node) in &self.members {
+            if let Some(place) = key.behind {
+                places.entry(place).or_default().push(node);
+            }
+        }
+        let nodes: Vec<&Node> = own().map(|(_, node)| *node).collect();
+        let manufacturer = self.manufacturer(reader);
+        let mut asset = describe(&nodes, manufacturer, reader);
+        asset.id = id(&self.identity());
+        asset.addresses = Some(self.addresses());
+        asset.external = self.is_external();
+        asset.visibility = self.visibility();
+        asset.children = places
+            .into_iter()
+            .take(crate::limits::CHILDREN)
+            .map(|(place, nodes)| {
+                let mut child = describe(&nodes, None, reader);
+                child.id = id(&format!("{} {place}", self.identity()));
+                child.path = Some(place.to_string());
+                child
+            })
+            .collect();
+        for child in &asset.children {
+            if asset.first_seen == Time::default() {
+                asset.first_seen = child.first_seen;
+            }
+            asset.last_seen = asset.last_seen.max(child.last_seen);
+        }
+        Some(asset)
+    }
+
+    /// The identifier that the id is made from: the interface, or the zone and address.
+    fn identity(&self) -> String {
+        match self.owner {
+            Owner::Interface(mac) => format!("mac {mac}"),
+            Owner::Address(key) => match key.address {
+                Address::Mac(mac) => format!("mac {mac}"),
+                Address::Ip(vlan, ip) => format!("ip {vlan} {ip} {}", key.tenancy),
+            },
+        }
+    }
+
+    fn addresses(&self) -> Addresses {
+        let mut addresses = Addresses::default();
+        if let Owner::Interface(mac) = self.owner {
+            addresses.mac.push(mac.to_string());
+        }
+        for (key, _) in &self.members {
+            match key.address {
+                Address::Ip(_, IpAddr::V4(ip)) => addresses.ipv4.push(ip),
+                Address::Ip(_, IpAddr::V6(ip)) => addresses.ipv6.push(ip),
+                Address::Mac(_) => {}
+            }
+        }
+        addresses.ipv4.sort_unstable();
+        addresses.ipv4.dedup();
+        addresses.ipv6.sort_unstable();
+        addresses.ipv6.dedup();
+        addresses
+    }
+
+    fn is_external(&self) -> bool {
+        matches!(self.owner, Owner::Address(_))
+            && self.members.iter().all(|(key, _)| match key.address {
+                Address::Ip(_, ip) => !is_local(ip),
+                Address::Mac(_) => false,
+            })
+    }
+
+    fn visibility(&self) -> Vec<&'static str> {
+        let mut seen = Vec::new();
+        let presences = || self.members.iter().filter_map(|(_, node)| node.presence);
+        if presences().next().is_none() {
+            seen.push("never-spoke");
+        } else if presences().all(|presence| !presence.unicast) {
+            seen.push("broadcast-only");
+        } else if presences().all(|presence| !presence.two_way) {
+            seen.push("one-way");
+        }
+        match self.owner {
+            Owner::Interface(mac) if mac.is_local() => seen.push("randomised-mac"),
+            Owner::Interface(_) => {}
+            Owner::Address(_) if self.members.iter().any(|(_, node)| !node.macs.is_empty()) => {
+                seen.push("routed-mac");
+            }
+            Owner::Address(_) => {}
+        }
+        let tagged = |(_, node): &&(NodeKey, &Node)| !node.vlans.is_empty();
+        let count = self.members.iter().filter(tagged).count();
+        if count > 0 && count < self.members.len() {
+            seen.push("vlan-on-one-side");
+        }
+        seen.sort_unstable();
+        seen
+    }
+
+    /// Who registered the interface's address block (IEEE MA-L, MA-M, MA-S).
+    fn manufacturer(&self, reader: &mut Reader<'_>) -> Option<(Fact, Observation)> {
+        let Owner::Interface(mac) = self.owner else {
+            return None;
+        };
+        let name: Arc<str> = Arc::from(manufacturer(mac)?);
+        let first = self.members.iter().filter_map(|(_, node)| node.presence);
+        let first = first.min_by_key(|presence| (presence.first, presence.frame))?;
+        let evidence = Evidence {
+            frames: Frames::One(first.frame),
+            ..reader.evidence(&crate::event::Proof {
+                capture: first.capture,
+                time: first.first,
+                frames: Vec::new(),
+                octets: Vec::new(),
+            })
+        };
+        let reading = reader.read(ETHERNET_MANUFACTURER, &name)?;
+        let (_, vendor) = reading
+            .facts
+            .iter()
+            .find(|(said, _)| *said == Said::Asset(Attribute::Vendor))?;
+        let fact = Fact {
+            attribute: Attribute::Vendor,
+            value: vendor.clone(),
+            certainty: reading.certainty,
+            key: ETHERNET_MANUFACTURER,
+            raw: Arc::clone(&name),
+            fingerprint: Arc::from(reading.fingerprint.as_str()),
+            evidence: evidence.clone(),
+        };
+        let observation = Observation {
+            key: ETHERNET_MANUFACTURER,
+            value: name,
+            evidence,
+        };
+        Some((fact, observation))
+    }
+}
+
+/// Everything but where it is.
+fn describe(
+    nodes: &[&Node],
+    manufacturer: Option<(Fact, Observation)>,
+    reader: &mut Reader<'_>,
+) -> Asset {
+    let mut facts = Vec::new();
+    let mut served = Vec::new();
+    let mut observations = Vec::new();
+    for node in nodes {
+        let (said, services) = reader.facts(node);
+        facts.extend(said);
+        served.extend(services);
+        for (key, values) in &node.heard {
+            observations.extend(values.iter().map(|heard| Observation {
+                key: key.0,
+                value: Arc::clone(&heard.value),
+                evidence: reader.evidence(&heard.proof),
+            }));
+        }
+    }
+    // Only the maker's name of the interface: worth telling where the device itself tells nothing.
+    if let Some((fact, _)) = manufacturer {
+        facts.push(fact);
+    }
+    observations.sort_by(|a, b| {
+        let key = |o: &Observation| (o.key, Arc::clone(&o.value), o.evidence.time);
+        key(a).cmp(&key(b))
+    });
+    observations.dedup_by(|later, first| (later.key, &later.value) == (first.key, &first.value));
+    rank(&mut facts);
+    let presences = || nodes.iter().filter_map(|node| node.presence);
+    let won = |attribute: Attribute| {
+        let winner = facts.iter().find(|fact| fact.attribute == attribute);
+        winner.map(|fact| fact.value.clone())
+    };
+    let kind = won(Attribute::Kind).and_then(|name| Kind::named(&name));
+    let mut hostnames: Vec<String> = Vec::new();
+    for fact in facts.iter().filter(|f| f.attribute == Attribute::Hostname) {
+        if !hostnames.iter().any(|h| h.eq_ignore_ascii_case(&fact.value)) {
+            hostnames.push(fact.value.clone());
+        }
+    }
+    let peers: BTreeSet<Address> = nodes.iter().flat_map(|node| &node.peers).copied().collect();
+    let protocols: BTreeSet<&str> = nodes.iter().flat_map(|n| &n.protocols).copied().collect();
+    let vlans: BTreeSet<u16> = nodes.iter().flat_map(|node| &node.vlans).copied().collect();
+    Asset {
+        id: String::new(),
+        addresses: None,
+        path: None,
+        vlans: vlans.into_iter().collect(),
+        hostnames,
+        vendor: won(Attribute::Vendor),
+        model: won(Attribute::Model),
+        product: won(Attribute::Product),
+        order_number: won(Attribute::OrderNumber),
+        hardware: won(Attribute::Hardware),
+        firmware: won(Attribute::Firmware),
+        serial: won(Attribute::Serial),
+        os: won(Attribute::Os),
+        os_version: won(Attribute::OsVersion),
+        domain: won(Attribute::Domain),
+        location: won(Attribute::Location),
+        description: won(Attribute::Description),
+        kind,
+        category: kind.map_or(Category::UNKNOWN, Kind::category),
+        external: false,
+        protocols: protocols.into_iter().collect(),
+        services: services(nodes, &served),
+        peers: u32::try_from(peers.len()).unwrap_or(u32::MAX),
+        first_seen: presences().map(|p| p.first).min().unwrap_or_default(),
+        last_seen: presences().map(|p| p.last).max().unwrap_or_default(),
+        visibility: Vec::new(),
+        children: Vec::new(),
+        facts,
+        observations,
+        findings: Vec::new(),
+    }
+}
+
+fn services(nodes: &[&Node], served: &[ServiceFact]) -> Vec<Service> {
+    let mut services: BTreeMap<_, Option<&'static str>> = BTreeMap::new();
+    for node in nodes {
+        for (port, protocol) in &node.services {
+            let known = services.entry(*port).or_default();
+            *known = known.or(*protocol);
+        }
+    }
+    let mut services: Vec<Service> = services
+        .into_iter()
+        .map(|((transport, port), protocol)| {
+            let about = |said: Said| {
+                served
+                    .iter()
+                    .filter(|fact| (fact.transport, fact.port, fact.said) == (transport, port, said))
+                    .max_by_key(|fact| (fact.certainty, fact.value.len()))
+                    .map(|fact| fact.value.clone())
+            };
+            Service {
+                transport,
+                port,
+                protocol,
+                product: about(Said::ServiceProduct),
+                version: about(Said::ServiceVersion),
+            }
+        })
+        .collect();
+    services.sort_by_key(|service| (service.port, service.transport));
+    services
+}
+
+/// 16 hex digits that stay the same from run to run (FNV-1a, 64 bits).
+fn id(identity: &str) -> String {
+    let hash = identity.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| {
+        (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}

@@ -1,0 +1,82 @@
+//! What was not read, and why.
+
+use std::collections::BTreeMap;
+
+use fossick_parsers::packet::Stop;
+use fossick_parsers::{Carrier, Protocol};
+
+/// Counts of everything that did not go as it should. Keys are our own words and numbers from the wire,
+/// of which there are at most 65,536 of a sort.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Frames read.
+    pub frames: u64,
+    /// Frames that were copies of one seen a moment before.
+    pub duplicates: u64,
+    /// Flows that gave way to others before they were idle.
+    pub flows_given_up: u64,
+    /// Messages too long to be waited for.
+    pub too_long: u64,
+    /// Addresses refused because the inventory is full.
+    pub addresses_refused: u64,
+    /// Frames whose decoding stopped early, by reason.
+    pub stops: BTreeMap<Stop, u64>,
+    /// Frames of link protocols that nothing here reads, by EtherType, LLC or SNAP code.
+    pub not_understood: BTreeMap<String, u64>,
+    /// Messages read, by protocol.
+    pub messages: BTreeMap<&'static str, u64>,
+    /// Messages that broke their specification, by protocol.
+    pub faults: BTreeMap<&'static str, u64>,
+}
+
+impl Counters {
+    /// Adds another shard's counts.
+    pub fn add(&mut self, other: Counters) {
+        let sum = |mine: &mut u64, theirs: u64| *mine = mine.saturating_add(theirs);
+        sum(&mut self.frames, other.frames);
+        sum(&mut self.duplicates, other.duplicates);
+        sum(&mut self.flows_given_up, other.flows_given_up);
+        sum(&mut self.too_long, other.too_long);
+        sum(&mut self.addresses_refused, other.addresses_refused);
+        for (key, count) in other.stops {
+            sum(self.stops.entry(key).or_default(), count);
+        }
+        for (key, count) in other.not_understood {
+            sum(self.not_understood.entry(key).or_default(), count);
+        }
+        for (key, count) in other.messages {
+            sum(self.messages.entry(key).or_default(), count);
+        }
+        for (key, count) in other.faults {
+            sum(self.faults.entry(key).or_default(), count);
+        }
+    }
+
+    pub(crate) fn stopped(&mut self, stop: Stop) {
+        increment(self.stops.entry(stop).or_default());
+    }
+
+    pub(crate) fn message(&mut self, protocol: &Protocol) {
+        increment(self.messages.entry(protocol.name).or_default());
+    }
+
+    pub(crate) fn fault(&mut self, protocol: &Protocol) {
+        increment(self.faults.entry(protocol.name).or_default());
+    }
+
+    pub(crate) fn not_understood(&mut self, carrier: Carrier) {
+        let name = match carrier {
+            Carrier::EtherType(number) => format!("EtherType 0x{number:04x}"),
+            Carrier::Llc(point) => format!("LLC 0x{point:02x}"),
+            Carrier::Snap(organisation, number) => {
+                format!("SNAP {organisation:06x}/0x{number:04x}")
+            }
+            other => format!("{other:?}"),
+        };
+        increment(self.not_understood.entry(name).or_default());
+    }
+}
+
+fn increment(count: &mut u64) {
+    *count = count.saturating_add(1);
+}

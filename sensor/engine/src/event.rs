@@ -1,0 +1,145 @@
+//! What the workers tell the ledger.
+
+use std::net::IpAddr;
+
+use fossick_model::{Time, Transport};
+use fossick_parsers::{Key, Mac, Place, Protocol};
+
+/// An address that something is said of: hosts are put together from these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Address {
+    /// A hardware address, wherever it is seen.
+    Mac(Mac),
+    /// An IP address on the VLAN with this tag; 0 where there is none.
+    Ip(u16, IpAddr),
+}
+
+/// Whom an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Who {
+    /// The host.
+    pub address: Address,
+    /// The device behind it, if it is about one.
+    pub behind: Option<Place>,
+}
+
+impl From<Address> for Who {
+    fn from(address: Address) -> Self {
+        Who {
+            address,
+            behind: None,
+        }
+    }
+}
+
+/// An end of a conversation: an IP address and the interface its frames came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct End {
+    pub vlan: u16,
+    pub mac: Option<Mac>,
+    pub ip: Option<IpAddr>,
+}
+
+impl End {
+    /// What is said of this end is said of its IP address, or of its interface where it has none.
+    pub fn address(self) -> Option<Address> {
+        match (self.ip, self.mac) {
+            (Some(ip), _) => Some(Address::Ip(self.vlan, ip)),
+            (None, Some(mac)) => Some(Address::Mac(mac)),
+            (None, None) => None,
+        }
+    }
+}
+
+/// Where a statement stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Proof {
+    /// Which capture.
+    pub capture: u16,
+    /// When the last of its frames was captured.
+    pub time: Time,
+    /// Its frames, in order.
+    pub frames: Vec<u64>,
+    /// The octets that carry the value: frame, first octet, count.
+    pub octets: Vec<(u64, u32, u32)>,
+}
+
+/// What is known of a host from its frames alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Presence {
+    pub first: Time,
+    pub last: Time,
+    /// Frame of `first`.
+    pub frame: u64,
+    pub capture: u16,
+    /// Its packets arrived with the hops they were sent with: no router in between.
+    pub direct: bool,
+    /// It took part in an exchange, or was recognised by what it said.
+    pub proven: bool,
+    /// It was seen in an exchange that went both ways.
+    pub two_way: bool,
+    /// It was sent something that was not for a group.
+    pub unicast: bool,
+    /// How many times it announced itself.
+    pub announced: u32,
+}
+
+impl Presence {
+    /// Takes in another sight of the same host.
+    pub fn merge(&mut self, other: Presence) {
+        if other.first < self.first {
+            self.first = other.first;
+            self.frame = other.frame;
+            self.capture = other.capture;
+        }
+        self.last = self.last.max(other.last);
+        self.direct &= other.direct;
+        self.proven |= other.proven;
+        self.two_way |= other.two_way;
+        self.unicast |= other.unicast;
+        self.announced = self.announced.saturating_add(other.announced);
+    }
+}
+
+/// One thing the ledger must know.
+#[derive(Debug, Clone)]
+pub(crate) enum Event {
+    /// Somebody disclosed something.
+    Observed {
+        who: Who,
+        key: Key,
+        value: String,
+        proof: Proof,
+        /// The port it serves, where it said so as a server.
+        service: Option<(Transport, u16)>,
+    },
+    /// Somebody was heard to speak a protocol.
+    Speaks {
+        who: Who,
+        protocol: &'static Protocol,
+    },
+    /// Somebody serves a port, with a protocol where that was recognised.
+    Serves {
+        who: Who,
+        transport: Transport,
+        port: u16,
+        protocol: Option<&'static Protocol>,
+    },
+    /// An interface holds an IP address; said by itself or by whoever leased it.
+    Holds { mac: Mac, vlan: u16, ip: IpAddr },
+    /// A host was there.
+    Present { end: End, presence: Presence },
+    /// Two hosts talked with one another.
+    Talked { one: Address, other: Address },
+}
+
+/// An event and when it happened.
+#[derive(Debug, Clone)]
+pub(crate) struct Stamped {
+    /// The shard that says it: decides the order of what is said at the end, of no frame.
+    pub shard: u8,
+    /// Position of the frame in its batch.
+    pub position: u32,
+    pub time: Time,
+    pub event: Event,
+}

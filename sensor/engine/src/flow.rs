@@ -1,0 +1,182 @@
+//! Conversations: who talks to whom, and in which protocol.
+
+use std::net::IpAddr;
+
+use fossick_model::{Time, Transport};
+use fossick_parsers::{Protocol, Role};
+
+use crate::event::{End, Presence};
+use crate::stream::{Piece, Stream};
+
+/// What the two directions of a conversation have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct FlowKey {
+    /// IP protocol number.
+    pub protocol: u8,
+    /// VLAN tag, for datagrams. A TCP connection is told by its ports and may be tagged on one side only.
+    pub vlan: u16,
+    /// The ends in order of address, then port.
+    pub low: (IpAddr, u16),
+    pub high: (IpAddr, u16),
+}
+
+/// An index into the pairs of a [`Flow`]: which end speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Low,
+    High,
+}
+
+impl Side {
+    pub fn other(self) -> Side {
+        match self {
+            Side::Low => Side::High,
+            Side::High => Side::Low,
+        }
+    }
+}
+
+/// A value for each end.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Both<T> {
+    low: T,
+    high: T,
+}
+
+impl<T> Both<T> {
+    pub fn at(&self, side: Side) -> &T {
+        match side {
+            Side::Low => &self.low,
+            Side::High => &self.high,
+        }
+    }
+
+    pub fn at_mut(&mut self, side: Side) -> &mut T {
+        match side {
+            Side::Low => &mut self.low,
+            Side::High => &mut self.high,
+        }
+    }
+}
+
+/// A message that will count once the other end agrees.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub protocol: &'static Protocol,
+    pub octets: Vec<u8>,
+    pub piece: Piece,
+}
+
+/// What one end has done so far.
+#[derive(Debug, Default)]
+pub(crate) struct Half {
+    /// Who it is; set by its first packet.
+    pub end: Option<End>,
+    pub first: Time,
+    pub first_frame: u64,
+    pub last: Time,
+    pub packets: u32,
+    /// Packets arrived with the hops they were sent with.
+    pub direct: bool,
+    /// Sent something that only a real participant sends: not a lone SYN or RST.
+    pub acted: bool,
+    /// Was recognised by content.
+    pub spoke: bool,
+    /// What its messages may be.
+    pub maybe: Option<&'static Protocol>,
+    pub tries: u8,
+    pub messages: u32,
+    pub stream: Stream,
+    pub asked: Vec<u8>,
+    pub held: Option<Box<Held>>,
+}
+
+/// One conversation.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    pub halves: Both<Half>,
+    /// The end that opened it, as far as we can tell.
+    pub client: Side,
+    /// The opening was seen, or a message said which end it came from.
+    pub client_known: bool,
+    pub protocol: Option<&'static Protocol>,
+    /// Faults in a row.
+    pub faults: u8,
+    /// Messages in a row that said nothing new.
+    pub quiet: u16,
+    pub last: Time,
+    pub capture: u16,
+    pub to_group: bool,
+    /// Of its services.
+    pub transport: Option<Transport>,
+}
+
+impl Flow {
+    pub fn new(client: Side, capture: u16, to_group: bool, transport: Option<Transport>) -> Flow {
+        Flow {
+            halves: Both::default(),
+            client,
+            client_known: false,
+            protocol: None,
+            faults: 0,
+            quiet: 0,
+            last: Time(0),
+            capture,
+            to_group,
+            transport,
+        }
+    }
+
+    pub fn role(&self, side: Side) -> Role {
+        if side == self.client {
+            Role::Client
+        } else {
+            Role::Server
+        }
+    }
+
+    /// The message showed which end it came from.
+    pub fn correct(&mut self, side: Side, role: Option<Role>) {
+        if let Some(role) = role
+            && !self.client_known
+        {
+            self.client = match role {
+                Role::Client => side,
+                Role::Server => side.other(),
+            };
+            self.client_known = true;
+        }
+    }
+
+    /// Both ends were heard.
+    pub fn two_way(&self) -> bool {
+        self.halves.at(Side::Low).packets > 0 && self.halves.at(Side::High).packets > 0
+    }
+
+    /// Whether this end certainly exists: it was recognised, or it took part in an exchange
+    /// beyond what a forged source address could.
+    pub fn proven(&self, side: Side) -> bool {
+        let half = self.halves.at(side);
+        half.spoke || (self.two_way() && (half.acted || side != self.client))
+    }
+
+    /// What the ledger should know of the presence of one end.
+    pub fn presence(&self, side: Side) -> Option<(End, Presence)> {
+        let half = self.halves.at(side);
+        let end = half.end.filter(|_| half.packets > 0)?;
+        Some((
+            end,
+            Presence {
+                first: half.first,
+                last: half.last,
+                frame: half.first_frame,
+                capture: self.capture,
+                direct: half.direct,
+                proven: self.proven(side),
+                two_way: self.two_way(),
+                unicast: !self.to_group,
+                announced: 0,
+            },
+        ))
+    }
+}

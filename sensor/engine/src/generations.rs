@@ -1,0 +1,72 @@
+//! A map that cannot grow without end.
+
+use std::hash::Hash;
+
+use hashbrown::HashMap;
+
+/// A map in two generations: what is used moves to the young one; when that is full,
+/// the old one (all that was not used meanwhile) is given up and the young one grows old.
+/// Giving way is by idleness, in constant time, without a list to maintain.
+#[derive(Debug)]
+pub(crate) struct Generations<K, V> {
+    half: usize,
+    young: HashMap<K, V>,
+    old: HashMap<K, V>,
+}
+
+impl<K: Hash + Eq, V> Generations<K, V> {
+    /// Holds at most `capacity` entries, both generations together.
+    pub fn new(capacity: usize) -> Self {
+        Generations {
+            half: (capacity / 2).max(1),
+            young: HashMap::new(),
+            old: HashMap::new(),
+        }
+    }
+
+    /// The entry, if it is held; used now.
+    pub fn touch(&mut self, key: &K) -> Option<&mut V> {
+        if !self.young.contains_key(key) {
+            let (key, value) = self.old.remove_entry(key)?;
+            self.young.insert(key, value);
+        }
+        self.young.get_mut(key)
+    }
+
+    /// Adds an entry. What had to give way for it is returned.
+    pub fn insert(&mut self, key: K, value: V) -> Option<HashMap<K, V>> {
+        let given_up = (self.young.len() >= self.half).then(|| self.age());
+        self.young.insert(key, value);
+        given_up
+    }
+
+    /// The young grow old; what was old already is returned.
+    pub fn age(&mut self) -> HashMap<K, V> {
+        std::mem::replace(&mut self.old, std::mem::take(&mut self.young))
+    }
+
+    /// Everything that is held, in no order.
+    pub fn drain(&mut self) -> impl Iterator<Item = (K, V)> {
+        self.young.drain().chain(self.old.drain())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_stays_and_what_idles_gives_way() {
+        let mut map = Generations::new(4);
+        let mut given_up = 0;
+        for n in 0..100 {
+            map.insert(n, n);
+            if n > 0 {
+                assert!(map.touch(&0).is_some(), "{n}");
+            }
+            given_up += map.insert(1000 + n, n).map_or(0, |gone| gone.len());
+        }
+        assert!(map.drain().count() <= 6);
+        assert!(given_up > 90);
+    }
+}

@@ -1,0 +1,61 @@
+//! Nothing grows without a line here. Each limit is a share of one of the [`SHARDS`], unless it says otherwise,
+//! so that the same capture meets the same limits however many threads serve it.
+
+use fossick_model::Time;
+
+/// Logical shards that flows hash into, however many threads serve them.
+pub const SHARDS: usize = 64;
+/// Flows held (both generations together); the longest idle give way.
+pub const FLOWS: usize = 4096;
+/// Hosts whose first and last frame are being kept before the ledger is told.
+pub const HOSTS: usize = 2048;
+/// Statements remembered as said before.
+pub const SAID: usize = 32_768;
+/// A flow that is idle for so long (packet time, nanoseconds) is over.
+pub const FLOW_IDLE: i64 = 300 * 1_000_000_000;
+/// Octets of one message that may be waited for, per direction.
+pub const MESSAGE: usize = 65_536;
+/// Octets waiting in the streams of one shard.
+pub const STREAM_OCTETS: usize = 4 * 1_048_576;
+/// Segments that arrived early, held per direction.
+pub const EARLY_SEGMENTS: usize = 16;
+/// Octets of an unrecognised stream kept for another look, per direction.
+pub const UNKNOWN_OCTETS: usize = 8192;
+/// Segments or datagrams with data in which recognition is tried, per direction.
+pub const RECOGNITION_TRIES: u8 = 12;
+/// Octets of a message kept to be shown to the reader of its reply.
+pub const ASKED: usize = 384;
+/// IP packets being put together from fragments.
+pub const FRAGMENTED: usize = 64;
+/// Fragments of one packet.
+pub const FRAGMENTS: usize = 64;
+/// Two equal frames within so long (nanoseconds) are one frame seen twice.
+pub const DUPLICATE_WINDOW: i64 = 20_000_000;
+/// Who holds an address is told to the ledger at most this often (nanoseconds).
+pub const HOLDER_AGAIN: i64 = 1_000_000_000;
+/// Messages in a row that said nothing new, after which a flow is only sampled.
+pub const QUIET_AFTER: u16 = 64;
+/// Of a quiet flow, one message in so many is dissected.
+pub const SAMPLE_ONE_IN: u32 = 16;
+
+/// Addresses the ledger holds (all shards together). The youngest is refused: an inventory is not a cache.
+pub const NODES: usize = 262_144;
+/// Distinct values kept of one key of one address; the contract's number.
+pub const VALUES_PER_KEY: usize = 8;
+/// Octets kept of one value.
+pub const VALUE_OCTETS: usize = 1024;
+/// Holders that one IP address may have had.
+pub const TENANCIES: usize = 16;
+/// Peers counted per address.
+pub const PEERS: usize = 1024;
+/// Ports listed per address.
+pub const SERVICES: usize = 256;
+/// Devices behind one address.
+pub const CHILDREN: usize = 1024;
+/// Hardware addresses remembered per IP address.
+pub const MACS_PER_IP: usize = 8;
+
+/// Whether `later` is more than `span` nanoseconds after `earlier`.
+pub(crate) fn passed(earlier: Time, later: Time, span: i64) -> bool {
+    later.0.saturating_sub(earlier.0) > span
+}

@@ -1,0 +1,122 @@
+//! Which protocols to try where: the table of protocols, looked up by carrier.
+
+use std::collections::BTreeMap;
+
+use fossick_parsers::{Carrier, PROTOCOLS, Protocol};
+
+use crate::flow::Side;
+
+/// The protocols that are switched on.
+pub(crate) struct Registry {
+    by_carrier: BTreeMap<CarrierKey, Vec<&'static Protocol>>,
+    streams: Vec<&'static Protocol>,
+    datagrams: Vec<&'static Protocol>,
+    tcp_ports: Ports,
+    udp_ports: Ports,
+}
+
+type Ports = BTreeMap<u16, Vec<&'static Protocol>>;
+
+/// A carrier as something that has an order.
+type CarrierKey = (u8, u32, u16);
+
+fn key(carrier: Carrier) -> CarrierKey {
+    match carrier {
+        Carrier::Tcp(port) => (0, 0, port),
+        Carrier::Udp(port) => (1, 0, port),
+        Carrier::Ip(number) => (2, 0, number.into()),
+        Carrier::EtherType(number) => (3, 0, number),
+        Carrier::Snap(organisation, number) => (4, organisation, number),
+        Carrier::Llc(point) => (5, 0, point.into()),
+        Carrier::TcpSyn => (6, 0, 0),
+        Carrier::Inside(_) => (7, 0, 0),
+    }
+}
+
+impl Registry {
+    /// Every protocol but those named.
+    pub fn without(off: &[String]) -> Registry {
+        let mut registry = Registry {
+            by_carrier: BTreeMap::new(),
+            streams: Vec::new(),
+            datagrams: Vec::new(),
+            tcp_ports: Ports::new(),
+            udp_ports: Ports::new(),
+        };
+        let on = |protocol: &&&'static Protocol| !off.iter().any(|name| name == protocol.name);
+        for protocol in PROTOCOLS.iter().filter(on) {
+            let carried = |wanted: fn(&Carrier) -> bool| protocol.carriers.iter().any(wanted);
+            if carried(|carrier| matches!(carrier, Carrier::Tcp(_))) {
+                registry.streams.push(protocol);
+            }
+            if carried(|carrier| matches!(carrier, Carrier::Udp(_))) {
+                registry.datagrams.push(protocol);
+            }
+            for carrier in protocol.carriers {
+                let by_carrier = registry.by_carrier.entry(key(*carrier)).or_default();
+                by_carrier.push(protocol);
+                match carrier {
+                    Carrier::Tcp(port) => {
+                        registry.tcp_ports.entry(*port).or_default().push(protocol);
+                    }
+                    Carrier::Udp(port) => {
+                        registry.udp_ports.entry(*port).or_default().push(protocol);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        registry
+    }
+
+    /// Those carried directly by this.
+    pub fn on(&self, carrier: Carrier) -> &[&'static Protocol] {
+        self.by_carrier
+            .get(&key(carrier))
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    }
+
+    /// Stream protocols, those expected on either port first.
+    pub fn streams(&self, ports: (u16, u16)) -> impl Iterator<Item = &'static Protocol> + use<'_> {
+        expected_first(&self.tcp_ports, &self.streams, ports)
+    }
+
+    /// Datagram protocols, those expected on either port first.
+    pub fn datagrams(&self, ports: (u16, u16)) -> impl Iterator<Item = &'static Protocol> + use<'_> {
+        expected_first(&self.udp_ports, &self.datagrams, ports)
+    }
+
+    /// Which side opened a conversation of which the beginning was not seen, going by ports alone.
+    pub fn likely_client(&self, protocol: u8, ports: (u16, u16), sender: Side) -> Side {
+        let registered = match protocol {
+            6 => &self.tcp_ports,
+            _ => &self.udp_ports,
+        };
+        let known = |port: u16| registered.contains_key(&port);
+        let (source, destination) = ports;
+        let from_client = match (known(source), known(destination)) {
+            (true, false) => false,
+            (false, true) => true,
+            _ => source >= destination,
+        };
+        if from_client { sender } else { sender.other() }
+    }
+}
+
+fn expected_first<'r>(
+    ports: &'r Ports,
+    all: &'r [&'static Protocol],
+    (source, destination): (u16, u16),
+) -> impl Iterator<Item = &'static Protocol> + use<'r> {
+    let on = |port: u16| ports.get(&port).map(Vec::as_slice).unwrap_or_default();
+    let (here, there) = (on(destination), on(source));
+    let rest = all.iter().filter(move |protocol| {
+        let expected = |p: &&'static Protocol| std::ptr::eq(*p, **protocol);
+        !here.iter().any(expected) && !there.iter().any(expected)
+    });
+    let second = there
+        .iter()
+        .filter(move |p| !here.iter().any(|q| std::ptr::eq(*q, **p)));
+    here.iter().chain(second).chain(rest).copied()
+}
