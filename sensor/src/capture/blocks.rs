@@ -1,0 +1,185 @@
+//! One capture, read block by block.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fossick_engine::FrameIndex;
+
+use super::format::{Compression, Format, Found, Stop, is_capture};
+use super::paths::STANDARD_INPUT;
+use super::{OpenError, Trouble};
+
+/// Octets read at once.
+const BLOCK: usize = 512 * 1024;
+
+/// One capture that is being read.
+pub struct Capture {
+    number: u16,
+    name: Arc<str>,
+    /// Gone when everything was read.
+    source: Option<Box<dyn Read + Send>>,
+    format: Format,
+    /// Octets read but not yet understood: the front of the next block.
+    rest: Vec<u8>,
+    /// Octets of the capture before `rest`.
+    offset: u64,
+    frames: u64,
+    trouble: Option<Trouble>,
+}
+
+/// Frames that lie in one block.
+pub struct Chunk {
+    pub block: Arc<Vec<u8>>,
+    pub frames: Vec<FrameIndex>,
+}
+
+impl Capture {
+    /// Opens a capture and looks at its first octets.
+    pub fn open(path: &Path, number: u16) -> Result<Capture, OpenError> {
+        let unreadable = |source| OpenError::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
+        let file: Box<dyn Read + Send> = if path == Path::new(STANDARD_INPUT) {
+            Box::new(io::stdin())
+        } else {
+            Box::new(File::open(path).map_err(unreadable)?)
+        };
+        let (magic, file) = peek(file).map_err(unreadable)?;
+        let source: Box<dyn Read + Send> = match Compression::of(&magic) {
+            Compression::None => file,
+            Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
+            Compression::Zstd => Box::new(zstd::Decoder::new(file).map_err(unreadable)?),
+        };
+        let (magic, source) = if Compression::of(&magic) == Compression::None {
+            (magic, source)
+        } else {
+            peek(source).map_err(unreadable)?
+        };
+        let path: PathBuf = path.to_owned();
+        if magic.is_empty() {
+            return Err(OpenError::Empty { path });
+        }
+        if !is_capture(&magic) {
+            return Err(OpenError::NotACapture { path });
+        }
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        Ok(Capture {
+            number,
+            name: Arc::from(name.to_string_lossy()),
+            source: Some(source),
+            format: Format::Unknown,
+            rest: Vec::new(),
+            offset: 0,
+            frames: 0,
+            trouble: None,
+        })
+    }
+
+    /// Its name, without the folder.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Why reading stopped early, if it did.
+    pub fn trouble(&self) -> Option<&Trouble> {
+        self.trouble.as_ref()
+    }
+
+    /// Octets read so far (uncompressed).
+    pub fn octets(&self) -> u64 {
+        self.offset
+    }
+
+    /// The next frames; nothing at the end.
+    pub fn next(&mut self) -> Option<Chunk> {
+        while self.source.is_some() {
+            let mut block = std::mem::take(&mut self.rest);
+            let ended = self.fill(&mut block);
+            let (frames, used) = self.frames(&block, ended);
+            self.offset = self.offset.saturating_add(used as u64);
+            if self.source.is_some() {
+                self.rest = block.get(used..).unwrap_or_default().to_vec();
+            }
+            if !frames.is_empty() {
+                let block = Arc::new(block);
+                return Some(Chunk { block, frames });
+            }
+        }
+        None
+    }
+
+    /// Reads on until the block is full; true when there is no more.
+    fn fill(&mut self, block: &mut Vec<u8>) -> bool {
+        let Some(source) = &mut self.source else {
+            return true;
+        };
+        // A record longer than a block makes the block grow.
+        let wanted = BLOCK.max(block.len().saturating_mul(2));
+        let missing = wanted.saturating_sub(block.len());
+        block.reserve_exact(missing);
+        let mut source = source.take(missing as u64);
+        match source.read_to_end(block) {
+            Ok(read) => read < missing,
+            Err(error) => {
+                let what = format!("reading failed ({error})");
+                self.give_up(block.len(), what);
+                true
+            }
+        }
+    }
+
+    /// The frames in the block, and how many of its octets were understood.
+    fn frames(&mut self, block: &[u8], ended: bool) -> (Vec<FrameIndex>, usize) {
+        let mut frames = Vec::new();
+        let mut used = 0;
+        while let Some(octets) = block.get(used..).filter(|octets| !octets.is_empty()) {
+            match self.format.next(octets) {
+                Ok((found, length)) => {
+                    if let Found::Frame(mut frame, start) = found {
+                        self.frames = self.frames.saturating_add(1);
+                        frame.capture = self.number;
+                        frame.number = self.frames;
+                        let start = used.saturating_add(start);
+                        frame.start = u32::try_from(start).unwrap_or(u32::MAX);
+                        frames.push(frame);
+                    }
+                    used = used.saturating_add(length);
+                }
+                Err(Stop::Incomplete) if !ended => return (frames, used),
+                Err(Stop::Incomplete) => {
+                    self.give_up(used, "the capture ends inside a record".to_owned());
+                    return (frames, used);
+                }
+                Err(Stop::Damaged(what)) => {
+                    self.give_up(used, what.to_owned());
+                    return (frames, used);
+                }
+            }
+        }
+        if ended {
+            self.source = None;
+        }
+        (frames, used)
+    }
+
+    fn give_up(&mut self, used: usize, what: String) {
+        self.source = None;
+        self.trouble.get_or_insert(Trouble {
+            capture: Arc::clone(&self.name),
+            frame: self.frames,
+            offset: self.offset.saturating_add(used as u64),
+            what,
+        });
+    }
+}
+
+/// The first four octets, and a reader that begins with them.
+fn peek(mut source: Box<dyn Read + Send>) -> io::Result<(Vec<u8>, Box<dyn Read + Send>)> {
+    let mut magic = Vec::new();
+    (&mut source).take(4).read_to_end(&mut magic)?;
+    let whole = io::Cursor::new(magic.clone()).chain(source);
+    Ok((magic, Box::new(whole)))
+}
