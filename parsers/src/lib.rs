@@ -5,6 +5,7 @@
 //! [`Protocol::frame`] → [`Protocol::dissect`] → [`Statement`]s handed to an [`Out`].
 
 pub mod ber;
+mod octets;
 pub mod packet;
 mod protocol;
 pub mod protocols;

@@ -8,3 +8,51 @@ pub(crate) fn unpadded(octets: &[u8]) -> &[u8] {
         .unwrap_or_default()
         .trim_ascii()
 }
+
+/// Whether all octets are printable ASCII.
+pub(crate) fn is_printable(octets: &[u8]) -> bool {
+    octets.iter().all(|octet| (0x20..0x7f).contains(octet))
+}
+
+/// Lines of a text protocol, without their ends; the last one too, ended or not.
+pub(crate) fn lines(octets: &[u8]) -> impl Iterator<Item = &[u8]> {
+    octets
+        .split(|octet| *octet == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+}
+
+/// Where `needle` first stands in `octets`.
+pub(crate) fn find(octets: &[u8], needle: &[u8]) -> Option<usize> {
+    octets
+        .windows(needle.len())
+        .position(|window| window.eq_ignore_ascii_case(needle))
+}
+
+/// What stands between two marks, whatever the case of the marks.
+pub(crate) fn between<'a>(octets: &'a [u8], open: &[u8], close: &[u8]) -> Option<&'a [u8]> {
+    let start = find(octets, open)?.saturating_add(open.len());
+    let rest = octets.get(start..)?;
+    rest.get(..find(rest, close)?)
+}
+
+/// The value of a header line such as `Server: nginx`.
+pub(crate) fn header<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (found, rest) = line.split_at_checked(name.len())?;
+    let value = rest.strip_prefix(b":")?;
+    found.eq_ignore_ascii_case(name).then(|| value.trim_ascii())
+}
+
+/// Displays text as UTF-8, other octets as U+FFFD.
+pub(crate) struct Text<'a>(pub &'a [u8]);
+
+impl std::fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            f.write_str(chunk.valid())?;
+            if !chunk.invalid().is_empty() {
+                f.write_str("\u{fffd}")?;
+            }
+        }
+        Ok(())
+    }
+}

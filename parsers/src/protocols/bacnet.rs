@@ -1,0 +1,401 @@
+//! BACnet over IP, Ethernet and through routers: device identity.
+//!
+//! Spec: ANSI/ASHRAE 135-2016, annex J (BVLL), clause 6 (NPDU), clause 20 (APDU encoding), clause 12.11 (Device object).
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::octets::{array, be16, octet, take};
+use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
+use crate::statement::{Key, Out, Place, Subject};
+
+/// Instance number of the device object, 0–4194302.
+pub const DEVICE_INSTANCE: Key = Key("bacnet.device_instance");
+/// Vendor identifier as assigned by ASHRAE.
+pub const VENDOR_ID: Key = Key("bacnet.vendor_id");
+/// Name of the device object.
+pub const OBJECT_NAME: Key = Key("bacnet.object_name");
+/// Vendor name (property 121).
+pub const VENDOR_NAME: Key = Key("bacnet.vendor_name");
+/// Model name (property 70).
+pub const MODEL_NAME: Key = Key("bacnet.model_name");
+/// Firmware revision (property 44).
+pub const FIRMWARE_REVISION: Key = Key("bacnet.firmware_revision");
+/// Application software version (property 12).
+pub const APPLICATION_SOFTWARE_VERSION: Key = Key("bacnet.application_software_version");
+/// Location (property 58).
+pub const LOCATION: Key = Key("bacnet.location");
+/// Description of the device object (property 28).
+pub const DESCRIPTION: Key = Key("bacnet.description");
+/// Serial number (property 372).
+pub const SERIAL_NUMBER: Key = Key("bacnet.serial_number");
+/// Protocol revision (property 139).
+pub const PROTOCOL_REVISION: Key = Key("bacnet.protocol_revision");
+/// Networks that the sender routes to.
+pub const ROUTES_TO: Key = Key("bacnet.routes_to");
+
+/// Registration.
+pub static PROTOCOL: Protocol = Protocol {
+    name: "bacnet",
+    spec: "ANSI/ASHRAE 135-2016",
+    carriers: &[Carrier::Udp(47808), Carrier::Llc(0x82)],
+    keys: &[
+        DEVICE_INSTANCE,
+        VENDOR_ID,
+        OBJECT_NAME,
+        VENDOR_NAME,
+        MODEL_NAME,
+        FIRMWARE_REVISION,
+        APPLICATION_SOFTWARE_VERSION,
+        LOCATION,
+        DESCRIPTION,
+        SERIAL_NUMBER,
+        PROTOCOL_REVISION,
+        ROUTES_TO,
+    ],
+    frame: None,
+    recognise,
+    dissect,
+};
+
+/// Object type of devices (clause 21).
+const DEVICE: u32 = 8;
+/// Instance that stands for "any" (clause 12.11.1).
+const WILDCARD: u32 = 4_194_303;
+/// Tags read from one list; more are not those of an identity.
+const MOST_TAGS: usize = 512;
+
+/// BACnet/IP begins with 0x81, a known function and its own length (J.2); on Ethernet the NPDU begins at once.
+fn recognise(message: &[u8]) -> Option<Recognition> {
+    match message {
+        [0x81, 0x00..=0x0c, high, low, ..] => {
+            let length = usize::from(u16::from_be_bytes([*high, *low]));
+            (length == message.len()).then_some(Recognition::STRONG)
+        }
+        // Version 1, reserved control bits zero, and either a network message or a known APDU type.
+        [0x01, control, ..] if control & 0x50 == 0 => {
+            npdu(message).ok().map(|_| Recognition::STRONG)
+        }
+        _ => None,
+    }
+}
+
+fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut rest = message.bytes;
+    let mut sender = Subject::Sender;
+    if message.bytes.first() == Some(&0x81) {
+        let [_, function, _, _] = array::<4>(&mut rest, "bvll header")?;
+        match function {
+            // Forwarded by a BBMD: the true origin goes before the NPDU (J.2.5).
+            0x04 => {
+                let address = Ipv4Addr::from(array::<4>(&mut rest, "bvll origin")?);
+                be16(&mut rest, "bvll origin port")?;
+                sender = Subject::Ip(IpAddr::V4(address));
+            }
+            // Distribute-Broadcast-To-Network, Original-Unicast and -Broadcast.
+            0x09..=0x0b => {}
+            _ => return Ok(()),
+        }
+    }
+    let npdu = npdu(rest)?;
+    let subject = match npdu.source {
+        Some(place) => Subject::Behind(place),
+        None => sender,
+    };
+    if npdu.network_message {
+        return network_message(subject, npdu.rest, out);
+    }
+    apdu(subject, npdu.rest, out)
+}
+
+/// What precedes the application's own data (clause 6.2).
+struct Npdu<'a> {
+    /// Network and address of the device that sent it, when that is behind a router.
+    source: Option<Place>,
+    network_message: bool,
+    rest: &'a [u8],
+}
+
+fn npdu(input: &[u8]) -> Result<Npdu<'_>, Fault> {
+    let mut rest = input;
+    if octet(&mut rest, "npdu version")? != 1 {
+        return Err(Fault::value("npdu version", rest));
+    }
+    let control = octet(&mut rest, "npdu control")?;
+    if control & 0x20 != 0 {
+        be16(&mut rest, "npdu destination network")?;
+        crate::octets::counted8(&mut rest, "npdu destination address")?;
+    }
+    let mut source = None;
+    if control & 0x08 != 0 {
+        let network = be16(&mut rest, "npdu source network")?;
+        let octets = crate::octets::counted8(&mut rest, "npdu source address")?;
+        source = place(network, octets);
+    }
+    if control & 0x20 != 0 {
+        octet(&mut rest, "npdu hop count")?;
+    }
+    Ok(Npdu {
+        source,
+        network_message: control & 0x80 != 0,
+        rest,
+    })
+}
+
+fn place(network: u16, octets: &[u8]) -> Option<Place> {
+    let length = u8::try_from(octets.len()).ok().filter(|n| (1..=7).contains(n))?;
+    let mut address = [0; 7];
+    for (to, from) in address.iter_mut().zip(octets) {
+        *to = *from;
+    }
+    Some(Place::Bacnet {
+        network,
+        length,
+        address,
+    })
+}
+
+/// Clause 6.4: of the messages between routers, I-Am-Router-To-Network identifies one.
+fn network_message(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    if octet(&mut rest, "network message type")? != 1 {
+        return Ok(());
+    }
+    let networks = rest
+        .chunks_exact(2)
+        .map(|pair| pair.iter().fold(0_u16, |n, octet| n << 8 | u16::from(*octet)));
+    let networks = crate::statement::Joined(networks);
+    out.text(subject, ROUTES_TO, rest, format_args!("{networks}"));
+    Ok(())
+}
+
+/// Clause 20.1: the types that disclose something are unconfirmed requests and complex acknowledgements.
+fn apdu(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let first = octet(&mut rest, "apdu type")?;
+    match first >> 4 {
+        1 => match octet(&mut rest, "unconfirmed service")? {
+            0 => i_am(subject, rest, out),
+            1 => i_have(subject, rest, out),
+            _ => Ok(()),
+        },
+        3 => {
+            octet(&mut rest, "invoke id")?;
+            // Of a segmented answer the first part is read: it names the object.
+            if first & 0x08 != 0 && array::<2>(&mut rest, "segment")?.first() != Some(&0) {
+                return Ok(());
+            }
+            match octet(&mut rest, "acknowledged service")? {
+                12 => read_property(subject, rest, out),
+                14 => read_property_multiple(subject, rest, out),
+                _ => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// One tagged element (clause 20.2.1).
+struct Tag<'a> {
+    number: u8,
+    /// Context tags number parameters; application tags name types.
+    context: bool,
+    kind: TagKind<'a>,
+}
+
+enum TagKind<'a> {
+    Value(&'a [u8]),
+    Opening,
+    Closing,
+}
+
+fn tag<'a>(rest: &mut &'a [u8]) -> Result<Tag<'a>, Fault> {
+    let first = octet(rest, "tag")?;
+    let mut number = first >> 4;
+    if number == 15 {
+        number = octet(rest, "extended tag number")?;
+    }
+    let context = first & 0x08 != 0;
+    let kind = match first & 0x07 {
+        6 if context => TagKind::Opening,
+        7 if context => TagKind::Closing,
+        // Application booleans carry their value in the length.
+        _ if !context && number == 1 => TagKind::Value(&[]),
+        5 => {
+            let length = match octet(rest, "extended length")? {
+                254 => be16(rest, "extended length")?.into(),
+                255 => return Err(Fault::value("tag length", rest)),
+                length => usize::from(length),
+            };
+            TagKind::Value(take(rest, length, "tag value")?)
+        }
+        length => TagKind::Value(take(rest, length.into(), "tag value")?),
+    };
+    Ok(Tag {
+        number,
+        context,
+        kind,
+    })
+}
+
+fn unsigned(octets: &[u8]) -> Option<u32> {
+    (octets.len() <= 4).then(|| octets.iter().fold(0, |n, octet| n << 8 | u32::from(*octet)))
+}
+
+/// Object type and instance (clause 20.2.14).
+fn object(octets: &[u8]) -> Option<(u32, u32)> {
+    let id = unsigned(octets).filter(|_| octets.len() == 4)?;
+    Some((id >> 22, id & WILDCARD))
+}
+
+fn instance(subject: Subject, octets: &[u8], out: &mut Out<'_>) -> bool {
+    match object(octets) {
+        Some((DEVICE, instance)) if instance != WILDCARD => {
+            out.text(subject, DEVICE_INSTANCE, octets, format_args!("{instance}"));
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Clause 16.10.2: device, max APDU, segmentation, vendor.
+fn i_am(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    if let TagKind::Value(device) = tag(&mut rest)?.kind {
+        instance(subject, device, out);
+    }
+    tag(&mut rest)?;
+    tag(&mut rest)?;
+    if let TagKind::Value(vendor) = tag(&mut rest)?.kind
+        && let Some(id) = unsigned(vendor)
+    {
+        out.text(subject, VENDOR_ID, vendor, format_args!("{id}"));
+    }
+    Ok(())
+}
+
+/// Clause 16.9.3: device, object, object name.
+fn i_have(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    if let TagKind::Value(device) = tag(&mut rest)?.kind {
+        instance(subject, device, out);
+    }
+    Ok(())
+}
+
+/// Clause 15.5.1.2: object, property, index, value.
+fn read_property(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let TagKind::Value(id) = tag(&mut rest)?.kind else {
+        return Err(Fault::value("object identifier", rest));
+    };
+    let device = instance(subject, id, out);
+    let TagKind::Value(property) = tag(&mut rest)?.kind else {
+        return Err(Fault::value("property identifier", rest));
+    };
+    let property = unsigned(property);
+    loop {
+        let tag = tag(&mut rest)?;
+        if let (3, TagKind::Opening) = (tag.number, tag.kind) {
+            break;
+        }
+    }
+    match property {
+        Some(property) if device => values(subject, property, &mut rest, 3, out),
+        _ => Ok(()),
+    }
+}
+
+/// Clause 15.7.1.2: for each object, its properties and their values or errors.
+fn read_property_multiple(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut device = false;
+    let mut property = None;
+    for _ in 0..MOST_TAGS {
+        if rest.is_empty() {
+            break;
+        }
+        let tag = tag(&mut rest)?;
+        match (tag.number, tag.kind) {
+            (0, TagKind::Value(id)) if tag.context => device = instance(subject, id, out),
+            (2, TagKind::Value(id)) if tag.context => property = unsigned(id),
+            (4, TagKind::Opening) => match property {
+                Some(property) if device => values(subject, property, &mut rest, 4, out)?,
+                _ => skip(&mut rest, 4)?,
+            },
+            (5, TagKind::Opening) => skip(&mut rest, 5)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Values up to the closing tag of this number.
+fn values(
+    subject: Subject,
+    property: u32,
+    rest: &mut &[u8],
+    closing: u8,
+    out: &mut Out<'_>,
+) -> Result<(), Fault> {
+    for _ in 0..MOST_TAGS {
+        let tag = tag(rest)?;
+        match tag.kind {
+            TagKind::Closing if tag.number == closing => return Ok(()),
+            TagKind::Value(value) if !tag.context => {
+                statement(subject, property, tag.number, value, out);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn skip(rest: &mut &[u8], closing: u8) -> Result<(), Fault> {
+    for _ in 0..MOST_TAGS {
+        let tag = tag(rest)?;
+        if matches!(tag.kind, TagKind::Closing) && tag.number == closing {
+            return Ok(());
+        }
+    }
+    Err(Fault::value("closing tag", rest))
+}
+
+/// One value of a device property, by its application type: 2 unsigned, 7 character string.
+fn statement(subject: Subject, property: u32, kind: u8, value: &[u8], out: &mut Out<'_>) {
+    let key = match (property, kind) {
+        (77, 7) => OBJECT_NAME,
+        (121, 7) => VENDOR_NAME,
+        (70, 7) => MODEL_NAME,
+        (44, 7) => FIRMWARE_REVISION,
+        (12, 7) => APPLICATION_SOFTWARE_VERSION,
+        (58, 7) => LOCATION,
+        (28, 7) => DESCRIPTION,
+        (372, 7) => SERIAL_NUMBER,
+        (120, 2) | (139, 2) => {
+            let key = if property == 120 { VENDOR_ID } else { PROTOCOL_REVISION };
+            if let Some(number) = unsigned(value) {
+                out.text(subject, key, value, format_args!("{number}"));
+            }
+            return;
+        }
+        _ => return,
+    };
+    // Clause 20.2.9: the first octet names the character set: 0 UTF-8 (once ANSI X3.4), 4 UCS-2, 5 ISO 8859-1.
+    match value {
+        [0 | 5, text @ ..] => out.say(subject, key, text),
+        [4, text @ ..] => {
+            let units = text.chunks_exact(2).map(|pair| match pair {
+                [high, low] => u16::from_be_bytes([*high, *low]),
+                _ => 0,
+            });
+            let text_of = Units(units);
+            out.text(subject, key, text, format_args!("{text_of}"));
+        }
+        _ => {}
+    }
+}
+
+/// Displays UTF-16 code units.
+struct Units<I>(I);
+
+impl<I: Iterator<Item = u16> + Clone> std::fmt::Display for Units<I> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        use std::fmt::Write as _;
+        char::decode_utf16(self.0.clone())
+            .try_for_each(|c| f.write_char(c.unwrap_or(char::REPLACEMENT_CHARACTER)))
+    }
+}

@@ -1,0 +1,393 @@
+//! Domain Name System, and its two local kin: multicast DNS and LLMNR.
+//!
+//! Spec: RFC 1035 §4 (messages), RFC 6762 (mDNS), RFC 6763 (DNS-SD), RFC 4795 (LLMNR), RFC 4892 (`version.bind`).
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::octets::{array, be16, be32, octet, take, whole};
+use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
+use crate::statement::{Key, Out, Subject};
+use crate::text::Text;
+
+/// Name of a local address, from an answer about it.
+pub const NAME: Key = Key("dns.name");
+/// `version.bind`: the server's software.
+pub const VERSION_BIND: Key = Key("dns.version_bind");
+/// `hostname.bind` or `id.server`: the server's name.
+pub const HOSTNAME_BIND: Key = Key("dns.hostname_bind");
+
+/// mDNS: host name of the sender.
+pub const MDNS_NAME: Key = Key("mdns.name");
+/// mDNS: service instance, `Kitchen._ipp._tcp.local`.
+pub const MDNS_SERVICE: Key = Key("mdns.service");
+/// mDNS: an entry of a TXT record.
+pub const MDNS_TXT: Key = Key("mdns.txt");
+/// mDNS: CPU and operating system of an HINFO record.
+pub const MDNS_HINFO: Key = Key("mdns.hinfo");
+
+/// LLMNR: the name that the sender answers for.
+pub const LLMNR_NAME: Key = Key("llmnr.name");
+
+/// Registration.
+pub static PROTOCOL: Protocol = Protocol {
+    name: "dns",
+    spec: "RFC 1035",
+    carriers: &[Carrier::Udp(53), Carrier::Tcp(53)],
+    keys: &[NAME, VERSION_BIND, HOSTNAME_BIND],
+    frame: Some(frame),
+    recognise: |message| recognise(message, Flavour::Unicast),
+    dissect: |message, out| dissect(message, Flavour::Unicast, out),
+};
+
+/// Registration of multicast DNS.
+pub static MDNS: Protocol = Protocol {
+    name: "mdns",
+    spec: "RFC 6762",
+    carriers: &[Carrier::Udp(5353)],
+    keys: &[MDNS_NAME, MDNS_SERVICE, MDNS_TXT, MDNS_HINFO],
+    frame: None,
+    recognise: |message| recognise(message, Flavour::Multicast),
+    dissect: |message, out| dissect(message, Flavour::Multicast, out),
+};
+
+/// Registration of Link-Local Multicast Name Resolution.
+pub static LLMNR: Protocol = Protocol {
+    name: "llmnr",
+    spec: "RFC 4795",
+    carriers: &[Carrier::Udp(5355)],
+    keys: &[LLMNR_NAME],
+    frame: None,
+    recognise: |message| recognise(message, Flavour::LinkLocal),
+    dissect: |message, out| dissect(message, Flavour::LinkLocal, out),
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flavour {
+    Unicast,
+    Multicast,
+    LinkLocal,
+}
+
+/// Records read of one message.
+const MOST_RECORDS: u16 = 256;
+/// Labels and pointers followed of one name (RFC 1035 §2.3.4 allows 255 octets).
+const MOST_LABELS: usize = 128;
+
+/// On TCP a length goes before each message (RFC 1035 §4.2.2).
+fn frame(input: &[u8]) -> Framed {
+    let [high, low, _, _, f0, f1, q0, q1, ..] = crate::octets::head::<14>(input)?;
+    let length = usize::from(u16::from_be_bytes([high, low]));
+    // Opcode, reserved bit and one question, as almost every message has.
+    let plausible = f0 & 0x70 == 0 && f1 & 0x40 == 0 && [q0, q1] == [0, 1];
+    if length < 12 || !plausible {
+        return Err(crate::octets::foreign("dns header", input));
+    }
+    whole(input, length.saturating_add(2)).map(|cut| Cut::whole(cut.length))
+}
+
+/// The message behind the length that goes before it on TCP.
+fn body(message: &[u8]) -> &[u8] {
+    match message {
+        [high, low, rest @ ..] if usize::from(u16::from_be_bytes([*high, *low])) == rest.len() => rest,
+        other => other,
+    }
+}
+
+struct Header {
+    response: bool,
+    questions: u16,
+    records: u16,
+}
+
+fn read_header(rest: &mut &[u8]) -> Result<Header, Fault> {
+    be16(rest, "dns id")?;
+    let flags = be16(rest, "dns flags")?;
+    let [q0, q1, a0, a1, n0, n1, x0, x1] = array::<8>(rest, "dns counts")?;
+    let records = u16::from_be_bytes([a0, a1])
+        .saturating_add(u16::from_be_bytes([n0, n1]))
+        .saturating_add(u16::from_be_bytes([x0, x1]));
+    Ok(Header {
+        response: flags & 0x8000 != 0,
+        questions: u16::from_be_bytes([q0, q1]),
+        records,
+    })
+}
+
+/// A name where it stands in a message.
+#[derive(Clone, Copy)]
+struct Name<'a> {
+    message: &'a [u8],
+    /// Offset of its first label.
+    at: usize,
+}
+
+impl<'a> Name<'a> {
+    /// The labels, pointers followed.
+    fn labels(self) -> impl Iterator<Item = &'a [u8]> {
+        let mut at = self.at;
+        let mut left = MOST_LABELS;
+        std::iter::from_fn(move || {
+            loop {
+                left = left.checked_sub(1)?;
+                let length = usize::from(*self.message.get(at)?);
+                at = match length {
+                    0 => return None,
+                    1..=63 => {
+                        let start = at.saturating_add(1);
+                        let end = start.saturating_add(length);
+                        at = end;
+                        return self.message.get(start..end);
+                    }
+                    0xc0.. => {
+                        let low = usize::from(*self.message.get(at.saturating_add(1))?);
+                        // Pointers go back; one that does not would loop.
+                        let target = (length & 0x3f) << 8 | low;
+                        if target >= at {
+                            return None;
+                        }
+                        target
+                    }
+                    _ => return None,
+                };
+            }
+        })
+    }
+
+    fn ends_with(self, suffix: &[&[u8]]) -> bool {
+        let count = self.labels().count();
+        let Some(skip) = count.checked_sub(suffix.len()) else {
+            return false;
+        };
+        self.labels().skip(skip).zip(suffix).all(|(a, b)| a.eq_ignore_ascii_case(b))
+    }
+
+    fn is(self, name: &[&[u8]]) -> bool {
+        self.labels().count() == name.len() && self.ends_with(name)
+    }
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, label) in self.labels().enumerate() {
+            if n > 0 {
+                f.write_str(".")?;
+            }
+            Text(label).fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes a name off `rest`, which lies in `message`; also its own octets.
+fn name<'a>(message: &'a [u8], rest: &mut &'a [u8]) -> Result<(Name<'a>, &'a [u8]), Fault> {
+    let at = message.len().saturating_sub(rest.len());
+    let start = *rest;
+    for _ in 0..MOST_LABELS {
+        let length = octet(rest, "dns name")?;
+        match length {
+            0 => break,
+            1..=63 => {
+                take(rest, length.into(), "dns label")?;
+            }
+            0xc0.. => {
+                octet(rest, "dns pointer")?;
+                break;
+            }
+            _ => return Err(Fault::value("dns label length", rest)),
+        }
+    }
+    let used = start.len().saturating_sub(rest.len());
+    Ok((Name { message, at }, start.get(..used).unwrap_or_default()))
+}
+
+/// One resource record.
+struct Record<'a> {
+    name: Name<'a>,
+    /// The name's own octets.
+    name_octets: &'a [u8],
+    kind: u16,
+    class: u16,
+    data: &'a [u8],
+}
+
+fn record<'a>(message: &'a [u8], rest: &mut &'a [u8]) -> Result<Record<'a>, Fault> {
+    let (name, name_octets) = name(message, rest)?;
+    let kind = be16(rest, "dns record type")?;
+    let class = be16(rest, "dns record class")?;
+    be32(rest, "dns record ttl")?;
+    let data = crate::octets::counted16(rest, "dns record data")?;
+    Ok(Record {
+        name,
+        name_octets,
+        kind,
+        class,
+        data,
+    })
+}
+
+/// Few octets mark a DNS message: every name and record must read to the end of it.
+fn recognise(message: &[u8], flavour: Flavour) -> Option<Recognition> {
+    let message = body(message);
+    let mut rest = message;
+    let header = read_header(&mut rest).ok()?;
+    let &[_, _, f0, f1, ..] = message else {
+        return None;
+    };
+    // Opcode QUERY, and of the reply codes only those that servers send.
+    let plain = f0 & 0x78 == 0 && f1 & 0x40 == 0 && f1 & 0x0f <= 5;
+    if !plain || header.questions.saturating_add(header.records) == 0 || header.questions > 32 {
+        return None;
+    }
+    for _ in 0..header.questions {
+        name(message, &mut rest).ok()?;
+        let kind = be16(&mut rest, "dns question type").ok()?;
+        // The top bit of the class asks for unicast answers (RFC 6762 §5.4).
+        let class = be16(&mut rest, "dns question class").ok()? & 0x7fff;
+        if kind == 0 || !matches!(class, 1 | 3 | 255) {
+            return None;
+        }
+    }
+    for _ in 0..header.records.min(MOST_RECORDS) {
+        record(message, &mut rest).ok()?;
+    }
+    let role = if header.response { Role::Server } else { Role::Client };
+    let found = Recognition::STRONG.from(role);
+    match flavour {
+        Flavour::Unicast => (header.questions == 1).then_some(found),
+        // NBNS has the same form: its names are all 32 letters long.
+        Flavour::Multicast => Some(Recognition::STRONG),
+        Flavour::LinkLocal => (header.questions == 1).then_some(Recognition::WEAK.from(role)),
+    }
+}
+
+fn dissect(message: Message<'_>, flavour: Flavour, out: &mut Out<'_>) -> Result<(), Fault> {
+    let bytes = body(message.bytes);
+    let mut rest = bytes;
+    let header = read_header(&mut rest)?;
+    for _ in 0..header.questions {
+        name(bytes, &mut rest)?;
+        take(&mut rest, 4, "dns question")?;
+    }
+    if !header.response {
+        return Ok(());
+    }
+    for _ in 0..header.records.min(MOST_RECORDS) {
+        let record = record(bytes, &mut rest)?;
+        match flavour {
+            Flavour::Unicast => unicast(&record, bytes, out),
+            Flavour::Multicast => multicast(&record, bytes, out),
+            Flavour::LinkLocal => {
+                if matches!(record.kind, 1 | 28) {
+                    let name = record.name;
+                    out.text(Subject::Sender, LLMNR_NAME, record.name_octets, format_args!("{name}"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn unicast(record: &Record<'_>, message: &[u8], out: &mut Out<'_>) {
+    let name = record.name;
+    match (record.kind, record.class) {
+        // Class CHAOS asks about the server itself.
+        (16, 3) => {
+            let text = record.data.get(1..).unwrap_or_default();
+            if name.is(&[b"version", b"bind"]) || name.is(&[b"version", b"server"]) {
+                out.say(Subject::Sender, VERSION_BIND, text);
+            } else if name.is(&[b"hostname", b"bind"]) || name.is(&[b"id", b"server"]) {
+                out.say(Subject::Sender, HOSTNAME_BIND, text);
+            }
+        }
+        (1 | 28, 1) => {
+            if let Some(address) = address(record).filter(|address| is_private(*address)) {
+                out.text(Subject::Ip(address), NAME, record.name_octets, format_args!("{name}"));
+            }
+        }
+        (12, 1) => {
+            if let Some(address) = reverse(name).filter(|address| is_private(*address)) {
+                let at = message.len().saturating_sub(offset_from_end(message, record.data));
+                let target = Name { message, at };
+                out.text(Subject::Ip(address), NAME, record.data, format_args!("{target}"));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn multicast(record: &Record<'_>, message: &[u8], out: &mut Out<'_>) {
+    let name = record.name;
+    let at = message.len().saturating_sub(offset_from_end(message, record.data));
+    match record.kind {
+        1 | 28 if name.ends_with(&[b"local"]) => {
+            out.text(Subject::Sender, MDNS_NAME, record.name_octets, format_args!("{name}"));
+        }
+        // The host that serves it: priority, weight and port go before.
+        33 => {
+            let target = Name {
+                message,
+                at: at.saturating_add(6),
+            };
+            let octets = record.data.get(6..).unwrap_or_default();
+            out.text(Subject::Sender, MDNS_NAME, octets, format_args!("{target}"));
+            out.text(Subject::Sender, MDNS_SERVICE, record.name_octets, format_args!("{name}"));
+        }
+        12 if name.ends_with(&[b"local"]) => {
+            let target = Name { message, at };
+            out.text(Subject::Sender, MDNS_SERVICE, record.data, format_args!("{target}"));
+        }
+        16 => {
+            let mut rest = record.data;
+            while let Ok(entry) = crate::octets::counted8(&mut rest, "txt entry") {
+                out.say(Subject::Sender, MDNS_TXT, entry);
+            }
+        }
+        13 => {
+            let mut rest = record.data;
+            if let (Ok(cpu), Ok(os)) = (
+                crate::octets::counted8(&mut rest, "hinfo cpu"),
+                crate::octets::counted8(&mut rest, "hinfo os"),
+            ) {
+                let (cpu, os) = (Text(cpu), Text(os));
+                out.text(Subject::Sender, MDNS_HINFO, record.data, format_args!("{cpu} {os}"));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// How far before the end of the message a part of it begins.
+fn offset_from_end(message: &[u8], part: &[u8]) -> usize {
+    let end = message.as_ptr().addr().saturating_add(message.len());
+    end.saturating_sub(part.as_ptr().addr())
+}
+
+fn address(record: &Record<'_>) -> Option<IpAddr> {
+    match record.kind {
+        1 => <[u8; 4]>::try_from(record.data).ok().map(|a| IpAddr::V4(Ipv4Addr::from(a))),
+        28 => <[u8; 16]>::try_from(record.data).ok().map(|a| IpAddr::V6(Ipv6Addr::from(a))),
+        _ => None,
+    }
+}
+
+/// The address of `4.3.2.1.in-addr.arpa`.
+fn reverse(name: Name<'_>) -> Option<IpAddr> {
+    if !name.ends_with(&[b"in-addr", b"arpa"]) {
+        return None;
+    }
+    let mut octets = [0; 4];
+    let labels = name.labels().take(4);
+    for (octet, label) in octets.iter_mut().rev().zip(labels) {
+        *octet = std::str::from_utf8(label).ok()?.parse().ok()?;
+    }
+    Some(IpAddr::V4(Ipv4Addr::from(octets)))
+}
+
+/// Answers about the Internet describe no asset of ours.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(ip) => ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
+    }
+}

@@ -1,0 +1,236 @@
+//! Server Message Block 1 to 3 over NetBIOS sessions: dialects, native systems, and the NTLM inside.
+//!
+//! Spec: MS-CIFS §2.2.4.52 and §2.2.4.53, MS-SMB §2.2.4.5 and §2.2.4.6, MS-SMB2 §2.2.3 to §2.2.6,
+//! RFC 1002 §4.3 (session service).
+
+use crate::octets::{array, foreign, head, le16, more, octet, take};
+use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
+use crate::statement::{Key, Out, Subject};
+use crate::text::{Text, find};
+
+use super::nbns::NetbiosName;
+use super::ntlm;
+
+/// Native operating system of SMB 1.
+pub const NATIVE_OS: Key = Key("smb.native_os");
+/// Native LAN manager of SMB 1.
+pub const NATIVE_LANMAN: Key = Key("smb.native_lanman");
+/// Primary domain of SMB 1.
+pub const PRIMARY_DOMAIN: Key = Key("smb.primary_domain");
+/// Server name in an SMB 1 negotiation.
+pub const SERVER_NAME: Key = Key("smb.server_name");
+/// Dialect that an SMB 2 or 3 server chose: `0x0311`.
+pub const DIALECT: Key = Key("smb.dialect");
+/// Name by which a client calls itself in a NetBIOS session request.
+pub const CALLING_NAME: Key = Key("smb.calling_name");
+
+/// Registration.
+pub static PROTOCOL: Protocol = Protocol {
+    name: "smb",
+    spec: "MS-SMB2",
+    carriers: &[Carrier::Tcp(445), Carrier::Tcp(139)],
+    keys: &[NATIVE_OS, NATIVE_LANMAN, PRIMARY_DOMAIN, SERVER_NAME, DIALECT, CALLING_NAME],
+    frame: Some(frame),
+    recognise,
+    dissect,
+};
+
+/// Octets of a message that are read; what follows is file data.
+const READ: usize = 8192;
+const NEGOTIATE: u8 = 0x72;
+const SESSION_SETUP: u8 = 0x73;
+
+/// One session message; of a long one only the front.
+fn frame(input: &[u8]) -> Framed {
+    let [kind, l0, l1, l2] = head::<4>(input)?;
+    let length = u32::from_be_bytes([0, l0, l1, l2]);
+    let length = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(4);
+    match kind {
+        0x00 if length >= 8 => {
+            let [.., mark, s, m, b] = head::<8>(input)?;
+            if !matches!(mark, 0xfc..=0xff) || [s, m, b] != *b"SMB" {
+                return Err(foreign("smb protocol id", input));
+            }
+            let read = length.min(READ);
+            if input.len() < read {
+                return Err(more(read, input));
+            }
+            let skip = u64::try_from(length.saturating_sub(read)).unwrap_or_default();
+            Ok(Cut { length: read, skip })
+        }
+        // Session request: two encoded names. Positive response: nothing.
+        0x81 if length == 72 => crate::octets::whole(input, length),
+        0x82 | 0x85 if length == 4 => Ok(Cut::whole(4)),
+        _ => Err(foreign("netbios session type", input)),
+    }
+}
+
+fn recognise(message: &[u8]) -> Option<Recognition> {
+    match *message {
+        [0, _, _, _, 0xff, b'S', b'M', b'B', _, _, _, _, _, flags, ..] => {
+            let role = if flags & 0x80 == 0 { Role::Client } else { Role::Server };
+            Some(Recognition::STRONG.from(role))
+        }
+        [0, _, _, _, 0xfe, b'S', b'M', b'B', ..] => {
+            let role = if message.get(20)? & 1 == 0 { Role::Client } else { Role::Server };
+            Some(Recognition::STRONG.from(role))
+        }
+        [0, _, _, _, 0xfc | 0xfd, b'S', b'M', b'B', ..] => Some(Recognition::STRONG),
+        [0x81, ..] => Some(Recognition::WEAK.from(Role::Client)),
+        [0x82 | 0x85, ..] => Some(Recognition::WEAK),
+        _ => None,
+    }
+}
+
+fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut rest = message.bytes;
+    let [kind, ..] = array::<4>(&mut rest, "session header")?;
+    match (kind, rest.first()) {
+        (0x81, _) => {
+            take(&mut rest, 34, "called name")?;
+            let octets = rest.get(1..33).unwrap_or_default();
+            if let Some(name) = NetbiosName::decode(octets).filter(NetbiosName::is_text) {
+                let name = Text(name.text());
+                out.text(Subject::Sender, CALLING_NAME, octets, format_args!("{name}"));
+            }
+            Ok(())
+        }
+        (0, Some(0xff)) => smb1(message, rest, out),
+        (0, Some(0xfe)) => smb2(message, rest, out),
+        _ => Ok(()),
+    }
+}
+
+/// NTLM where it stands in a security blob, in SPNEGO or bare.
+fn security(message: Message<'_>, blob: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    match find(blob, b"NTLMSSP\0").and_then(|at| blob.get(at..)) {
+        Some(token) => out.carried(&ntlm::PROTOCOL, message.part(token)),
+        None => Ok(()),
+    }
+}
+
+fn smb2(message: Message<'_>, header: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut rest = header;
+    take(&mut rest, 12, "smb2 header")?;
+    let command = le16(&mut rest, "smb2 command")?;
+    take(&mut rest, 2, "smb2 credits")?;
+    let flags = octet(&mut rest, "smb2 flags")?;
+    take(&mut rest, 47, "smb2 header")?;
+    let response = flags & 1 == 1;
+    let mut fields = rest;
+    // Offset and length of the security buffer, from the start of the header.
+    let before = match (command, response) {
+        (0, true) => {
+            take(&mut fields, 4, "negotiate response")?;
+            let octets = fields;
+            let dialect = le16(&mut fields, "dialect")?;
+            out.text(Subject::Sender, DIALECT, octets.get(..2).unwrap_or_default(), format_args!("0x{dialect:04x}"));
+            50
+        }
+        (1, false) => 12,
+        (1, true) => 4,
+        _ => return Ok(()),
+    };
+    take(&mut fields, before, "smb2 fields")?;
+    let offset = usize::from(le16(&mut fields, "security offset")?);
+    let length = usize::from(le16(&mut fields, "security length")?);
+    let blob = header.get(offset..).unwrap_or_default();
+    security(message, blob.get(..length).unwrap_or(blob), out)
+}
+
+fn smb1(message: Message<'_>, header: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut rest = header;
+    take(&mut rest, 4, "smb header")?;
+    let command = octet(&mut rest, "smb command")?;
+    take(&mut rest, 4, "smb status")?;
+    let flags = octet(&mut rest, "smb flags")?;
+    let flags2 = le16(&mut rest, "smb flags 2")?;
+    take(&mut rest, 20, "smb header")?;
+    let count = octet(&mut rest, "smb word count")?;
+    let words = take(&mut rest, usize::from(count).saturating_mul(2), "smb words")?;
+    let word = |n: usize| {
+        let mut at = words.get(n.saturating_mul(2)..)?;
+        le16(&mut at, "smb word").ok().map(usize::from)
+    };
+    le16(&mut rest, "smb byte count")?;
+    let unicode = flags2 & 0x8000 != 0;
+    let mut strings = Strings {
+        header,
+        rest,
+        unicode,
+    };
+    let response = flags & 0x80 != 0;
+    match (command, response, count) {
+        (SESSION_SETUP, false, 13) => {
+            let passwords = word(7).unwrap_or(0).saturating_add(word(8).unwrap_or(0));
+            take(&mut strings.rest, passwords, "smb passwords")?;
+            // The account is a person's.
+            strings.next();
+            strings.say(PRIMARY_DOMAIN, out);
+            strings.say(NATIVE_OS, out);
+            strings.say(NATIVE_LANMAN, out);
+        }
+        (SESSION_SETUP, false, 12) => {
+            let blob = take(&mut strings.rest, word(7).unwrap_or(0), "smb security blob")?;
+            security(message, blob, out)?;
+            strings.say(NATIVE_OS, out);
+            strings.say(NATIVE_LANMAN, out);
+            strings.say(PRIMARY_DOMAIN, out);
+        }
+        (SESSION_SETUP, true, 3 | 4) => {
+            if count == 4 {
+                let blob = take(&mut strings.rest, word(3).unwrap_or(0), "smb security blob")?;
+                security(message, blob, out)?;
+            }
+            strings.say(NATIVE_OS, out);
+            strings.say(NATIVE_LANMAN, out);
+            strings.say(PRIMARY_DOMAIN, out);
+        }
+        // Without extended security (capability bit 31): a challenge, then domain and server.
+        (NEGOTIATE, true, 17) if words.get(19..23).is_some_and(|w| w.last().is_some_and(|high| high & 0x80 == 0)) => {
+            let challenge = words.last().copied().unwrap_or_default();
+            take(&mut strings.rest, challenge.into(), "smb challenge")?;
+            strings.say(PRIMARY_DOMAIN, out);
+            strings.say(SERVER_NAME, out);
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Strings that follow one another; Unicode ones are aligned to the header.
+struct Strings<'a> {
+    header: &'a [u8],
+    rest: &'a [u8],
+    unicode: bool,
+}
+
+impl<'a> Strings<'a> {
+    /// The next string without its end.
+    fn next(&mut self) -> &'a [u8] {
+        if !self.unicode {
+            let end = self.rest.iter().position(|octet| *octet == 0);
+            let (text, after) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+            self.rest = after.get(1..).unwrap_or_default();
+            return text;
+        }
+        let at = self.header.len().saturating_sub(self.rest.len());
+        if at % 2 == 1 {
+            self.rest = self.rest.get(1..).unwrap_or_default();
+        }
+        let units = self.rest.chunks_exact(2).position(|unit| unit == [0, 0]);
+        let length = units.map_or(self.rest.len(), |units| units.saturating_mul(2));
+        let (text, after) = self.rest.split_at(length);
+        self.rest = after.get(2..).unwrap_or_default();
+        text
+    }
+
+    fn say(&mut self, key: Key, out: &mut Out<'_>) {
+        let text = self.next();
+        if self.unicode {
+            out.utf16le(Subject::Sender, key, text);
+        } else {
+            out.say(Subject::Sender, key, text);
+        }
+    }
+}

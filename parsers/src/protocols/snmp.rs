@@ -1,0 +1,224 @@
+//! Simple Network Management Protocol: what agents say of themselves. Communities and user names are never read.
+//!
+//! Spec: RFC 1157 §4 (v1), RFC 3416 §3 (v2c), RFC 3412 §6 and RFC 3414 §2.4 (v3), RFC 3411 §5 (engine id),
+//! RFC 3418 (system group), RFC 6933 (ENTITY-MIB), RFC 1628 (UPS-MIB), RFC 3805 (Printer-MIB), RFC 2790 (host resources).
+
+use std::fmt;
+
+use crate::ber::{Oid, element, elements, expect, unsigned};
+use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition, Role, finish};
+use crate::statement::{Key, Out, Subject};
+
+/// sysDescr.0.
+pub const SYS_DESCR: Key = Key("snmp.sys_descr");
+/// sysObjectID.0, dotted.
+pub const SYS_OBJECT_ID: Key = Key("snmp.sys_object_id");
+/// sysName.0.
+pub const SYS_NAME: Key = Key("snmp.sys_name");
+/// sysLocation.0.
+pub const SYS_LOCATION: Key = Key("snmp.sys_location");
+/// entPhysicalDescr of the chassis.
+pub const DESCRIPTION: Key = Key("snmp.entity_description");
+/// entPhysicalHardwareRev of the chassis.
+pub const HARDWARE: Key = Key("snmp.entity_hardware_revision");
+/// entPhysicalFirmwareRev of the chassis.
+pub const FIRMWARE: Key = Key("snmp.entity_firmware_revision");
+/// entPhysicalSoftwareRev of the chassis.
+pub const SOFTWARE: Key = Key("snmp.entity_software_revision");
+/// entPhysicalSerialNum of the chassis, or the serial number of a printer or UPS.
+pub const SERIAL: Key = Key("snmp.serial_number");
+/// entPhysicalMfgName of the chassis, or upsIdentManufacturer.
+pub const MANUFACTURER: Key = Key("snmp.manufacturer");
+/// entPhysicalModelName of the chassis, or the model of a UPS.
+pub const MODEL: Key = Key("snmp.model");
+/// hrDeviceDescr of the first device: a printer's model.
+pub const DEVICE_DESCRIPTION: Key = Key("snmp.device_description");
+/// Enterprise of a version 1 trap, dotted.
+pub const TRAP_ENTERPRISE: Key = Key("snmp.trap_enterprise");
+/// Engine id of version 3, in hex.
+pub const ENGINE_ID: Key = Key("snmp.engine_id");
+
+/// Registration.
+pub static PROTOCOL: Protocol = Protocol {
+    name: "snmp",
+    spec: "RFC 3416",
+    carriers: &[Carrier::Udp(161), Carrier::Udp(162)],
+    keys: &[
+        SYS_DESCR,
+        SYS_OBJECT_ID,
+        SYS_NAME,
+        SYS_LOCATION,
+        DESCRIPTION,
+        HARDWARE,
+        FIRMWARE,
+        SOFTWARE,
+        SERIAL,
+        MANUFACTURER,
+        MODEL,
+        DEVICE_DESCRIPTION,
+        TRAP_ENTERPRISE,
+        ENGINE_ID,
+    ],
+    frame: None,
+    recognise,
+    dissect,
+};
+
+/// Objects that identify, by the octets of their names. 2b is 1.3; 06 01 02 01 is internet.mgmt.mib-2.
+#[rustfmt::skip]
+const OBJECTS: [(&[u8], Key); 21] = [
+    (&[0x2b, 6, 1, 2, 1, 1, 1, 0], SYS_DESCR),
+    (&[0x2b, 6, 1, 2, 1, 1, 2, 0], SYS_OBJECT_ID),
+    (&[0x2b, 6, 1, 2, 1, 1, 5, 0], SYS_NAME),
+    (&[0x2b, 6, 1, 2, 1, 1, 6, 0], SYS_LOCATION),
+    // entPhysicalTable of the first entity, which contains the others.
+    (&[0x2b, 6, 1, 2, 1, 47, 1, 1, 1, 1, 2, 1], DESCRIPTION),
+    (&[0x2b, 6, 1, 2, 1, 47, 1, 1, 1, 1, 8, 1], HARDWARE),
+    (&[0x2b, 6, 1, 2, 1, 47, 1, 1, 1, 1, 9, 1], FIRMWARE),
+    (&[0x2b, 6, 1, 2, 1, 47, 1, 1, 1, 1, 10, 1], SOFTWARE),
+    (&[0x2b, 6, 1, 2, 1, 47, 1, 1, 1, 1, 11, 1], SERIAL),
+    (&[0x2b, 6, 1, 2, 1, 47, 1, 1, 1, 1, 12, 1], MANUFACTURER),
+    (&[0x2b, 6, 1, 2, 1, 47, 1, 1, 1, 1, 13, 1], MODEL),
+    // upsIdent.
+    (&[0x2b, 6, 1, 2, 1, 33, 1, 1, 1, 0], MANUFACTURER),
+    (&[0x2b, 6, 1, 2, 1, 33, 1, 1, 2, 0], MODEL),
+    (&[0x2b, 6, 1, 2, 1, 33, 1, 1, 3, 0], FIRMWARE),
+    // PowerNet-MIB (APC, enterprise 318 = 82 3e): upsBasicIdentModel, upsAdvIdent firmware and serial number.
+    (&[0x2b, 6, 1, 4, 1, 0x82, 0x3e, 1, 1, 1, 1, 1, 1, 0], MODEL),
+    (&[0x2b, 6, 1, 4, 1, 0x82, 0x3e, 1, 1, 1, 1, 2, 1, 0], FIRMWARE),
+    (&[0x2b, 6, 1, 4, 1, 0x82, 0x3e, 1, 1, 1, 1, 2, 3, 0], SERIAL),
+    // hrDeviceDescr.1; prtGeneralPrinterName and prtGeneralSerialNumber of the first printer.
+    (&[0x2b, 6, 1, 2, 1, 25, 3, 2, 1, 3, 1], DEVICE_DESCRIPTION),
+    (&[0x2b, 6, 1, 2, 1, 43, 5, 1, 1, 16, 1], DEVICE_DESCRIPTION),
+    (&[0x2b, 6, 1, 2, 1, 43, 5, 1, 1, 17, 1], SERIAL),
+    // entPhysicalSerialNum of a Cisco stack's first switch, numbered 1001.
+    (&[0x2b, 6, 1, 2, 1, 47, 1, 1, 1, 1, 11, 0x87, 0x69], SERIAL),
+];
+/// Bindings read of one message.
+const MOST_BINDINGS: usize = 128;
+
+const SEQUENCE: u8 = 0x30;
+const INTEGER: u8 = 0x02;
+const OCTETS: u8 = 0x04;
+const OBJECT_IDENTIFIER: u8 = 0x06;
+
+/// A whole sequence that begins with a version number and goes on as that version does.
+fn recognise(message: &[u8]) -> Option<Recognition> {
+    let (rest, body) = expect(SEQUENCE, "snmp message", message).ok()?;
+    let (body, version) = expect(INTEGER, "snmp version", body).ok()?;
+    let (_, next) = element(body).ok()?;
+    let shape = match version {
+        [0 | 1] => next.tag == OCTETS,
+        [3] => next.tag == SEQUENCE,
+        _ => false,
+    };
+    if !shape || !rest.is_empty() {
+        return None;
+    }
+    let role = pdu(message).ok().flatten().map(|(kind, _)| match kind {
+        0xa2 | 0xa4 | 0xa7 | 0xa8 => Role::Server,
+        _ => Role::Client,
+    });
+    Some(Recognition {
+        strong: true,
+        from: role,
+    })
+}
+
+/// The PDU's tag and contents, where it is not encrypted.
+fn pdu(message: &[u8]) -> Result<Option<(u8, &[u8])>, Fault> {
+    let (_, body) = finish(expect(SEQUENCE, "snmp message", message))?;
+    let (body, version) = finish(expect(INTEGER, "snmp version", body))?;
+    let (rest, _community) = finish(element(body))?;
+    if version != [3] {
+        let (_, pdu) = finish(element(rest))?;
+        return Ok(Some((pdu.tag, pdu.value)));
+    }
+    let (rest, _security) = finish(expect(OCTETS, "snmp security parameters", rest))?;
+    let (_, scoped) = finish(element(rest))?;
+    if scoped.tag != SEQUENCE {
+        return Ok(None);
+    }
+    let pdu = elements(scoped.value).nth(2);
+    Ok(pdu.map(|pdu| (pdu.tag, pdu.value)))
+}
+
+fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
+    let (_, body) = finish(expect(SEQUENCE, "snmp message", message.bytes))?;
+    let (body, version) = finish(expect(INTEGER, "snmp version", body))?;
+    let Some((kind, pdu)) = pdu(message.bytes)? else {
+        return engine(version, body, 0xa8, out);
+    };
+    engine(version, body, kind, out)?;
+    match kind {
+        // Responses and notifications of version 2: request id, two numbers, bindings.
+        0xa2 | 0xa6 | 0xa7 | 0xa8 => {
+            if let Some(list) = elements(pdu).nth(3) {
+                bindings(list.value, out);
+            }
+        }
+        // A version 1 trap: enterprise, agent address, two numbers, time, bindings.
+        0xa4 => {
+            let mut parts = elements(pdu);
+            if let Some(enterprise) = parts.next().filter(|e| e.tag == OBJECT_IDENTIFIER) {
+                let oid = Oid(enterprise.value);
+                out.text(Subject::Sender, TRAP_ENTERPRISE, enterprise.value, format_args!("{oid}"));
+            }
+            if let Some(list) = parts.nth(4) {
+                bindings(list.value, out);
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The authoritative engine's id, in what that engine sends.
+fn engine(version: &[u8], body: &[u8], kind: u8, out: &mut Out<'_>) -> Result<(), Fault> {
+    if version != [3] || !matches!(kind, 0xa2 | 0xa7 | 0xa8) {
+        return Ok(());
+    }
+    let (rest, _header) = finish(element(body))?;
+    let (_, security) = finish(expect(OCTETS, "snmp security parameters", rest))?;
+    let (_, security) = finish(expect(SEQUENCE, "snmp security sequence", security))?;
+    let (_, id) = finish(expect(OCTETS, "snmp engine id", security))?;
+    if id.len() >= 5 {
+        let digits = Hex(id);
+        out.text(Subject::Sender, ENGINE_ID, id, format_args!("{digits}"));
+    }
+    Ok(())
+}
+
+fn bindings(list: &[u8], out: &mut Out<'_>) {
+    for binding in elements(list).take(MOST_BINDINGS) {
+        let mut parts = elements(binding.value);
+        let (Some(name), Some(value)) = (parts.next(), parts.next()) else {
+            continue;
+        };
+        let Some((_, key)) = OBJECTS.iter().find(|(octets, _)| *octets == name.value) else {
+            continue;
+        };
+        match value.tag {
+            OCTETS => out.say(Subject::Sender, *key, value.value),
+            OBJECT_IDENTIFIER => {
+                let oid = Oid(value.value);
+                out.text(Subject::Sender, *key, value.value, format_args!("{oid}"));
+            }
+            INTEGER => {
+                if let Some(number) = unsigned(value.value) {
+                    out.text(Subject::Sender, *key, value.value, format_args!("{number}"));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Displays octets as lower-case hex.
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}
