@@ -52,7 +52,8 @@ pub struct Tunnel {
 pub enum Net<'a> {
     /// An IP packet.
     Ip(Ip<'a>),
-    /// Anything else, by its EtherType, SNAP code or LLC address, and the octets behind that.
+    /// Anything else, by its EtherType or SNAP code and the octets behind that, or by its LLC address and the
+    /// LLC frame from its header on.
     Other(Carrier, &'a [u8]),
     /// Nothing that could be read.
     Nothing,
@@ -149,10 +150,9 @@ mod tunnel;
 const DEPTH: u8 = 8;
 
 impl<'a> Packet<'a> {
-    /// Decodes a captured frame, of which `original` octets were on the wire.
+    /// Decodes a captured frame.
     #[must_use]
-    pub fn decode(link: LinkType, octets: &'a [u8], original: u32) -> Packet<'a> {
-        let captured = u32::try_from(octets.len()).unwrap_or(u32::MAX);
+    pub fn decode(link: LinkType, octets: &'a [u8]) -> Packet<'a> {
         let mut packet = Packet {
             link: None,
             vlan: None,
@@ -162,7 +162,6 @@ impl<'a> Packet<'a> {
         };
         let mut decoder = Decoder {
             packet: &mut packet,
-            cut: original.saturating_sub(captured),
             depth: 0,
         };
         if let Err(stop) = decoder.link(link, octets) {
@@ -175,8 +174,6 @@ impl<'a> Packet<'a> {
 /// A packet in the making.
 struct Decoder<'p, 'a> {
     packet: &'p mut Packet<'a>,
-    /// Octets at the end of the frame that were not captured.
-    cut: u32,
     depth: u8,
 }
 

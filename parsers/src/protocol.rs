@@ -19,7 +19,7 @@ pub struct Message<'a> {
     /// Which end spoke.
     pub from: Role,
     /// Exactly one message: as cut by [`Protocol::frame`] from a stream, the payload of a datagram,
-    /// what follows the EtherType or LLC header on the link, or, for [`Carrier::TcpSyn`], the packet
+    /// what follows the EtherType or SNAP header on the link, an LLC frame from its header on, or, for [`Carrier::TcpSyn`], the packet
     /// from its IP header on.
     pub bytes: &'a [u8],
     /// The other end's latest message, if it was seen: the request, when this is its reply.

@@ -6,14 +6,27 @@ pub mod arp;
 pub mod bacnet;
 pub mod banner;
 pub mod cdp;
+pub mod cip;
 pub mod dhcp;
+pub mod dhcpv6;
+pub mod dicom;
+pub mod dnp3;
 pub mod dns;
+pub mod enip;
+pub mod hl7;
 pub mod http;
+pub mod iec104;
 pub mod lldp;
+pub mod mndp;
 pub mod modbus;
 pub mod nbdgm;
 pub mod nbns;
+pub mod ndp;
 pub mod ntlm;
+pub mod opc_ua;
+pub mod profinet_dcp;
+pub mod s7comm;
+pub mod sip;
 pub mod smb;
 pub mod snmp;
 pub mod ssdp;
@@ -28,9 +41,12 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &arp::PROTOCOL,
     &lldp::PROTOCOL,
     &cdp::PROTOCOL,
+    &ndp::PROTOCOL,
     &tcp::PROTOCOL,
     // Names and configuration.
     &dhcp::PROTOCOL,
+    &dhcpv6::PROTOCOL,
+    &mndp::PROTOCOL,
     &nbns::PROTOCOL,
     &nbdgm::PROTOCOL,
     &nbdgm::BROWSER,
@@ -42,18 +58,32 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &ssh::PROTOCOL,
     &smb::PROTOCOL,
     &ntlm::PROTOCOL,
+    &sip::SIP,
+    &sip::RTSP,
     &banner::SMTP,
     &banner::IMAP,
     &banner::FTP,
     &banner::TELNET,
     &banner::POP3,
     // Medical.
+    &dicom::PROTOCOL,
+    &hl7::PROTOCOL,
     // Building.
     &bacnet::PROTOCOL,
+    // Industrial.
+    &profinet_dcp::PROTOCOL,
+    &profinet_dcp::IO,
+    &s7comm::PROTOCOL,
+    &s7comm::PLUS,
+    &opc_ua::PROTOCOL,
+    &enip::PROTOCOL,
+    &cip::PROTOCOL,
+    &dnp3::PROTOCOL,
+    &iec104::PROTOCOL,
     // Names again: these are marked by their form alone.
     &dns::PROTOCOL,
     &dns::MDNS,
     &dns::LLMNR,
-    // Industrial: the weakly marked come last.
+    // The weakly marked come last.
     &modbus::PROTOCOL,
 ];

@@ -91,15 +91,10 @@ impl<'a> Decoder<'_, 'a> {
         }
     }
 
-    /// IEEE 802.2: service access points and control, or SNAP behind them.
+    /// IEEE 802.2: service access points and control, or SNAP behind them. Novell's raw 802.3 looks like access point 0xff.
     pub(super) fn llc(&mut self, octets: &'a [u8]) -> Decoded {
         let (header, rest) = split::<3>(octets, "llc header")?;
         let [destination, source, control] = *header;
-        if (destination, source) == (0xff, 0xff) {
-            // Novell's raw 802.3: an IPX checksum stands where the access points should.
-            self.packet.net = Net::Other(Carrier::Llc(0xff), octets);
-            return Ok(());
-        }
         if (destination, source, control) == (0xaa, 0xaa, 3) {
             let (snap, rest) = split::<5>(rest, "snap header")?;
             let [o0, o1, o2, p0, p1] = *snap;
@@ -112,13 +107,7 @@ impl<'a> Decoder<'_, 'a> {
             self.packet.net = Net::Other(Carrier::Snap(organisation, protocol), rest);
             return Ok(());
         }
-        // Information and supervisory frames have a second control octet (§5.2).
-        let payload = if control & 3 == 3 {
-            rest
-        } else {
-            rest.get(1..).ok_or(Stop::Short("llc control"))?
-        };
-        self.packet.net = Net::Other(Carrier::Llc(destination), payload);
+        self.packet.net = Net::Other(Carrier::Llc(destination), octets);
         Ok(())
     }
 

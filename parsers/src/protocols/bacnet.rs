@@ -64,17 +64,15 @@ const WILDCARD: u32 = 4_194_303;
 /// Tags read from one list; more are not those of an identity.
 const MOST_TAGS: usize = 512;
 
-/// BACnet/IP begins with 0x81, a known function and its own length (J.2); on Ethernet the NPDU begins at once.
+/// BACnet/IP begins with 0x81, a known function and its own length (J.2).
 fn recognise(message: &[u8]) -> Option<Recognition> {
     match message {
         [0x81, 0x00..=0x0c, high, low, ..] => {
             let length = usize::from(u16::from_be_bytes([*high, *low]));
             (length == message.len()).then_some(Recognition::STRONG)
         }
-        // Version 1, reserved control bits zero, and either a network message or a known APDU type.
-        [0x01, control, ..] if control & 0x50 == 0 => {
-            npdu(message).ok().map(|_| Recognition::STRONG)
-        }
+        // LLC unnumbered information between BACnet's access points (clause 7.1).
+        [0x82, 0x82 | 0x83, 0x03, 0x01, ..] => Some(Recognition::STRONG),
         _ => None,
     }
 }
@@ -95,6 +93,8 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
             0x09..=0x0b => {}
             _ => return Ok(()),
         }
+    } else {
+        take(&mut rest, 3, "llc header")?;
     }
     let npdu = npdu(rest)?;
     let subject = match npdu.source {

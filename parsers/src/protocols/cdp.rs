@@ -12,7 +12,7 @@ use crate::statement::{Joined, Key, Out, Subject};
 pub const DEVICE_ID: Key = Key("cdp.device_id");
 /// Port the frame was sent from.
 pub const PORT_ID: Key = Key("cdp.port_id");
-/// Capabilities by name.
+/// Capabilities by their letters.
 pub const CAPABILITIES: Key = Key("cdp.capabilities");
 /// Software version, several lines.
 pub const VERSION: Key = Key("cdp.version");
@@ -24,7 +24,7 @@ pub const ADDRESS: Key = Key("cdp.address");
 pub const VTP_DOMAIN: Key = Key("cdp.vtp_domain");
 /// System name.
 pub const SYSTEM_NAME: Key = Key("cdp.system_name");
-/// System object identifier, BER-encoded on the wire.
+/// Location, as configured.
 pub const LOCATION: Key = Key("cdp.location");
 
 /// Registration.
@@ -48,11 +48,9 @@ pub static PROTOCOL: Protocol = Protocol {
     dissect,
 };
 
-/// Names of the capability bits, from bit 0.
-const CAPABILITY_NAMES: [&str; 10] = [
-    "router", "transparent-bridge", "source-route-bridge", "switch", "host", "igmp", "repeater",
-    "phone", "remotely-managed", "cvta",
-];
+/// The letters by which routers print the capability bits, from bit 0: router, transparent bridge,
+/// source route bridge, switch, host, IGMP, repeater, phone, remotely managed, CVTA, two-port MAC relay.
+const CAPABILITY_CODES: [&str; 11] = ["R", "T", "B", "S", "H", "I", "r", "P", "D", "C", "M"];
 
 fn recognise(message: &[u8]) -> Option<Recognition> {
     matches!(message, [1 | 2, _, _, _, 0, ..]).then_some(Recognition::STRONG)
@@ -85,7 +83,7 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
 fn capabilities(value: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     let mut rest = value;
     let bits = be32(&mut rest, "cdp capabilities")?;
-    let names = CAPABILITY_NAMES.iter().enumerate();
+    let names = CAPABILITY_CODES.iter().enumerate();
     let names = names.filter(|(bit, _)| bits >> bit & 1 == 1);
     let names = Joined(names.map(|(_, name)| name));
     out.text(Subject::Sender, CAPABILITIES, value, format_args!("{names}"));

@@ -19,8 +19,10 @@ pub const HOSTNAME_BIND: Key = Key("dns.hostname_bind");
 
 /// mDNS: host name of the sender.
 pub const MDNS_NAME: Key = Key("mdns.name");
-/// mDNS: service instance, `Kitchen._ipp._tcp.local`.
+/// mDNS: name of a service that the sender offers (RFC 6335): `ipp` of `_ipp._tcp.local`.
 pub const MDNS_SERVICE: Key = Key("mdns.service");
+/// mDNS: what the sender calls its instance of a service: `Kitchen` of `Kitchen._ipp._tcp.local`.
+pub const MDNS_INSTANCE: Key = Key("mdns.instance");
 /// mDNS: an entry of a TXT record.
 pub const MDNS_TXT: Key = Key("mdns.txt");
 /// mDNS: CPU and operating system of an HINFO record.
@@ -45,7 +47,7 @@ pub static MDNS: Protocol = Protocol {
     name: "mdns",
     spec: "RFC 6762",
     carriers: &[Carrier::Udp(5353)],
-    keys: &[MDNS_NAME, MDNS_SERVICE, MDNS_TXT, MDNS_HINFO],
+    keys: &[MDNS_NAME, MDNS_SERVICE, MDNS_INSTANCE, MDNS_TXT, MDNS_HINFO],
     frame: None,
     recognise: |message| recognise(message, Flavour::Multicast),
     dissect: |message, out| dissect(message, Flavour::Multicast, out),
@@ -251,13 +253,25 @@ fn recognise(message: &[u8], flavour: Flavour) -> Option<Recognition> {
     for _ in 0..header.records.min(MOST_RECORDS) {
         record(message, &mut rest).ok()?;
     }
+    if !rest.is_empty() {
+        return None;
+    }
     let role = if header.response { Role::Server } else { Role::Client };
     let found = Recognition::STRONG.from(role);
     match flavour {
         Flavour::Unicast => (header.questions == 1).then_some(found),
-        // NBNS has the same form: its names are all 32 letters long.
-        Flavour::Multicast => Some(Recognition::STRONG),
-        Flavour::LinkLocal => (header.questions == 1).then_some(Recognition::WEAK.from(role)),
+        // RFC 6762 §18: reply code, opcode and recursion bits are zero, and names are local ones.
+        Flavour::Multicast => {
+            let first = Name { message, at: 12 };
+            let local = first.ends_with(&[b"local"]) || first.ends_with(&[b"arpa"]);
+            let plain = matches!([f0, f1], [0x00 | 0x02 | 0x84 | 0x86 | 0x80, 0x00]);
+            (plain && local).then_some(Recognition::STRONG)
+        }
+        // RFC 4795 §2.1.1: a single label, as a rule.
+        Flavour::LinkLocal => {
+            let recursion = f0 & 0x01 != 0 || f1 & 0x80 != 0;
+            (header.questions == 1 && !recursion).then_some(found)
+        }
     }
 }
 
@@ -320,23 +334,17 @@ fn multicast(record: &Record<'_>, message: &[u8], out: &mut Out<'_>) {
     let name = record.name;
     let at = message.len().saturating_sub(offset_from_end(message, record.data));
     match record.kind {
-        1 | 28 if name.ends_with(&[b"local"]) => {
-            out.text(Subject::Sender, MDNS_NAME, record.name_octets, format_args!("{name}"));
-        }
+        1 | 28 if name.ends_with(&[b"local"]) => host(name, record.name_octets, out),
         // The host that serves it: priority, weight and port go before.
         33 => {
             let target = Name {
                 message,
                 at: at.saturating_add(6),
             };
-            let octets = record.data.get(6..).unwrap_or_default();
-            out.text(Subject::Sender, MDNS_NAME, octets, format_args!("{target}"));
-            out.text(Subject::Sender, MDNS_SERVICE, record.name_octets, format_args!("{name}"));
+            host(target, record.data.get(6..).unwrap_or_default(), out);
+            instance(name, record.name_octets, out);
         }
-        12 if name.ends_with(&[b"local"]) => {
-            let target = Name { message, at };
-            out.text(Subject::Sender, MDNS_SERVICE, record.data, format_args!("{target}"));
-        }
+        12 if name.ends_with(&[b"local"]) => instance(Name { message, at }, record.data, out),
         16 => {
             let mut rest = record.data;
             while let Ok(entry) = crate::octets::counted8(&mut rest, "txt entry") {
@@ -354,6 +362,33 @@ fn multicast(record: &Record<'_>, message: &[u8], out: &mut Out<'_>) {
             }
         }
         _ => {}
+    }
+}
+
+/// A host name; `local` is the same for all.
+fn host(name: Name<'_>, octets: &[u8], out: &mut Out<'_>) {
+    if let Some(label) = name.labels().next() {
+        let label = Text(label);
+        out.text(Subject::Sender, MDNS_NAME, octets, format_args!("{label}"));
+    }
+}
+
+/// Instance, service, transport and domain (RFC 6763 §4.1); the instance may be missing.
+fn instance(name: Name<'_>, octets: &[u8], out: &mut Out<'_>) {
+    let mut before = None;
+    for label in name.labels() {
+        if let Some(service) = label.strip_prefix(b"_") {
+            if !matches!(service, b"tcp" | b"udp" | b"services" | b"dns-sd" | b"sub") {
+                let service = Text(service);
+                out.text(Subject::Sender, MDNS_SERVICE, octets, format_args!("{service}"));
+                if let Some(instance) = before.take().map(Text) {
+                    out.text(Subject::Sender, MDNS_INSTANCE, octets, format_args!("{instance}"));
+                }
+            }
+            before = None;
+        } else {
+            before = Some(label);
+        }
     }
 }
 

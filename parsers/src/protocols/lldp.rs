@@ -18,7 +18,7 @@ pub const PORT_DESCRIPTION: Key = Key("lldp.port_description");
 pub const SYSTEM_NAME: Key = Key("lldp.system_name");
 /// System description (§8.5.7).
 pub const SYSTEM_DESCRIPTION: Key = Key("lldp.system_description");
-/// Enabled capabilities by name (§8.5.8).
+/// Enabled capabilities by their letters (§8.5.8).
 pub const CAPABILITIES: Key = Key("lldp.capabilities");
 /// Management address (§8.5.9).
 pub const MANAGEMENT_ADDRESS: Key = Key("lldp.management_address");
@@ -63,11 +63,9 @@ pub static PROTOCOL: Protocol = Protocol {
 /// Subtypes 5 to 11 of the LLDP-MED organisation (00-12-bb).
 const MED: [u8; 3] = [0x00, 0x12, 0xbb];
 
-/// Names of the capability bits, from bit 0 (Table 8-4).
-const CAPABILITY_NAMES: [&str; 11] = [
-    "other", "repeater", "bridge", "access-point", "router", "telephone", "docsis", "station",
-    "c-vlan", "s-vlan", "two-port-relay",
-];
+/// The letters by which switches print the capability bits, from bit 0 (Table 8-4): other, repeater, bridge,
+/// access point (W), router, telephone, DOCSIS (C), station.
+const CAPABILITY_CODES: [&str; 8] = ["O", "P", "B", "W", "R", "T", "C", "S"];
 
 /// The chassis id comes first, always (§8.2).
 fn recognise(message: &[u8]) -> Option<Recognition> {
@@ -127,7 +125,7 @@ fn capabilities(value: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     be16(&mut rest, "lldp system capabilities")?;
     let octets = rest;
     let enabled = be16(&mut rest, "lldp enabled capabilities")?;
-    let names = CAPABILITY_NAMES.iter().enumerate();
+    let names = CAPABILITY_CODES.iter().enumerate();
     let names = names.filter(|(bit, _)| enabled >> bit & 1 == 1);
     let names = Joined(names.map(|(_, name)| name));
     out.text(Subject::Sender, CAPABILITIES, octets, format_args!("{names}"));

@@ -104,16 +104,36 @@ fn adu(input: &[u8]) -> Parsed<'_, Adu<'_>> {
     ))
 }
 
-/// Two zero octets and a length are little to go by: both directions must agree,
-/// unless the message is a device identification that is well formed to its last octet.
+/// Two zero octets and a length are little to go by: the data must be as long as its function says (§6),
+/// and both directions must agree, unless the message is a device identification.
 fn recognise(message: &[u8]) -> Option<Recognition> {
     let (_, adu) = finish(adu(message)).ok()?;
-    match adu.function.0 & 0x7f {
-        0x2b if adu.data.starts_with(&[0x0e]) => Some(Recognition::STRONG),
-        // §5: public codes 1–24 and 43, user-defined 65–72 and 100–110; Schneider's UMAS is 90.
-        1..=24 | 43 | 65..=72 | 90 | 100..=110 => Some(Recognition::WEAK),
-        _ => None,
-    }
+    let length = adu.data.len();
+    let counted = |at: usize| {
+        let count = adu.data.get(at).map(|count| usize::from(*count));
+        count.and_then(|count| count.checked_add(at)?.checked_add(1)) == Some(length)
+    };
+    let fits = match adu.function.0 {
+        0x2b if adu.data.starts_with(&[0x0e]) => return Some(Recognition::STRONG),
+        // Reads: address and quantity, or a count and that many octets.
+        1..=4 => length == 4 || counted(0),
+        // Single writes and diagnostics are echoed.
+        5 | 6 => length == 4,
+        8 => length >= 4 && length % 2 == 0,
+        7 | 11 | 12 => length <= 5 || counted(0),
+        15 | 16 => length == 4 || counted(4),
+        17 => length == 0 || counted(0),
+        20 | 21 => counted(0),
+        22 => length == 6,
+        23 => counted(8) || counted(0),
+        24 => length >= 2,
+        // Schneider's UMAS has a session octet and a function.
+        90 => length >= 2,
+        // An exception has one octet: its code.
+        0x81..=0xff => length == 1 && adu.data.first().is_some_and(|code| (1..=11).contains(code)),
+        _ => false,
+    };
+    fits.then_some(Recognition::WEAK)
 }
 
 fn key_of(object: u8) -> Option<Key> {

@@ -4,7 +4,7 @@
 
 use crate::octets::{array, le16, le32, octet, take};
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
-use crate::statement::{Joined, Key, Out, Subject};
+use crate::statement::{Key, Out, Subject};
 use crate::text::{Text, find};
 
 use super::nbns::NetbiosName;
@@ -19,7 +19,7 @@ pub const DOMAIN_NAME: Key = Key("browser.domain_name");
 pub const OS_VERSION: Key = Key("browser.os_version");
 /// What the host's administrator wrote about it.
 pub const COMMENT: Key = Key("browser.comment");
-/// What it offers, by name (MS-BRWS §2.2.1, server type).
+/// What it offers: the server type bits of MS-BRWS §2.2.1, `0x00011003`.
 pub const SERVER_TYPE: Key = Key("browser.server_type");
 
 /// Registration.
@@ -43,22 +43,6 @@ pub static BROWSER: Protocol = Protocol {
     recognise: recognise_browser,
     dissect: dissect_browser,
 };
-
-/// Server types worth telling, by bit.
-const TYPES: [(u32, &str); 12] = [
-    (0, "workstation"),
-    (1, "server"),
-    (2, "sql-server"),
-    (3, "domain-controller"),
-    (4, "backup-domain-controller"),
-    (9, "print-server"),
-    (11, "xenix"),
-    (12, "nt-workstation"),
-    (15, "nt-server"),
-    (17, "backup-browser"),
-    (18, "master-browser"),
-    (22, "windows-95"),
-];
 
 /// A direct datagram (0x10–0x12) whose length field agrees.
 fn recognise(message: &[u8]) -> Option<Recognition> {
@@ -129,8 +113,8 @@ fn dissect_browser(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault>
     if let [major, minor] = version {
         out.text(Subject::Sender, OS_VERSION, version, format_args!("{major}.{minor}"));
     }
-    let types = Joined(TYPES.iter().filter(|(bit, _)| kind >> bit & 1 == 1).map(|(_, name)| name));
-    out.text(Subject::Sender, SERVER_TYPE, octets.get(..4).unwrap_or_default(), format_args!("{types}"));
+    let octets = octets.get(..4).unwrap_or_default();
+    out.text(Subject::Sender, SERVER_TYPE, octets, format_args!("0x{kind:08x}"));
     take(&mut rest, 2, "browser protocol version")?;
     le16(&mut rest, "browser signature")?;
     out.say(Subject::Sender, COMMENT, rest);

@@ -181,7 +181,7 @@ impl Shards {
 
     fn read(&mut self, batch: &Batch, registry: &Registry) {
         for (position, frame) in batch.frames().enumerate() {
-            let packet = Packet::decode(frame.index.link, frame.octets, frame.index.original);
+            let packet = Packet::decode(frame.index.link, frame.octets);
             let shard = self.shard_of(&packet);
             if shard % self.threads != self.share {
                 continue;

@@ -1,0 +1,209 @@
+//! Common Industrial Protocol: the identity object of a device and of the modules in its rack.
+//!
+//! Spec: ODVA, The CIP Networks Library, volume 1, §2-4 (message router), §3-5.5 (unconnected send), §5A-2 (identity object),
+//! appendix C-1.4 (paths).
+
+use crate::octets::{array, counted8, le16, le32, octet, take};
+use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
+use crate::statement::{Key, Out, Place, Subject};
+use crate::text::is_printable;
+
+/// Vendor id as assigned by ODVA.
+pub const VENDOR_ID: Key = Key("cip.vendor_id");
+/// Device type (profile).
+pub const DEVICE_TYPE: Key = Key("cip.device_type");
+/// Product code as assigned by the vendor.
+pub const PRODUCT_CODE: Key = Key("cip.product_code");
+/// Revision: major and minor.
+pub const REVISION: Key = Key("cip.revision");
+/// Serial number: `0x00c0ffee`.
+pub const SERIAL_NUMBER: Key = Key("cip.serial_number");
+/// Product name.
+pub const PRODUCT_NAME: Key = Key("cip.product_name");
+
+/// Registration.
+pub static PROTOCOL: Protocol = Protocol {
+    name: "cip",
+    spec: "CIP Networks Library, volume 1",
+    carriers: &[Carrier::Inside("enip")],
+    keys: &KEYS,
+    frame: None,
+    recognise,
+    dissect,
+};
+
+const KEYS: [Key; 6] = [VENDOR_ID, DEVICE_TYPE, PRODUCT_CODE, REVISION, SERIAL_NUMBER, PRODUCT_NAME];
+const REPLY: u8 = 0x80;
+const GET_ATTRIBUTES_ALL: u8 = 0x01;
+const GET_ATTRIBUTE_SINGLE: u8 = 0x0e;
+const UNCONNECTED_SEND: u8 = 0x52;
+const IDENTITY: u16 = 0x01;
+const CONNECTION_MANAGER: u16 = 0x06;
+
+/// A service and a path that begins with a logical segment, or a reply with a reserved octet of zero.
+fn recognise(message: &[u8]) -> Option<Recognition> {
+    match *message {
+        [service, 0, _, _, ..] if service & REPLY != 0 => Some(Recognition::STRONG),
+        [service, words, segment, ..] if service & REPLY == 0 && words > 0 && segment & 0xe0 == 0x20 => {
+            Some(Recognition::STRONG)
+        }
+        // Tag names are symbolic segments.
+        [service, words, 0x91, ..] if service & REPLY == 0 && words > 0 => Some(Recognition::STRONG),
+        _ => None,
+    }
+}
+
+/// What a request asks of which object, behind which slot.
+struct Request {
+    service: u8,
+    class: Option<u16>,
+    attribute: Option<u16>,
+    slot: Option<u16>,
+}
+
+/// Reads service and path; an unconnected send is opened, and its route gives the slot.
+fn request(input: &[u8]) -> Result<Request, Fault> {
+    let mut rest = input;
+    let service = octet(&mut rest, "service")?;
+    let words = octet(&mut rest, "path size")?;
+    let path = take(&mut rest, usize::from(words).saturating_mul(2), "path")?;
+    let (class, attribute) = logical(path)?;
+    if (service, class) == (UNCONNECTED_SEND, Some(CONNECTION_MANAGER)) {
+        take(&mut rest, 2, "priority and timeout")?;
+        let length = usize::from(le16(&mut rest, "message length")?);
+        let inner = take(&mut rest, length, "message")?;
+        if length % 2 == 1 {
+            octet(&mut rest, "padding")?;
+        }
+        let words = octet(&mut rest, "route size")?;
+        octet(&mut rest, "reserved")?;
+        let route = take(&mut rest, usize::from(words).saturating_mul(2), "route")?;
+        // Port segment 1 is the backplane; the link is the slot.
+        let slot = match route {
+            [0x01, slot, ..] => Some(u16::from(*slot)),
+            _ => None,
+        };
+        // Nested once; what is inside another is not opened.
+        let mut inner_rest = inner;
+        let service = octet(&mut inner_rest, "service")?;
+        let words = octet(&mut inner_rest, "path size")?;
+        let path = take(&mut inner_rest, usize::from(words).saturating_mul(2), "path")?;
+        let (class, attribute) = logical(path)?;
+        return Ok(Request {
+            service,
+            class,
+            attribute,
+            slot,
+        });
+    }
+    Ok(Request {
+        service,
+        class,
+        attribute,
+        slot: None,
+    })
+}
+
+/// Class and attribute of a path of logical segments.
+fn logical(mut path: &[u8]) -> Result<(Option<u16>, Option<u16>), Fault> {
+    let (mut class, mut attribute) = (None, None);
+    while !path.is_empty() {
+        let segment = octet(&mut path, "segment")?;
+        if segment & 0xe0 != 0x20 {
+            break;
+        }
+        let value = match segment & 0x03 {
+            0 => u16::from(octet(&mut path, "segment value")?),
+            1 => {
+                octet(&mut path, "segment padding")?;
+                le16(&mut path, "segment value")?
+            }
+            _ => break,
+        };
+        match segment & 0x1c {
+            0x00 => class = Some(value),
+            0x10 => attribute = Some(value),
+            _ => {}
+        }
+    }
+    Ok((class, attribute))
+}
+
+fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut rest = message.bytes;
+    let [service, _reserved, status, additional] = array::<4>(&mut rest, "reply header").unwrap_or_default();
+    if service & REPLY == 0 || status != 0 {
+        return Ok(());
+    }
+    take(&mut rest, usize::from(additional).saturating_mul(2), "additional status")?;
+    let Some(asked) = message.asked.and_then(|asked| request(asked).ok()) else {
+        return Ok(());
+    };
+    // The reply to what was sent through another device is that of the service inside.
+    if asked.class != Some(IDENTITY) || (asked.service | REPLY) != service {
+        return Ok(());
+    }
+    let subject = match asked.slot {
+        Some(slot) => Subject::Behind(Place::Slot(slot)),
+        None => Subject::Sender,
+    };
+    match (asked.service, asked.attribute) {
+        (GET_ATTRIBUTES_ALL, _) => identity(subject, KEYS, rest, out),
+        (GET_ATTRIBUTE_SINGLE, Some(attribute)) => single(subject, attribute, rest, out),
+        _ => Ok(()),
+    }
+}
+
+/// All attributes of the identity object, in order: vendor, type, product code, revision, status, serial number, name.
+pub(super) fn identity(subject: Subject, keys: [Key; 6], input: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let [vendor, kind, code, revision, serial, name] = keys;
+    let mut rest = input;
+    for key in [vendor, kind, code] {
+        let octets = rest;
+        let number = le16(&mut rest, "identity number")?;
+        out.text(subject, key, octets.get(..2).unwrap_or_default(), format_args!("{number}"));
+    }
+    let octets = rest;
+    let [major, minor] = array::<2>(&mut rest, "revision")?;
+    out.text(subject, revision, octets.get(..2).unwrap_or_default(), format_args!("{major}.{minor}"));
+    le16(&mut rest, "status")?;
+    let octets = rest;
+    let number = le32(&mut rest, "serial number")?;
+    out.text(subject, serial, octets.get(..4).unwrap_or_default(), format_args!("0x{number:08x}"));
+    let text = counted8(&mut rest, "product name")?;
+    if is_printable(text) {
+        out.say(subject, name, text);
+    }
+    Ok(())
+}
+
+fn single(subject: Subject, attribute: u16, input: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut rest = input;
+    match attribute {
+        1..=3 => {
+            let key = match attribute {
+                1 => VENDOR_ID,
+                2 => DEVICE_TYPE,
+                _ => PRODUCT_CODE,
+            };
+            let number = le16(&mut rest, "identity number")?;
+            out.text(subject, key, input, format_args!("{number}"));
+        }
+        4 => {
+            let [major, minor] = array::<2>(&mut rest, "revision")?;
+            out.text(subject, REVISION, input, format_args!("{major}.{minor}"));
+        }
+        6 => {
+            let number = le32(&mut rest, "serial number")?;
+            out.text(subject, SERIAL_NUMBER, input, format_args!("0x{number:08x}"));
+        }
+        7 => {
+            let text = counted8(&mut rest, "product name")?;
+            if is_printable(text) {
+                out.say(subject, PRODUCT_NAME, text);
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}

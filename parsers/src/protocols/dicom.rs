@@ -1,0 +1,235 @@
+//! DICOM upper layer: who associates with whom, by which software, and the equipment named in data sets.
+//! Nothing of a patient is ever read.
+//!
+//! Spec: DICOM PS3.8 §9.3 (PDUs), PS3.7 annex D.3.3 (implementation identification), PS3.5 §7.1 (data elements),
+//! PS3.3 §C.7.5.1 (General Equipment), PS3.6 (dictionary, UIDs).
+
+use crate::octets::{array, counted16, foreign, head, le16, le32, more, take};
+use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
+use crate::statement::{Key, Out, Subject};
+use crate::text::{is_printable, unpadded};
+
+/// Application entity title, of whoever bears it.
+pub const AE_TITLE: Key = Key("dicom.ae_title");
+/// Implementation class UID.
+pub const IMPLEMENTATION_CLASS_UID: Key = Key("dicom.implementation_class_uid");
+/// Implementation version name.
+pub const IMPLEMENTATION_VERSION_NAME: Key = Key("dicom.implementation_version_name");
+/// SOP classes that a client proposes.
+pub const SOP_CLASS: Key = Key("dicom.sop_class");
+/// Manufacturer (0008,0070).
+pub const MANUFACTURER: Key = Key("dicom.manufacturer");
+/// Manufacturer's Model Name (0008,1090).
+pub const MODEL_NAME: Key = Key("dicom.model_name");
+/// Station Name (0008,1010).
+pub const STATION_NAME: Key = Key("dicom.station_name");
+/// Institution Name (0008,0080).
+pub const INSTITUTION_NAME: Key = Key("dicom.institution_name");
+/// Device Serial Number (0018,1000).
+pub const SERIAL_NUMBER: Key = Key("dicom.serial_number");
+/// Software Versions (0018,1020).
+pub const SOFTWARE_VERSIONS: Key = Key("dicom.software_versions");
+/// Modality (0008,0060).
+pub const MODALITY: Key = Key("dicom.modality");
+
+/// Registration.
+pub static PROTOCOL: Protocol = Protocol {
+    name: "dicom",
+    spec: "DICOM PS3.8",
+    carriers: &[Carrier::Tcp(104), Carrier::Tcp(11112), Carrier::Tcp(4242)],
+    keys: &[
+        AE_TITLE,
+        IMPLEMENTATION_CLASS_UID,
+        IMPLEMENTATION_VERSION_NAME,
+        SOP_CLASS,
+        MANUFACTURER,
+        MODEL_NAME,
+        STATION_NAME,
+        INSTITUTION_NAME,
+        SERIAL_NUMBER,
+        SOFTWARE_VERSIONS,
+        MODALITY,
+    ],
+    frame: Some(frame),
+    recognise,
+    dissect,
+};
+
+const ASSOCIATE_RQ: u8 = 1;
+const ASSOCIATE_AC: u8 = 2;
+const DATA: u8 = 4;
+/// Associations are shorter; more is not one.
+const LONGEST_ASSOCIATION: u32 = 32_768;
+/// Of a data PDU so many octets are read: equipment comes before pixels.
+const READ: u32 = 8192;
+
+fn frame(input: &[u8]) -> Framed {
+    let [kind, reserved, l0, l1, l2, l3] = head::<6>(input)?;
+    let length = u32::from_be_bytes([l0, l1, l2, l3]);
+    let read = match kind {
+        ASSOCIATE_RQ | ASSOCIATE_AC if (68..=LONGEST_ASSOCIATION).contains(&length) => length,
+        DATA if length >= 6 => length.min(READ),
+        3 | 5..=7 if length == 4 => length,
+        _ => return Err(foreign("dicom pdu", input)),
+    };
+    if reserved != 0 {
+        return Err(foreign("dicom pdu", input));
+    }
+    let length_read = usize::try_from(read).unwrap_or(usize::MAX).saturating_add(6);
+    if input.len() < length_read {
+        return Err(more(length_read, input));
+    }
+    Ok(Cut {
+        length: length_read,
+        skip: u64::from(length.saturating_sub(read)),
+    })
+}
+
+/// Associations have a version, two titles and the one application context; data has a presentation context.
+fn recognise(message: &[u8]) -> Option<Recognition> {
+    match *message {
+        [kind @ (ASSOCIATE_RQ | ASSOCIATE_AC), 0, _, _, _, _, 0, 1, ..] => {
+            // Both titles are padded with blanks; the items follow the 32 reserved octets behind them.
+            let titles = message.get(10..42)?;
+            let role = if kind == ASSOCIATE_RQ { Role::Client } else { Role::Server };
+            (is_printable(titles) && message.get(74) == Some(&0x10)).then_some(Recognition::STRONG.from(role))
+        }
+        [DATA, 0, ..] => {
+            // The first value: its length, an odd presentation context, two flags of control.
+            let [_, _, _, _, context, control] = *message.get(6..)?.first_chunk::<6>()?;
+            (context & 1 == 1 && control < 4).then_some(Recognition::WEAK)
+        }
+        [3 | 5..=7, 0, 0, 0, 0, 4, ..] => Some(Recognition::WEAK),
+        _ => None,
+    }
+}
+
+fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut rest = message.bytes;
+    let [kind, ..] = array::<6>(&mut rest, "pdu header")?;
+    match kind {
+        ASSOCIATE_RQ | ASSOCIATE_AC => association(kind, rest, out),
+        DATA => data(rest, out),
+        _ => Ok(()),
+    }
+}
+
+fn association(kind: u8, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    take(&mut rest, 4, "association version")?;
+    let called = take(&mut rest, 16, "called ae title")?;
+    let calling = take(&mut rest, 16, "calling ae title")?;
+    take(&mut rest, 32, "association reserved")?;
+    // An acceptance repeats the titles of the request.
+    let (caller, callee) = if kind == ASSOCIATE_RQ {
+        (Subject::Sender, Subject::Receiver)
+    } else {
+        (Subject::Receiver, Subject::Sender)
+    };
+    out.say(caller, AE_TITLE, calling);
+    out.say(callee, AE_TITLE, called);
+    while !rest.is_empty() {
+        let [item, _] = array::<2>(&mut rest, "item type")?;
+        let value = counted16(&mut rest, "item")?;
+        match item {
+            0x20 if kind == ASSOCIATE_RQ => presentation_context(value, out)?,
+            0x50 => user_information(value, out)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The abstract syntax is the SOP class.
+fn presentation_context(value: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut rest = value;
+    take(&mut rest, 4, "presentation context")?;
+    while !rest.is_empty() {
+        let [item, _] = array::<2>(&mut rest, "sub-item type")?;
+        let uid = counted16(&mut rest, "sub-item")?;
+        if item == 0x30 {
+            out.say(Subject::Sender, SOP_CLASS, uid);
+        }
+    }
+    Ok(())
+}
+
+fn user_information(value: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut rest = value;
+    while !rest.is_empty() {
+        let [item, _] = array::<2>(&mut rest, "user item type")?;
+        let value = counted16(&mut rest, "user item")?;
+        match item {
+            0x52 => out.say(Subject::Sender, IMPLEMENTATION_CLASS_UID, value),
+            0x55 => out.say(Subject::Sender, IMPLEMENTATION_VERSION_NAME, value),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Presentation data values: length, context, control, fragment. Data sets are the ones that are no commands.
+fn data(mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    while rest.len() > 6 {
+        let length = usize::try_from(crate::octets::be32(&mut rest, "pdv length")?).unwrap_or(usize::MAX);
+        let [_, control] = array::<2>(&mut rest, "pdv header")?;
+        // Of a fragment that goes on beyond what is read, its front.
+        let length = length.saturating_sub(2).min(rest.len());
+        let fragment = take(&mut rest, length, "pdv")?;
+        if control & 1 == 0 {
+            data_set(fragment, out);
+        }
+    }
+    Ok(())
+}
+
+/// Elements in ascending order, little endian, with or without their types; stops at what cannot be read.
+fn data_set(mut rest: &[u8], out: &mut Out<'_>) {
+    let mut before = (0, 0);
+    while let Some((tag, value)) = data_element(&mut rest) {
+        if tag <= before || tag.0 > 0x0018 {
+            return;
+        }
+        before = tag;
+        let key = match tag {
+            (0x0008, 0x0060) => MODALITY,
+            (0x0008, 0x0070) => MANUFACTURER,
+            (0x0008, 0x0080) => INSTITUTION_NAME,
+            (0x0008, 0x1010) => STATION_NAME,
+            (0x0008, 0x1090) => MODEL_NAME,
+            (0x0018, 0x1000) => SERIAL_NUMBER,
+            (0x0018, 0x1020) => SOFTWARE_VERSIONS,
+            _ => continue,
+        };
+        if is_printable(unpadded(value)) {
+            out.say(Subject::Sender, key, value);
+        }
+    }
+}
+
+/// One element: tag and value.
+fn data_element<'a>(rest: &mut &'a [u8]) -> Option<((u16, u16), &'a [u8])> {
+    let tag = (le16(rest, "group").ok()?, le16(rest, "element").ok()?);
+    let explicit = rest.get(..2)?.iter().all(u8::is_ascii_uppercase);
+    let length = if !explicit {
+        le32(rest, "length").ok()?
+    } else if matches!(rest.get(..2)?, b"OB" | b"OW" | b"OF" | b"SQ" | b"UT" | b"UN" | b"UC" | b"UR" | b"OD" | b"OL") {
+        take(rest, 4, "vr").ok()?;
+        le32(rest, "length").ok()?
+    } else {
+        take(rest, 2, "vr").ok()?;
+        le16(rest, "length").ok()?.into()
+    };
+    let value = if length == u32::MAX {
+        sequence(rest)?
+    } else {
+        take(rest, usize::try_from(length).ok()?, "value").ok()?
+    };
+    Some((tag, value))
+}
+
+/// Passes over a sequence of undefined length, up to its delimiter.
+fn sequence<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let end = crate::text::find(rest, &[0xfe, 0xff, 0xdd, 0xe0, 0, 0, 0, 0])?;
+    take(rest, end.saturating_add(8), "sequence").ok()?;
+    Some(&[])
+}

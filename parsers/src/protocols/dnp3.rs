@@ -1,0 +1,141 @@
+//! Distributed Network Protocol: link addresses and the device attributes of group 0.
+//!
+//! Spec: IEEE 1815-2012 clause 9 (link layer), clause 8 (transport), clause 4 (application), annex A.1 (group 0).
+
+use crate::octets::{array, foreign, head, octet, take, whole};
+use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition};
+use crate::statement::{Key, Out, Subject};
+use crate::text::is_printable;
+
+/// Link address of the sender.
+pub const LINK_ADDRESS: Key = Key("dnp3.link_address");
+/// Manufacturer's name (variation 252).
+pub const MANUFACTURER: Key = Key("dnp3.manufacturer");
+/// Product name and model (variation 250).
+pub const MODEL: Key = Key("dnp3.model");
+/// Serial number (variation 248).
+pub const SERIAL_NUMBER: Key = Key("dnp3.serial_number");
+/// Hardware version (variation 243).
+pub const HARDWARE_VERSION: Key = Key("dnp3.hardware_version");
+/// Software version (variation 242).
+pub const SOFTWARE_VERSION: Key = Key("dnp3.software_version");
+/// User-assigned name (variation 247).
+pub const DEVICE_NAME: Key = Key("dnp3.device_name");
+/// User-assigned location (variation 245).
+pub const LOCATION: Key = Key("dnp3.location");
+
+/// Registration.
+pub static PROTOCOL: Protocol = Protocol {
+    name: "dnp3",
+    spec: "IEEE 1815-2012",
+    carriers: &[Carrier::Tcp(20000), Carrier::Udp(20000)],
+    keys: &[
+        LINK_ADDRESS,
+        MANUFACTURER,
+        MODEL,
+        SERIAL_NUMBER,
+        HARDWARE_VERSION,
+        SOFTWARE_VERSION,
+        DEVICE_NAME,
+        LOCATION,
+    ],
+    frame: Some(frame),
+    recognise,
+    dissect,
+};
+
+/// Octets of user data in one block before its check.
+const BLOCK: usize = 16;
+
+/// Length of a whole link frame (§9.2.4.1.3): checks of two octets follow the header and each block.
+fn length(count: u8) -> Option<usize> {
+    let data = usize::from(count).checked_sub(5)?;
+    let blocks = data.div_ceil(BLOCK);
+    Some(data.saturating_add(blocks.saturating_mul(2)).saturating_add(10))
+}
+
+fn frame(input: &[u8]) -> Framed {
+    let [0x05, 0x64, count] = head::<3>(input)? else {
+        return Err(foreign("dnp3 start octets", input));
+    };
+    let length = length(count).ok_or_else(|| foreign("dnp3 length", input))?;
+    whole(input, length)
+}
+
+/// CRC of §9.2.4.2: polynomial 0x3D65, reflected, complemented.
+fn crc(octets: &[u8]) -> u16 {
+    let sum = octets.iter().fold(0_u16, |crc, octet| {
+        (0..8).fold(crc ^ u16::from(*octet), |crc, _| {
+            if crc & 1 == 1 { crc >> 1 ^ 0xa6bc } else { crc >> 1 }
+        })
+    });
+    !sum
+}
+
+/// Start octets and the header's check.
+fn recognise(message: &[u8]) -> Option<Recognition> {
+    let (header, rest) = message.split_first_chunk::<8>()?;
+    let [0x05, 0x64, ..] = header else {
+        return None;
+    };
+    let [low, high, ..] = *rest else {
+        return None;
+    };
+    (crc(header) == u16::from_le_bytes([low, high])).then_some(Recognition::STRONG)
+}
+
+fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut rest = message.bytes;
+    take(&mut rest, 6, "dnp3 header")?;
+    let octets = rest.get(..2).unwrap_or_default();
+    let source = u16::from_le_bytes(array::<2>(&mut rest, "dnp3 source")?);
+    take(&mut rest, 2, "dnp3 check")?;
+    // From 65520 on addresses are reserved and broadcasts (§9.2.4.1.6).
+    if source < 65_520 {
+        out.text(Subject::Sender, LINK_ADDRESS, octets, format_args!("{source}"));
+    }
+    attributes(rest, out)
+}
+
+/// Device attributes in a response that fits one link frame, without the checks between its blocks.
+fn attributes(blocks: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut data = [0_u8; 250];
+    let mut length = 0_usize;
+    for block in blocks.chunks(BLOCK.saturating_add(2)) {
+        let user = block.get(..block.len().saturating_sub(2)).unwrap_or_default();
+        for (to, from) in data.iter_mut().skip(length).zip(user) {
+            *to = *from;
+        }
+        length = length.saturating_add(user.len()).min(250);
+    }
+    let mut rest = data.get(..length).unwrap_or_default();
+    // First and final transport segment; an application response (129) with two octets of indications.
+    let Ok([transport, _control, 129, _, _]) = array::<5>(&mut rest, "dnp3 application header") else {
+        return Ok(());
+    };
+    if transport & 0xc0 != 0xc0 {
+        return Ok(());
+    }
+    while let Ok([0, variation, 0x00, start, stop]) = array::<5>(&mut rest, "dnp3 object header") {
+        if start != stop {
+            break;
+        }
+        let kind = octet(&mut rest, "attribute type")?;
+        let value = crate::octets::counted8(&mut rest, "attribute")?;
+        let key = match variation {
+            242 => SOFTWARE_VERSION,
+            243 => HARDWARE_VERSION,
+            245 => LOCATION,
+            247 => DEVICE_NAME,
+            248 => SERIAL_NUMBER,
+            250 => MODEL,
+            252 => MANUFACTURER,
+            _ => continue,
+        };
+        // Type 1 is visible text.
+        if kind == 1 && is_printable(value) {
+            out.say(Subject::Sender, key, value);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! EtherNet/IP encapsulation: identities that devices list, and the CIP inside.
+//!
+//! Spec: ODVA, The CIP Networks Library, volume 2, chapter 2 (encapsulation, §2-4.2 ListIdentity, §2-6 common packet format).
+
+use crate::octets::{be16, foreign, head, le16, le32, take, whole};
+use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition};
+use crate::statement::{Key, Out, Subject};
+
+use super::cip;
+
+/// Vendor id as assigned by ODVA.
+pub const VENDOR_ID: Key = Key("enip.vendor_id");
+/// Device type (profile).
+pub const DEVICE_TYPE: Key = Key("enip.device_type");
+/// Product code as assigned by the vendor.
+pub const PRODUCT_CODE: Key = Key("enip.product_code");
+/// Revision: major and minor.
+pub const REVISION: Key = Key("enip.revision");
+/// Serial number: `0x00c0ffee`.
+pub const SERIAL_NUMBER: Key = Key("enip.serial_number");
+/// Product name.
+pub const PRODUCT_NAME: Key = Key("enip.product_name");
+
+/// Registration.
+pub static PROTOCOL: Protocol = Protocol {
+    name: "enip",
+    spec: "CIP Networks Library, volume 2",
+    carriers: &[Carrier::Tcp(44818), Carrier::Udp(44818), Carrier::Udp(2222)],
+    keys: &[VENDOR_ID, DEVICE_TYPE, PRODUCT_CODE, REVISION, SERIAL_NUMBER, PRODUCT_NAME],
+    frame: Some(frame),
+    recognise,
+    dissect,
+};
+
+/// Octets of the encapsulation header.
+const HEADER: usize = 24;
+/// Longest data (§2-3.3: 65,511), less than what a message may be.
+const LONGEST: usize = 65_511;
+
+const LIST_IDENTITY: u16 = 0x0063;
+const SEND_RR_DATA: u16 = 0x006f;
+const SEND_UNIT_DATA: u16 = 0x0070;
+
+fn is_command(command: u16) -> bool {
+    matches!(command, 0x0004 | 0x0063..=0x0066 | 0x006f | 0x0070)
+}
+
+fn frame(input: &[u8]) -> Framed {
+    let [c0, c1, l0, l1] = head::<4>(input)?;
+    if !is_command(u16::from_le_bytes([c0, c1])) {
+        return Err(foreign("encapsulation command", input));
+    }
+    let length = usize::from(u16::from_le_bytes([l0, l1]));
+    if length > LONGEST {
+        return Err(foreign("encapsulation length", input));
+    }
+    whole(input, length.saturating_add(HEADER))
+}
+
+/// A known command, its exact length, a known status and no options (§2-3.1).
+fn recognise(message: &[u8]) -> Option<Recognition> {
+    let mut rest = message;
+    let command = le16(&mut rest, "command").ok()?;
+    let length = usize::from(le16(&mut rest, "length").ok()?);
+    take(&mut rest, 4, "session").ok()?;
+    let status = le32(&mut rest, "status").ok()?;
+    take(&mut rest, 8, "sender context").ok()?;
+    let options = le32(&mut rest, "options").ok()?;
+    let known = matches!(status, 0..=3 | 0x64 | 0x65 | 0x69);
+    let fits = length == rest.len() && is_command(command) && options == 0;
+    (known && fits).then_some(Recognition::STRONG)
+}
+
+fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut rest = message.bytes;
+    let command = le16(&mut rest, "command")?;
+    take(&mut rest, HEADER.saturating_sub(2), "encapsulation header")?;
+    match command {
+        LIST_IDENTITY => items(rest, |kind, item| match kind {
+            0x000c => identity(item, out),
+            _ => Ok(()),
+        }),
+        SEND_RR_DATA | SEND_UNIT_DATA => {
+            take(&mut rest, 6, "interface handle and timeout")?;
+            let asked = message.asked.and_then(request);
+            items(rest, |kind, mut item| match kind {
+                // Connected data: a sequence count goes before it.
+                0x00b1 => {
+                    le16(&mut item, "sequence count")?;
+                    out.carried(&cip::PROTOCOL, Message { asked, ..message.part(item) })
+                }
+                0x00b2 => out.carried(&cip::PROTOCOL, Message { asked, ..message.part(item) }),
+                _ => Ok(()),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The CIP message of a request, to read its reply by.
+fn request(message: &[u8]) -> Option<&[u8]> {
+    let mut found = None;
+    let rest = message.get(HEADER.saturating_add(6)..)?;
+    // The kept front of a long request may lack its end.
+    let _ = items(rest, |kind, item| {
+        found = match kind {
+            0x00b1 => item.get(2..),
+            0x00b2 => Some(item),
+            _ => found,
+        };
+        Ok(())
+    });
+    found
+}
+
+/// The items of the common packet format.
+fn items<'a>(
+    mut rest: &'a [u8],
+    mut read: impl FnMut(u16, &'a [u8]) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    /// More than any command has.
+    const MOST: u16 = 16;
+    if rest.is_empty() {
+        return Ok(());
+    }
+    let count = le16(&mut rest, "item count")?.min(MOST);
+    for _ in 0..count {
+        let kind = le16(&mut rest, "item type")?;
+        let length = le16(&mut rest, "item length")?;
+        read(kind, take(&mut rest, length.into(), "item")?)?;
+    }
+    Ok(())
+}
+
+/// Version, socket address, then the attributes of the identity object.
+fn identity(item: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut rest = item;
+    le16(&mut rest, "encapsulation version")?;
+    be16(&mut rest, "address family")?;
+    take(&mut rest, 14, "socket address")?;
+    cip::identity(
+        Subject::Sender,
+        [VENDOR_ID, DEVICE_TYPE, PRODUCT_CODE, REVISION, SERIAL_NUMBER, PRODUCT_NAME],
+        rest,
+        out,
+    )
+}

@@ -1,0 +1,92 @@
+//! HL7 version 2 over the Minimal Lower Layer Protocol: which systems talk. Nothing of a patient is ever read.
+//!
+//! Spec: HL7 v2.8.2 chapter 2 (MSH, SFT), chapter 7 (OBX-18), HL7 Transport Specification: MLLP, release 2.
+
+use crate::octets::{foreign, more};
+use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition};
+use crate::statement::{Key, Out, Subject};
+use crate::text::find;
+
+/// Application (MSH-3 of the sender, MSH-5 of the receiver).
+pub const APPLICATION: Key = Key("hl7.application");
+/// Facility (MSH-4 of the sender, MSH-6 of the receiver).
+pub const FACILITY: Key = Key("hl7.facility");
+/// Message type (MSH-9): `ADT^A01`.
+pub const MESSAGE_TYPE: Key = Key("hl7.message_type");
+/// Version (MSH-12).
+pub const VERSION: Key = Key("hl7.version");
+/// Equipment instance (OBX-18).
+pub const EQUIPMENT: Key = Key("hl7.equipment");
+/// Software vendor organisation (SFT-1).
+pub const SOFTWARE_VENDOR: Key = Key("hl7.software_vendor");
+/// Software product and version (SFT-3 and SFT-2).
+pub const SOFTWARE_PRODUCT: Key = Key("hl7.software_product");
+
+/// Registration.
+pub static PROTOCOL: Protocol = Protocol {
+    name: "hl7",
+    spec: "HL7 v2.8.2",
+    carriers: &[Carrier::Tcp(2575), Carrier::Tcp(6661)],
+    keys: &[
+        APPLICATION,
+        FACILITY,
+        MESSAGE_TYPE,
+        VERSION,
+        EQUIPMENT,
+        SOFTWARE_VENDOR,
+        SOFTWARE_PRODUCT,
+    ],
+    frame: Some(frame),
+    recognise,
+    dissect,
+};
+
+/// Longer messages carry documents, not identities.
+const LONGEST: usize = 60_000;
+
+/// Start block 0x0b, the message, end block 0x1c 0x0d.
+fn frame(input: &[u8]) -> Framed {
+    let begin = b"\x0bMSH";
+    if !input.starts_with(begin) {
+        let begins = begin.starts_with(input);
+        return Err(if begins { more(begin.len(), input) } else { foreign("mllp start", input) });
+    }
+    match find(input, b"\x1c\r") {
+        Some(end) => Ok(Cut::whole(end.saturating_add(2))),
+        None if input.len() > LONGEST => Ok(Cut::whole(input.len())),
+        None => Err(more(input.len().saturating_add(1), input)),
+    }
+}
+
+fn recognise(message: &[u8]) -> Option<Recognition> {
+    message.starts_with(b"\x0bMSH").then_some(Recognition::STRONG)
+}
+
+fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
+    let text = message.bytes.strip_prefix(b"\x0b").unwrap_or(message.bytes);
+    let Some(separator) = text.get(3) else {
+        return Err(Fault::short("msh"));
+    };
+    for segment in text.split(|octet| *octet == b'\r') {
+        let fields = |n: usize| segment.split(|octet| octet == separator).nth(n).unwrap_or_default();
+        match segment.get(..3) {
+            Some(b"MSH") => {
+                // The separator itself is MSH-1: the fields behind it are one ahead.
+                let sender = [(2, APPLICATION), (3, FACILITY), (8, MESSAGE_TYPE), (11, VERSION)];
+                for (n, key) in sender {
+                    out.say(Subject::Sender, key, fields(n));
+                }
+                out.say(Subject::Receiver, APPLICATION, fields(4));
+                out.say(Subject::Receiver, FACILITY, fields(5));
+            }
+            Some(b"OBX") => out.say(Subject::Sender, EQUIPMENT, fields(18)),
+            Some(b"SFT") => {
+                out.say(Subject::Sender, SOFTWARE_VENDOR, fields(1));
+                let (product, version) = (crate::text::Text(fields(3)), crate::text::Text(fields(2)));
+                out.text(Subject::Sender, SOFTWARE_PRODUCT, fields(3), format_args!("{product} {version}"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

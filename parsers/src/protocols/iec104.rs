@@ -1,0 +1,60 @@
+//! IEC 60870-5-104: which station speaks.
+//!
+//! Spec: IEC 60870-5-104:2006 §5 (APCI), IEC 60870-5-101 §7.2 (ASDU).
+
+use crate::octets::{foreign, head, whole};
+use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
+use crate::statement::{Key, Out, Subject};
+
+/// Common address of the ASDUs that a controlled station sends.
+pub const COMMON_ADDRESS: Key = Key("iec104.common_address");
+
+/// Registration.
+pub static PROTOCOL: Protocol = Protocol {
+    name: "iec104",
+    spec: "IEC 60870-5-104:2006",
+    carriers: &[Carrier::Tcp(2404)],
+    keys: &[COMMON_ADDRESS],
+    frame: Some(frame),
+    recognise,
+    dissect,
+};
+
+fn frame(input: &[u8]) -> Framed {
+    let [0x68, length @ 4..=253] = head::<2>(input)? else {
+        return Err(foreign("apci start", input));
+    };
+    whole(input, usize::from(length).saturating_add(2))
+}
+
+/// Control field formats (§5.1): I with an ASDU of an assigned type, S, and the six functions of U.
+fn recognise(message: &[u8]) -> Option<Recognition> {
+    match *message {
+        [0x68, 4, c, 0, 0, 0] => match c {
+            0x07 | 0x13 | 0x43 => Some(Recognition::STRONG),
+            0x0b | 0x23 | 0x83 => Some(Recognition::STRONG),
+            _ => None,
+        },
+        [0x68, 4, 1, 0, low, _] if low & 1 == 0 => Some(Recognition::WEAK),
+        [0x68, length, c, _, r, _, kind, _, cause, ..] if c & 1 == 0 && r & 1 == 0 && length >= 13 => {
+            let kind_known = matches!(kind, 1..=40 | 45..=51 | 58..=64 | 70 | 100..=107 | 110..=113 | 120..=127);
+            let cause_known = matches!(cause & 0x3f, 1..=13 | 20..=41 | 44..=47);
+            (kind_known && cause_known).then_some(Recognition::STRONG)
+        }
+        _ => None,
+    }
+}
+
+fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
+    // Type, qualifier, cause, originator, then the common address, low octet first.
+    if let [0x68, _, c, _, _, _, kind, _, _, _, low, high, ..] = *message.bytes
+        && c & 1 == 0
+        && message.from == Role::Server
+        && kind < 100
+    {
+        let octets = message.bytes.get(10..12).unwrap_or_default();
+        let address = u16::from_le_bytes([low, high]);
+        out.text(Subject::Sender, COMMON_ADDRESS, octets, format_args!("{address}"));
+    }
+    Ok(())
+}

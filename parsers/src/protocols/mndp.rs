@@ -1,0 +1,56 @@
+//! MikroTik Neighbour Discovery Protocol.
+//!
+//! Spec: MikroTik, "Neighbor discovery"; the type-length-value form as routers send it.
+
+use crate::octets::{be16, counted16, take};
+use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
+use crate::statement::{Key, Out, Subject};
+
+/// Identity: the configured name.
+pub const IDENTITY: Key = Key("mndp.identity");
+/// RouterOS version.
+pub const VERSION: Key = Key("mndp.version");
+/// Platform: `MikroTik`.
+pub const PLATFORM: Key = Key("mndp.platform");
+/// Software id of the licence.
+pub const SOFTWARE_ID: Key = Key("mndp.software_id");
+/// Board: the model.
+pub const BOARD: Key = Key("mndp.board");
+/// Interface the frame was sent from.
+pub const INTERFACE: Key = Key("mndp.interface");
+
+/// Registration.
+pub static PROTOCOL: Protocol = Protocol {
+    name: "mndp",
+    spec: "MikroTik Neighbor Discovery",
+    carriers: &[Carrier::Udp(5678)],
+    keys: &[IDENTITY, VERSION, PLATFORM, SOFTWARE_ID, BOARD, INTERFACE],
+    frame: None,
+    recognise,
+    dissect,
+};
+
+/// Two octets of header, two of sequence, then the hardware address (type 1, six octets).
+fn recognise(message: &[u8]) -> Option<Recognition> {
+    matches!(message, [0, 0, _, _, 0, 1, 0, 6, ..]).then_some(Recognition::STRONG)
+}
+
+fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut rest = message.bytes;
+    take(&mut rest, 4, "mndp header")?;
+    while !rest.is_empty() {
+        let kind = be16(&mut rest, "mndp type")?;
+        let value = counted16(&mut rest, "mndp value")?;
+        let key = match kind {
+            5 => IDENTITY,
+            7 => VERSION,
+            8 => PLATFORM,
+            11 => SOFTWARE_ID,
+            12 => BOARD,
+            16 => INTERFACE,
+            _ => continue,
+        };
+        out.say(Subject::Sender, key, value);
+    }
+    Ok(())
+}

@@ -1,0 +1,263 @@
+//! OPC Unified Architecture over its TCP mapping: applications, endpoints and build information.
+//!
+//! Spec: OPC 10000-6 §5.2 (binary encoding), §6.7 (secure conversation), §7.1 (connection protocol);
+//! OPC 10000-4 §5.4.4 and §5.6.2 (services), §7.2 (ApplicationDescription); OPC 10000-5 §12.4 (BuildInfo).
+
+use crate::octets::{foreign, head, le16, le32, octet, take, whole};
+use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
+use crate::statement::{Key, Out, Subject};
+use crate::text::{find, is_printable};
+
+/// Endpoint that a client connects to: said of the server.
+pub const ENDPOINT_URL: Key = Key("opc-ua.endpoint_url");
+/// Application URI.
+pub const APPLICATION_URI: Key = Key("opc-ua.application_uri");
+/// Application name.
+pub const APPLICATION_NAME: Key = Key("opc-ua.application_name");
+/// Product URI.
+pub const PRODUCT_URI: Key = Key("opc-ua.product_uri");
+/// Manufacturer of the build information.
+pub const MANUFACTURER: Key = Key("opc-ua.manufacturer");
+/// Product name of the build information.
+pub const PRODUCT_NAME: Key = Key("opc-ua.product_name");
+/// Software version of the build information.
+pub const SOFTWARE_VERSION: Key = Key("opc-ua.software_version");
+/// Build number of the build information.
+pub const BUILD_NUMBER: Key = Key("opc-ua.build_number");
+
+/// Registration.
+pub static PROTOCOL: Protocol = Protocol {
+    name: "opc-ua",
+    spec: "OPC 10000-6",
+    carriers: &[Carrier::Tcp(4840)],
+    keys: &[
+        ENDPOINT_URL,
+        APPLICATION_URI,
+        APPLICATION_NAME,
+        PRODUCT_URI,
+        MANUFACTURER,
+        PRODUCT_NAME,
+        SOFTWARE_VERSION,
+        BUILD_NUMBER,
+    ],
+    frame: Some(frame),
+    recognise,
+    dissect,
+};
+
+/// Longest chunk that is waited for; implementations negotiate 64 KiB.
+const LONGEST: u32 = 65_535;
+/// Elements read of an array.
+const MOST: u32 = 64;
+
+// Numeric node ids of the binary encodings (OPC 10000-6, annex A).
+const FIND_SERVERS_RESPONSE: u16 = 425;
+const GET_ENDPOINTS_RESPONSE: u16 = 431;
+const CREATE_SESSION_REQUEST: u16 = 461;
+const CREATE_SESSION_RESPONSE: u16 = 464;
+const READ_RESPONSE: u16 = 634;
+/// BuildInfo's encoding inside an extension object: namespace 0, identifier 340.
+const BUILD_INFO: [u8; 4] = [0x01, 0x00, 0x54, 0x01];
+
+fn is_kind(kind: [u8; 3]) -> bool {
+    [b"HEL", b"ACK", b"ERR", b"RHE", b"OPN", b"CLO", b"MSG"].contains(&&kind)
+}
+
+fn frame(input: &[u8]) -> Framed {
+    let [a, b, c, chunk, l0, l1, l2, l3] = head::<8>(input)?;
+    let length = u32::from_le_bytes([l0, l1, l2, l3]);
+    if !is_kind([a, b, c]) || !matches!(chunk, b'F' | b'C' | b'A') || !(8..=LONGEST).contains(&length) {
+        return Err(foreign("opc ua message header", input));
+    }
+    whole(input, usize::try_from(length).unwrap_or(usize::MAX))
+}
+
+fn recognise(message: &[u8]) -> Option<Recognition> {
+    frame(message).ok()?;
+    let role = match message.get(..3)? {
+        b"HEL" => Some(Role::Client),
+        b"ACK" | b"ERR" => Some(Role::Server),
+        _ => None,
+    };
+    Some(Recognition {
+        strong: true,
+        from: role,
+    })
+}
+
+fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut rest = message.bytes;
+    let header = take(&mut rest, 8, "message header")?;
+    match header.get(..3).unwrap_or_default() {
+        b"HEL" => {
+            take(&mut rest, 20, "hello")?;
+            let url = string(&mut rest)?;
+            out.say(Subject::Receiver, ENDPOINT_URL, url);
+            Ok(())
+        }
+        b"MSG" => service(rest, out),
+        _ => Ok(()),
+    }
+}
+
+/// Channel, token, sequence and request numbers; the type of the service; request or response header; the service.
+fn service(mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    take(&mut rest, 16, "secure conversation header")?;
+    // A four-octet node id in namespace 0; an encrypted body has none.
+    let [1, 0, low, high] = *take(&mut rest, 4, "service type")? else {
+        return Ok(());
+    };
+    match u16::from_le_bytes([low, high]) {
+        FIND_SERVERS_RESPONSE => {
+            response_header(&mut rest)?;
+            for _ in 0..le32(&mut rest, "server count")?.min(MOST) {
+                application(&mut rest, Subject::Sender, out)?;
+            }
+            Ok(())
+        }
+        GET_ENDPOINTS_RESPONSE => {
+            response_header(&mut rest)?;
+            endpoints(&mut rest, out)
+        }
+        CREATE_SESSION_REQUEST => {
+            request_header(&mut rest)?;
+            application(&mut rest, Subject::Sender, out)
+        }
+        CREATE_SESSION_RESPONSE => {
+            response_header(&mut rest)?;
+            node_id(&mut rest)?;
+            node_id(&mut rest)?;
+            take(&mut rest, 8, "session timeout")?;
+            string(&mut rest)?;
+            string(&mut rest)?;
+            endpoints(&mut rest, out)
+        }
+        READ_RESPONSE => build_info(rest, out),
+        _ => Ok(()),
+    }
+}
+
+fn endpoints(rest: &mut &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    for _ in 0..le32(rest, "endpoint count")?.min(MOST) {
+        let url = string(rest)?;
+        out.say(Subject::Sender, ENDPOINT_URL, url);
+        application(rest, Subject::Sender, out)?;
+        string(rest)?;
+        le32(rest, "security mode")?;
+        string(rest)?;
+        for _ in 0..le32(rest, "token count")?.min(MOST) {
+            string(rest)?;
+            le32(rest, "token type")?;
+            string(rest)?;
+            string(rest)?;
+            string(rest)?;
+        }
+        string(rest)?;
+        octet(rest, "security level")?;
+    }
+    Ok(())
+}
+
+/// ApplicationDescription: URI, product, name, type, gateway, profile, discovery URLs.
+fn application(rest: &mut &[u8], subject: Subject, out: &mut Out<'_>) -> Result<(), Fault> {
+    out.say(subject, APPLICATION_URI, string(rest)?);
+    out.say(subject, PRODUCT_URI, string(rest)?);
+    out.say(subject, APPLICATION_NAME, localized(rest)?);
+    le32(rest, "application type")?;
+    string(rest)?;
+    string(rest)?;
+    let count = le32(rest, "discovery url count")?;
+    // Minus one stands for no array.
+    if count != u32::MAX {
+        for _ in 0..count.min(MOST) {
+            string(rest)?;
+        }
+    }
+    Ok(())
+}
+
+/// BuildInfo wherever it stands among the values: product URI, manufacturer, product, version, build.
+fn build_info(rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let Some(at) = find(rest, &BUILD_INFO) else {
+        return Ok(());
+    };
+    let mut rest = rest.get(at.saturating_add(4)..).unwrap_or_default();
+    if octet(&mut rest, "extension object encoding")? != 1 {
+        return Ok(());
+    }
+    le32(&mut rest, "extension object length")?;
+    for key in [PRODUCT_URI, MANUFACTURER, PRODUCT_NAME, SOFTWARE_VERSION, BUILD_NUMBER] {
+        let text = string(&mut rest)?;
+        if is_printable(text) {
+            out.say(Subject::Sender, key, text);
+        }
+    }
+    Ok(())
+}
+
+/// A length of four octets, minus one for null, and that many octets.
+fn string<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Fault> {
+    match le32(rest, "string length")? {
+        u32::MAX => Ok(&[]),
+        length => take(rest, usize::try_from(length).unwrap_or(usize::MAX), "string"),
+    }
+}
+
+/// A mask says whether locale and text are there.
+fn localized<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Fault> {
+    let mask = octet(rest, "localized text")?;
+    if mask & 1 != 0 {
+        string(rest)?;
+    }
+    if mask & 2 != 0 { string(rest) } else { Ok(&[]) }
+}
+
+fn node_id(rest: &mut &[u8]) -> Result<(), Fault> {
+    let length = match octet(rest, "node id encoding")? & 0x0f {
+        0 => 1,
+        1 => 3,
+        2 => 6,
+        3 | 5 => {
+            le16(rest, "namespace")?;
+            string(rest)?;
+            0
+        }
+        4 => 18,
+        _ => return Err(Fault::value("node id encoding", rest)),
+    };
+    take(rest, length, "node id")?;
+    Ok(())
+}
+
+/// Token, time, handle, diagnostics, audit entry, timeout, additional header.
+fn request_header(rest: &mut &[u8]) -> Result<(), Fault> {
+    node_id(rest)?;
+    take(rest, 16, "request header")?;
+    string(rest)?;
+    le32(rest, "timeout")?;
+    extension(rest)
+}
+
+/// Time, handle, result, diagnostics, strings, additional header.
+fn response_header(rest: &mut &[u8]) -> Result<(), Fault> {
+    take(rest, 16, "response header")?;
+    // Diagnostics that are there are not read.
+    if octet(rest, "diagnostic mask")? != 0 {
+        return Err(Fault::value("diagnostic mask", rest));
+    }
+    let count = le32(rest, "string table")?;
+    if count != u32::MAX {
+        for _ in 0..count.min(MOST) {
+            string(rest)?;
+        }
+    }
+    extension(rest)
+}
+
+fn extension(rest: &mut &[u8]) -> Result<(), Fault> {
+    node_id(rest)?;
+    if octet(rest, "extension object encoding")? != 0 {
+        string(rest)?;
+    }
+    Ok(())
+}
