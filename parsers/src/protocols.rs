@@ -7,15 +7,20 @@ pub mod bacnet;
 pub mod banner;
 pub mod cdp;
 pub mod cip;
+pub mod database;
 pub mod dhcp;
 pub mod dhcpv6;
 pub mod dicom;
 pub mod dnp3;
 pub mod dns;
 pub mod enip;
+pub mod fins;
+pub mod fox;
 pub mod hl7;
 pub mod http;
 pub mod iec104;
+pub mod iec61850;
+pub mod legacy;
 pub mod lldp;
 pub mod mndp;
 pub mod modbus;
@@ -25,6 +30,7 @@ pub mod ndp;
 pub mod ntlm;
 pub mod opc_ua;
 pub mod profinet_dcp;
+pub mod quic;
 pub mod s7comm;
 pub mod sip;
 pub mod smb;
@@ -41,6 +47,9 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &arp::PROTOCOL,
     &lldp::PROTOCOL,
     &cdp::PROTOCOL,
+    &legacy::NETBEUI,
+    &legacy::IPX_SAP,
+    &legacy::APPLETALK_NBP,
     &ndp::PROTOCOL,
     &tcp::PROTOCOL,
     // Names and configuration.
@@ -55,11 +64,15 @@ pub static PROTOCOLS: &[&Protocol] = &[
     // Services.
     &http::PROTOCOL,
     &tls::PROTOCOL,
+    &quic::PROTOCOL,
     &ssh::PROTOCOL,
     &smb::PROTOCOL,
     &ntlm::PROTOCOL,
     &sip::SIP,
     &sip::RTSP,
+    &database::MYSQL,
+    &database::POSTGRESQL,
+    &database::VNC,
     &banner::SMTP,
     &banner::IMAP,
     &banner::FTP,
@@ -69,8 +82,12 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &dicom::PROTOCOL,
     &hl7::PROTOCOL,
     // Building.
+    &fox::PROTOCOL,
     &bacnet::PROTOCOL,
     // Industrial.
+    &iec61850::GOOSE,
+    &iec61850::SAMPLED_VALUES,
+    &fins::PROTOCOL,
     &profinet_dcp::PROTOCOL,
     &profinet_dcp::IO,
     &s7comm::PROTOCOL,

@@ -74,8 +74,7 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
         _ => return None,
     };
     let options = message.get(FIXED..)?;
-    let bootp = message.get(1..3)? == [1, 6] && options.iter().take(4).all(|octet| *octet == 0);
-    (options.starts_with(&COOKIE) || bootp).then_some(Recognition::STRONG.from(role))
+    options.starts_with(&COOKIE).then_some(Recognition::STRONG.from(role))
 }
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {

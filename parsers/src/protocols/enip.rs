@@ -62,13 +62,15 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
     let mut rest = message;
     let command = le16(&mut rest, "command").ok()?;
     let length = usize::from(le16(&mut rest, "length").ok()?);
-    take(&mut rest, 4, "session").ok()?;
+    let session = le32(&mut rest, "session").ok()?;
     let status = le32(&mut rest, "status").ok()?;
     take(&mut rest, 8, "sender context").ok()?;
     let options = le32(&mut rest, "options").ok()?;
     let known = matches!(status, 0..=3 | 0x64 | 0x65 | 0x69);
     let fits = length == rest.len() && is_command(command) && options == 0;
-    (known && fits).then_some(Recognition::STRONG)
+    // A bare request is little more than zeros.
+    let marked = length > 0 || session != 0;
+    (known && fits).then_some(if marked { Recognition::STRONG } else { Recognition::WEAK })
 }
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {

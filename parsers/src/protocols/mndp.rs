@@ -30,9 +30,17 @@ pub static PROTOCOL: Protocol = Protocol {
     dissect,
 };
 
-/// Two octets of header, two of sequence, then the hardware address (type 1, six octets).
+/// Two octets of header, two of sequence; the hardware address comes first (type 1, six octets), the rest reads to the end.
 fn recognise(message: &[u8]) -> Option<Recognition> {
-    matches!(message, [0, 0, _, _, 0, 1, 0, 6, ..]).then_some(Recognition::STRONG)
+    let [_, _, _, _, 0, 1, 0, 6, ..] = message else {
+        return None;
+    };
+    let mut rest = message.get(4..)?;
+    while !rest.is_empty() {
+        be16(&mut rest, "mndp type").ok()?;
+        counted16(&mut rest, "mndp value").ok()?;
+    }
+    Some(Recognition::STRONG)
 }
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {

@@ -63,7 +63,7 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
         out.text(Subject::Sender, SOURCE_NAME, octets, format_args!("{text}"));
     }
     name(&mut rest)?;
-    match find(rest, b"\\MAILSLOT\\BROWSE\0").or_else(|| find(rest, b"\\MAILSLOT\\LANMAN\0")) {
+    match find(rest, b"\\MAILSLOT\\BROWSE\0") {
         Some(at) => {
             let frame = rest.get(at.saturating_add(17)..).unwrap_or_default();
             out.carried(&BROWSER, message.part(frame))

@@ -18,6 +18,9 @@ use crate::event::Address;
 use crate::facts::{Reader, ServiceFact, rank};
 use crate::ledger::{Ledger, Node, NodeKey, is_local, is_virtual};
 
+/// An interface with more IPv4 addresses than this that it never claimed forwards for others.
+const MOST_ADDRESSES: usize = 4;
+
 /// What addresses are grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Owner {
@@ -130,14 +133,15 @@ impl Owners {
         }
     }
 
-    /// The one interface that sent everything of this local address, straight and for nobody else.
+    /// The one interface that sent everything of this local address, straight and for few others.
     fn only_interface(&self, ip: IpAddr, node: &Node) -> Option<Mac> {
         let [mac] = node.macs.as_slice() else {
             return None;
         };
         let direct = node.presence.is_some_and(|presence| presence.direct);
         let link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
-        let alone = ip.is_ipv6() || self.sources.get(mac).is_none_or(|ips| ips.len() == 1);
+        let sources = self.sources.get(mac).map_or(0, BTreeSet::len);
+        let alone = ip.is_ipv6() || sources <= MOST_ADDRESSES;
         let straight = direct && alone && is_local(ip) && !self.routers.contains(mac);
         (!is_virtual(*mac) && (link_local || straight)).then_some(*mac)
     }

@@ -321,6 +321,17 @@ impl Shard {
         ends: (End, End),
         known: &Registry,
     ) {
+        if ends.0.ip.is_none() {
+            // Everybody without an address would share one flow: each such datagram stands alone.
+            let speakers = Speakers {
+                sender: ends.0,
+                receiver: ends.1,
+                service: None,
+            };
+            let mut protocols = known.datagrams(ports);
+            protocols.any(|protocol| self.desk.recognised(now, protocol, payload, origin, speakers));
+            return;
+        }
         let Some((flow, desk, side)) = self.touch(now, ip, ports, ends, known) else {
             return;
         };

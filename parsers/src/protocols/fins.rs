@@ -1,0 +1,72 @@
+//! Omron FINS: model and version of a controller.
+//!
+//! Spec: Omron, Communications Commands Reference Manual (W342), §5-3-17 (CONTROLLER DATA READ); W421 (FINS/TCP).
+
+use crate::octets::{foreign, head, take, whole};
+use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
+use crate::statement::{Key, Out, Subject};
+
+/// Controller model.
+pub const MODEL: Key = Key("fins.model");
+/// Controller version.
+pub const VERSION: Key = Key("fins.version");
+
+/// Registration.
+pub static PROTOCOL: Protocol = Protocol {
+    name: "fins",
+    spec: "Omron W342",
+    carriers: &[Carrier::Udp(9600), Carrier::Tcp(9600)],
+    keys: &[MODEL, VERSION],
+    frame: Some(frame),
+    recognise,
+    dissect,
+};
+
+/// Octets of the header that FINS/TCP puts before a frame.
+const TCP_HEADER: usize = 16;
+
+fn frame(input: &[u8]) -> Framed {
+    let [b'F', b'I', b'N', b'S', 0, 0, high, low] = head::<8>(input)? else {
+        return Err(foreign("fins/tcp magic", input));
+    };
+    let length = usize::from(u16::from_be_bytes([high, low]));
+    whole(input, length.saturating_add(8))
+}
+
+/// The FINS frame itself.
+fn body(message: &[u8]) -> &[u8] {
+    if message.starts_with(b"FINS") {
+        message.get(TCP_HEADER..).unwrap_or_default()
+    } else {
+        message
+    }
+}
+
+/// Control octet of a command or response, reserved zero, at most two gateways (three newer ones), a known command.
+fn recognise(message: &[u8]) -> Option<Recognition> {
+    let tcp = message.starts_with(b"FINS");
+    match body(message) {
+        [control @ (0x80 | 0x81 | 0xc0 | 0xc1), 0, 0..=7, _, _, _, _, _, _, _, main, sub, rest @ ..]
+            if matches!(main, 0x01..=0x07 | 0x20..=0x26) && *sub <= 0x60 =>
+        {
+            let response = control & 0x40 != 0;
+            let role = if response { Role::Server } else { Role::Client };
+            let fits = !response || rest.len() >= 2;
+            let found = if tcp { Recognition::STRONG } else { Recognition::WEAK };
+            fits.then_some(found.from(role))
+        }
+        _ => tcp.then_some(Recognition::STRONG),
+    }
+}
+
+/// Response to command 05 01: end code, model and version of 20 octets each.
+fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut rest = body(message.bytes);
+    let Some([0xc0 | 0xc1, .., 0x05, 0x01]) = rest.get(..12) else {
+        return Ok(());
+    };
+    take(&mut rest, 14, "fins response")?;
+    out.say(Subject::Sender, MODEL, take(&mut rest, 20, "controller model")?);
+    out.say(Subject::Sender, VERSION, take(&mut rest, 20, "controller version")?);
+    Ok(())
+}
