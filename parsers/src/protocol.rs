@@ -1,5 +1,7 @@
 //! What one protocol must say about itself.
 
+use std::fmt;
+
 use nom::error::{ContextError, ErrorKind, ParseError};
 
 use crate::statement::{Key, Mac, Out};
@@ -45,7 +47,7 @@ impl<'a> Message<'a> {
 }
 
 /// Where a protocol is expected. Never evidence by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Carrier {
     /// TCP, registered port.
     Tcp(u16),
@@ -63,6 +65,21 @@ pub enum Carrier {
     TcpSyn,
     /// Inside messages of another protocol, which hands it over with [`Out::carried`].
     Inside(&'static str),
+}
+
+impl fmt::Display for Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Carrier::Tcp(port) => write!(f, "TCP {port}"),
+            Carrier::Udp(port) => write!(f, "UDP {port}"),
+            Carrier::Ip(number) => write!(f, "IP protocol {number}"),
+            Carrier::EtherType(number) => write!(f, "EtherType 0x{number:04x}"),
+            Carrier::Snap(organisation, number) => write!(f, "SNAP {organisation:06x}/0x{number:04x}"),
+            Carrier::Llc(point) => write!(f, "LLC 0x{point:02x}"),
+            Carrier::TcpSyn => f.write_str("TCP SYN"),
+            Carrier::Inside(outer) => write!(f, "inside {outer}"),
+        }
+    }
 }
 
 /// How much of the front of a stream is one message.

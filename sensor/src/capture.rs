@@ -6,11 +6,13 @@ mod blocks;
 mod format;
 mod merge;
 mod paths;
+mod pcapng_writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use merge::Captures;
+pub use pcapng_writer::PcapngWriter;
 
 /// Why a capture could not be opened.
 #[derive(Debug, thiserror::Error)]

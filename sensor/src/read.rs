@@ -1,26 +1,35 @@
 //! `fossick read`: captures in, inventory out.
 
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use fossick_engine::Engine;
-use fossick_fingerprints::Fingerprints;
+use fossick_engine::{Counters, Engine};
+use fossick_model::Asset;
+use fossick_parsers::PROTOCOLS;
+use fossick_parsers::packet::Stop;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::capture::Captures;
+use crate::{explain, knowledge, table};
 
 /// The input was read in part.
 const READ_IN_PART: u8 = 1;
 /// Nothing could be read, or the arguments are wrong.
-const NOTHING_READ: u8 = 2;
+pub const NOTHING_READ: u8 = 2;
+/// Columns of a table that does not go to a terminal.
+const COLUMNS_ELSEWHERE: usize = 160;
+/// A progress bar is for what takes longer.
+const SHOW_PROGRESS_AFTER: Duration = Duration::from_secs(1);
 
 /// Arguments of `fossick read`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Captures: pcap or pcapng files, plain or compressed, folders of them, or - for standard input
+    /// Captures: pcap or pcapng files, plain or compressed (gzip, zstd), folders of them, or - for standard input
     #[arg(required = true, value_name = "FILE")]
     captures: Vec<PathBuf>,
     /// How the inventory is printed
@@ -29,6 +38,19 @@ pub struct Arguments {
     /// List hosts on the Internet too
     #[arg(long)]
     external: bool,
+    /// Explain one asset: each fact with what was said, by which fingerprint, in which packet
+    #[arg(long, value_name = "ADDRESS")]
+    explain: Option<String>,
+    /// Write the packets that prove the explained asset's facts, with comments, for Wireshark.
+    /// Payload that is not evidence is zeroed
+    #[arg(long, value_name = "PCAPNG", requires = "explain")]
+    evidence: Option<PathBuf>,
+    /// Write evidence packets as they were captured: they may hold patients' names and passwords
+    #[arg(long, requires = "evidence")]
+    whole_packets: bool,
+    /// Fingerprint sheets of your own, asked before the built-in ones
+    #[arg(long, value_name = "FOLDER")]
+    fingerprints: Option<PathBuf>,
     /// Threads that read; by default one for each processor
     #[arg(long, value_name = "COUNT")]
     threads: Option<usize>,
@@ -50,6 +72,8 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     match read(arguments) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(READ_IN_PART),
+        // Whoever reads our output has had enough of it.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("fossick: {error:#}");
             ExitCode::from(NOTHING_READ)
@@ -57,30 +81,122 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let cause = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
 /// Whether everything was read to its end.
 fn read(arguments: &Arguments) -> anyhow::Result<bool> {
+    for off in &arguments.off {
+        if !PROTOCOLS.iter().any(|protocol| protocol.name == off) {
+            bail!("--off {off}: no such protocol; `fossick protocols` lists them");
+        }
+    }
+    let fingerprints = knowledge::load(arguments.fingerprints.as_deref())?;
     let mut captures = Captures::open(&arguments.captures)?;
+    for refused in captures.refused() {
+        eprintln!("fossick: {refused}");
+    }
     let names = captures.names();
     let threads = arguments
         .threads
         .or_else(|| std::thread::available_parallelism().ok().map(Into::into))
         .unwrap_or(1);
     let mut engine = Engine::new(threads, &arguments.off);
+    let progress = progress();
     while let Some(batch) = captures.next_batch() {
         engine.read(&Arc::new(batch));
+        if progress.elapsed() > SHOW_PROGRESS_AFTER {
+            progress.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        progress.set_position(captures.octets());
     }
+    progress.finish_and_clear();
     engine.finish();
-    let fingerprints = Fingerprints::built_in();
-    let assets = engine.assets(&fingerprints, &names, arguments.external);
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    for asset in &assets {
-        serde_json::to_writer(&mut out, asset).context("writing the inventory")?;
-        out.write_all(b"\n").context("writing the inventory")?;
-    }
-    out.flush().context("writing the inventory")?;
+    let counters = engine.counters();
     let troubles = captures.troubles();
     for trouble in &troubles {
         eprintln!("fossick: {trouble}");
     }
-    Ok(troubles.is_empty())
+    if let Some(link) = unknown_link(&counters) {
+        bail!("no frame could be decoded: link type {link} is not one that Fossick reads. Capture on Ethernet, or as raw IP.");
+    }
+    let assets = engine.assets(&fingerprints, &names, arguments.external || arguments.explain.is_some());
+    match &arguments.explain {
+        Some(wanted) => explain_one(arguments, &assets, wanted)?,
+        None => print(arguments, &assets, &counters).context("writing the inventory")?,
+    }
+    Ok(troubles.is_empty() && captures.refused().is_empty())
+}
+
+/// The link type, if all frames are of types that we do not read.
+fn unknown_link(counters: &Counters) -> Option<u16> {
+    let unknown = counters.stops.iter().filter_map(|(stop, count)| match stop {
+        Stop::LinkType(link) => Some((*link, *count)),
+        _ => None,
+    });
+    let unknown: Vec<(u16, u64)> = unknown.collect();
+    let total: u64 = unknown.iter().map(|(_, count)| count).sum();
+    unknown.first().filter(|_| total == counters.frames).map(|(link, _)| *link)
+}
+
+fn print(arguments: &Arguments, assets: &[Asset], counters: &Counters) -> io::Result<()> {
+    let terminal = io::stdout().is_terminal();
+    let mut out = BufWriter::new(io::stdout().lock());
+    match arguments.format {
+        Format::Json => {
+            for asset in assets {
+                serde_json::to_writer(&mut out, asset)?;
+                out.write_all(b"\n")?;
+            }
+            out.flush()?;
+            for line in table::not_read(counters) {
+                eprintln!("fossick: {line}");
+            }
+        }
+        Format::Table => {
+            let columns = if terminal {
+                terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
+            } else {
+                None
+            };
+            table::print(&mut out, assets, columns.unwrap_or(COLUMNS_ELSEWHERE))?;
+            table::summary(&mut out, assets, counters)?;
+        }
+    }
+    out.flush()
+}
+
+fn explain_one(arguments: &Arguments, assets: &[Asset], wanted: &str) -> anyhow::Result<()> {
+    let Some(asset) = explain::find(assets, wanted) else {
+        bail!("no asset with the address `{wanted}`: leave --explain away to list them all");
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    match arguments.format {
+        Format::Table => explain::print(&mut out, asset)?,
+        Format::Json => {
+            serde_json::to_writer(&mut out, asset)?;
+            out.write_all(b"\n")?;
+        }
+    }
+    out.flush()?;
+    if let Some(to) = &arguments.evidence {
+        let whole = arguments.whole_packets;
+        let written = explain::write_evidence(asset, &arguments.captures, to, whole)?;
+        let how = if whole {
+            "as they were captured: they may hold patients' names and passwords"
+        } else {
+            "all but headers and evidence zeroed"
+        };
+        eprintln!("fossick: {written} packets written to {} ({how})", to.display());
+    }
+    Ok(())
+}
+
+/// A bar on standard error, hidden until it is worth while, and where that is no terminal.
+fn progress() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+    let style = ProgressStyle::with_template("{spinner} {bytes} read, {bytes_per_sec}");
+    style.map_or(bar.clone(), |style| bar.with_style(style))
 }

@@ -41,8 +41,19 @@ pub(crate) fn assets(
     let mut reader = Reader::new(fingerprints, captures);
     let mut groups: BTreeMap<Owner, Vec<(NodeKey, &Node)>> = BTreeMap::new();
     let owners = Owners::of(&nodes);
+    // A device behind a host belongs to whoever owns the host's address.
+    let hosts: BTreeMap<NodeKey, &Node> = nodes
+        .iter()
+        .filter(|(key, _)| key.behind.is_none())
+        .map(|(key, node)| (*key, *node))
+        .collect();
     for (key, node) in &nodes {
-        if let Some(owner) = owners.owner(key, node) {
+        let host = NodeKey {
+            behind: None,
+            ..*key
+        };
+        let speaks = hosts.get(&host).copied().unwrap_or(node);
+        if let Some(owner) = owners.owner(&host, speaks) {
             groups.entry(owner).or_default().push((*key, node));
         }
     }

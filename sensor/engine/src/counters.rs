@@ -22,7 +22,7 @@ pub struct Counters {
     /// Frames whose decoding stopped early, by reason.
     pub stops: BTreeMap<Stop, u64>,
     /// Frames of link protocols that nothing here reads, by EtherType, LLC or SNAP code.
-    pub not_understood: BTreeMap<String, u64>,
+    pub not_understood: BTreeMap<Carrier, u64>,
     /// Messages read, by protocol.
     pub messages: BTreeMap<&'static str, u64>,
     /// Messages that broke their specification, by protocol.
@@ -65,15 +65,7 @@ impl Counters {
     }
 
     pub(crate) fn not_understood(&mut self, carrier: Carrier) {
-        let name = match carrier {
-            Carrier::EtherType(number) => format!("EtherType 0x{number:04x}"),
-            Carrier::Llc(point) => format!("LLC 0x{point:02x}"),
-            Carrier::Snap(organisation, number) => {
-                format!("SNAP {organisation:06x}/0x{number:04x}")
-            }
-            other => format!("{other:?}"),
-        };
-        increment(self.not_understood.entry(name).or_default());
+        increment(self.not_understood.entry(carrier).or_default());
     }
 }
 

@@ -8,7 +8,7 @@ use crate::flow::Side;
 
 /// The protocols that are switched on.
 pub(crate) struct Registry {
-    by_carrier: BTreeMap<CarrierKey, Vec<&'static Protocol>>,
+    by_carrier: BTreeMap<Carrier, Vec<&'static Protocol>>,
     streams: Vec<&'static Protocol>,
     datagrams: Vec<&'static Protocol>,
     tcp_ports: Ports,
@@ -16,22 +16,6 @@ pub(crate) struct Registry {
 }
 
 type Ports = BTreeMap<u16, Vec<&'static Protocol>>;
-
-/// A carrier as something that has an order.
-type CarrierKey = (u8, u32, u16);
-
-fn key(carrier: Carrier) -> CarrierKey {
-    match carrier {
-        Carrier::Tcp(port) => (0, 0, port),
-        Carrier::Udp(port) => (1, 0, port),
-        Carrier::Ip(number) => (2, 0, number.into()),
-        Carrier::EtherType(number) => (3, 0, number),
-        Carrier::Snap(organisation, number) => (4, organisation, number),
-        Carrier::Llc(point) => (5, 0, point.into()),
-        Carrier::TcpSyn => (6, 0, 0),
-        Carrier::Inside(_) => (7, 0, 0),
-    }
-}
 
 impl Registry {
     /// Every protocol but those named.
@@ -53,7 +37,7 @@ impl Registry {
                 registry.datagrams.push(protocol);
             }
             for carrier in protocol.carriers {
-                let by_carrier = registry.by_carrier.entry(key(*carrier)).or_default();
+                let by_carrier = registry.by_carrier.entry(*carrier).or_default();
                 by_carrier.push(protocol);
                 match carrier {
                     Carrier::Tcp(port) => {
@@ -72,7 +56,7 @@ impl Registry {
     /// Those carried directly by this.
     pub fn on(&self, carrier: Carrier) -> &[&'static Protocol] {
         self.by_carrier
-            .get(&key(carrier))
+            .get(&carrier)
             .map(Vec::as_slice)
             .unwrap_or_default()
     }

@@ -516,13 +516,27 @@ impl Desk {
         ports: (u16, u16),
         known: &Registry,
     ) -> usize {
+        let mut used = 0;
         if flow.protocol.is_none() {
             let half = flow.halves.at_mut(side);
             half.tries = half.tries.saturating_add(1);
-            match identify_stream(flow, side, ports, origin.octets, known) {
-                Identified::Yes => {}
-                Identified::NotYet if origin.octets.len() < limits::UNKNOWN_OCTETS => return 0,
-                Identified::NotYet | Identified::No => return origin.octets.len(),
+            // A message begins where a segment does, if not with the first of those that wait.
+            let starts = origin.pieces.iter().map(|piece| piece.start);
+            let mut waits = false;
+            for start in starts {
+                let rest = origin.octets.get(start..).unwrap_or_default();
+                match identify_stream(flow, side, ports, rest, known) {
+                    Identified::Yes => {
+                        used = start;
+                        break;
+                    }
+                    Identified::NotYet => waits = true,
+                    Identified::No => {}
+                }
+            }
+            if flow.protocol.is_none() {
+                let keep = waits && origin.octets.len() < limits::UNKNOWN_OCTETS;
+                return if keep { 0 } else { origin.octets.len() };
             }
         }
         let Some(protocol) = flow.protocol else {
@@ -531,7 +545,6 @@ impl Desk {
         let Some(frame) = protocol.frame else {
             return origin.octets.len();
         };
-        let mut used = 0;
         while let Some(rest) = origin.octets.get(used..).filter(|rest| !rest.is_empty()) {
             match frame(rest) {
                 Ok(cut) => {
@@ -651,12 +664,19 @@ impl Desk {
         origin: Origin<'_>,
         speakers: Speakers,
     ) -> bool {
-        let Some(sender) = speakers.sender.address() else {
-            return false;
-        };
+        let sender = speakers.sender.address();
         let mut new = false;
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut take = |statement: Statement<'_>| {
+            // Whoever tells of itself under its hardware address speaks, through a relay too.
+            if let Statement::Observation {
+                subject: Subject::Mac(mac),
+                ..
+            } = statement
+                && is_somebody(mac)
+            {
+                new |= self.speaks(now, Address::Mac(mac), protocol);
+            }
             new |= self.statement(now, statement, origin, message.bytes, speakers);
         };
         let done = (protocol.dissect)(message, &mut Out::new(&mut scratch, &mut take));
@@ -665,7 +685,7 @@ impl Desk {
             self.counters.fault(protocol);
         }
         self.counters.message(protocol);
-        if !is_signature(protocol) {
+        if let Some(sender) = sender.filter(|_| !is_signature(protocol)) {
             new |= self.speaks(now, sender, protocol);
             if let Some((transport, port)) = speakers.service {
                 new |= self.serves(now, sender, transport, port, Some(protocol));

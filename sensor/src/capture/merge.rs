@@ -21,6 +21,7 @@ pub struct Captures {
     readers: Vec<Reader>,
     /// The next frame of each capture that has one, by time, then by capture.
     next: BinaryHeap<Reverse<(Time, usize)>>,
+    refused: Vec<OpenError>,
 }
 
 struct Reader {
@@ -30,10 +31,11 @@ struct Reader {
 }
 
 impl Captures {
-    /// Opens files, the captures of folders, and standard input (`-`).
+    /// Opens files, the captures of folders, and standard input (`-`). What cannot be opened is among the
+    /// [`Captures::refused`], so that the others are read all the same.
     ///
     /// # Errors
-    /// The first that cannot be opened.
+    /// Where none can be opened: why the first cannot.
     pub fn open(paths: &[PathBuf]) -> Result<Captures, OpenError> {
         let files = paths::expand(paths)?;
         if files.len() > MOST {
@@ -45,17 +47,31 @@ impl Captures {
         let mut captures = Captures {
             readers: Vec::new(),
             next: BinaryHeap::new(),
+            refused: Vec::new(),
         };
-        for (number, path) in files.iter().enumerate() {
-            let capture = Capture::open(path, u16::try_from(number).unwrap_or(u16::MAX))?;
-            captures.readers.push(Reader {
-                capture,
-                chunk: None,
-                at: 0,
-            });
-            captures.advance(number);
+        for path in &files {
+            let number = captures.readers.len();
+            match Capture::open(path, u16::try_from(number).unwrap_or(u16::MAX)) {
+                Ok(capture) => {
+                    captures.readers.push(Reader {
+                        capture,
+                        chunk: None,
+                        at: 0,
+                    });
+                    captures.advance(number);
+                }
+                Err(error) => captures.refused.push(error),
+            }
+        }
+        if captures.readers.is_empty() && !captures.refused.is_empty() {
+            return Err(captures.refused.swap_remove(0));
         }
         Ok(captures)
+    }
+
+    /// What could not be opened.
+    pub fn refused(&self) -> &[OpenError] {
+        &self.refused
     }
 
     /// Their names, by the number that frames give.

@@ -1,0 +1,181 @@
+//! One asset explained: each fact with its packet, and those packets as a capture of their own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use fossick_engine::Frame;
+use fossick_model::{Asset, Evidence};
+use fossick_parsers::packet::{Net, Packet, Transport};
+
+use crate::capture::{Captures, PcapngWriter};
+use crate::safe::display_safe;
+
+/// The asset with this address, id or name.
+pub fn find<'a>(assets: &'a [Asset], wanted: &str) -> Option<&'a Asset> {
+    let wanted = wanted.to_lowercase();
+    assets.iter().find(|asset| {
+        let addresses = asset.addresses.as_ref();
+        let has = |addresses: &fossick_model::Addresses| {
+            addresses.mac.contains(&wanted)
+                || addresses.ipv4.iter().any(|ip| ip.to_string() == wanted)
+                || addresses.ipv6.iter().any(|ip| ip.to_string() == wanted)
+        };
+        addresses.is_some_and(has)
+            || asset.id == wanted
+            || asset.hostnames.iter().any(|name| name.to_lowercase() == wanted)
+    })
+}
+
+/// Prints what is known of the asset and why.
+pub fn print(out: &mut dyn Write, asset: &Asset) -> io::Result<()> {
+    if let Some(addresses) = &asset.addresses {
+        let all = addresses.mac.iter().cloned();
+        let all = all.chain(addresses.ipv4.iter().map(ToString::to_string));
+        let all: Vec<String> = all.chain(addresses.ipv6.iter().map(ToString::to_string)).collect();
+        writeln!(out, "Asset {}  {}", asset.id, all.join("  "))?;
+    } else if let Some(path) = &asset.path {
+        writeln!(out, "\nBehind it, {path}")?;
+    }
+    writeln!(out, "  heard from {} to {}", asset.first_seen, asset.last_seen)?;
+    writeln!(out, "  speaks {}", asset.protocols.join(", "))?;
+    if !asset.visibility.is_empty() {
+        writeln!(out, "  visibility: {}", asset.visibility.join(", "))?;
+    }
+    let mut told = BTreeSet::new();
+    for fact in &asset.facts {
+        // The first of each attribute is the winner.
+        let mark = if told.insert(fact.attribute) { '*' } else { ' ' };
+        writeln!(
+            out,
+            "\n{mark} {:<13} {}  (certainty {})",
+            fact.attribute,
+            display_safe(&fact.value),
+            fact.certainty
+        )?;
+        writeln!(out, "    said:        {} = {}", fact.key, display_safe(&fact.raw))?;
+        writeln!(out, "    fingerprint: {}", display_safe(&fact.fingerprint))?;
+        writeln!(out, "    packet:      {}", place(&fact.evidence))?;
+    }
+    let explained: BTreeSet<&str> = asset.facts.iter().map(|fact| fact.key).collect();
+    let mut others = asset.observations.iter().filter(|o| !explained.contains(o.key)).peekable();
+    if others.peek().is_some() {
+        writeln!(out, "\n  Also said, of which no fingerprint makes a fact:")?;
+    }
+    for observation in others {
+        let value = display_safe(&observation.value);
+        writeln!(out, "    {} = {value}  ({})", observation.key, place(&observation.evidence))?;
+    }
+    for child in &asset.children {
+        print(out, child)?;
+    }
+    Ok(())
+}
+
+fn place(evidence: &Evidence) -> String {
+    let frames: Vec<String> = evidence.frames.all().iter().map(ToString::to_string).collect();
+    let word = if frames.len() == 1 { "frame" } else { "frames" };
+    let capture = display_safe(&evidence.capture);
+    format!("{capture} {word} {} at {}", frames.join(", "), evidence.time)
+}
+
+/// What one packet proves.
+#[derive(Default)]
+struct Proven {
+    lines: Vec<String>,
+    /// Octets that carry what was said: first and count.
+    octets: Vec<(usize, usize)>,
+}
+
+/// Writes the packets that prove what is known of the asset, each with a comment saying what it proves.
+///
+/// Octets that are neither headers nor evidence are zeroed unless `whole` is set: packets hold patients' names and
+/// passwords. The captures are read a second time.
+pub fn write_evidence(
+    asset: &Asset,
+    captures: &[PathBuf],
+    to: &PathBuf,
+    whole: bool,
+) -> anyhow::Result<usize> {
+    let mut proven: BTreeMap<(String, u64), Proven> = BTreeMap::new();
+    for asset in std::iter::once(asset).chain(&asset.children) {
+        for observation in &asset.observations {
+            let line = format!("{} = {}", observation.key, observation.value);
+            add(&mut proven, &observation.evidence, &line);
+        }
+    }
+    if captures.iter().any(|path| path.as_os_str() == "-") {
+        bail!("evidence cannot be written from standard input, which is read only once: save the capture to a file first");
+    }
+    let mut reading = Captures::open(captures)?;
+    let names = reading.names();
+    let file = std::fs::File::create(to).with_context(|| format!("creating {}", to.display()))?;
+    let mut writer = PcapngWriter::new(io::BufWriter::new(file))?;
+    let mut written = 0_usize;
+    while let Some(batch) = reading.next_batch() {
+        for frame in batch.frames() {
+            let name = names.get(usize::from(frame.index.capture));
+            let key = (name.map(ToString::to_string).unwrap_or_default(), frame.index.number);
+            let Some(proven) = proven.get(&key) else {
+                continue;
+            };
+            let octets = if whole {
+                frame.octets.to_vec()
+            } else {
+                masked(&frame, &proven.octets)
+            };
+            let (capture, number) = key;
+            let comment = format!("{capture} frame {number}\n{}", proven.lines.join("\n"));
+            writer.write(&frame.index, &octets, &display_safe_lines(&comment))?;
+            written = written.saturating_add(1);
+        }
+    }
+    writer.finish().with_context(|| format!("writing {}", to.display()))?;
+    Ok(written)
+}
+
+fn add(proven: &mut BTreeMap<(String, u64), Proven>, evidence: &Evidence, line: &str) {
+    for frame in evidence.frames.all() {
+        let entry = proven.entry((evidence.capture.to_string(), *frame)).or_default();
+        entry.lines.push(line.to_owned());
+        let own = evidence.octets.iter().filter(|(number, _, _)| number == frame);
+        entry.octets.extend(own.filter_map(|(_, start, count)| {
+            Some((usize::try_from(*start).ok()?, usize::try_from(*count).ok()?))
+        }));
+    }
+}
+
+fn display_safe_lines(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(display_safe).collect();
+    lines.join("\n")
+}
+
+/// The frame with everything zeroed that is neither a header nor evidence.
+fn masked(frame: &Frame<'_>, evidence: &[(usize, usize)]) -> Vec<u8> {
+    let headers = headers(frame);
+    let kept = |at: usize| {
+        at < headers
+            || evidence
+                .iter()
+                .any(|(start, count)| at >= *start && at < start.saturating_add(*count))
+    };
+    let octets = frame.octets.iter().enumerate();
+    octets.map(|(at, octet)| if kept(at) { *octet } else { 0 }).collect()
+}
+
+/// How many octets of link, network and transport headers begin the frame.
+fn headers(frame: &Frame<'_>) -> usize {
+    let packet = Packet::decode(frame.index.link, frame.octets);
+    let payload: &[u8] = match packet.net {
+        Net::Ip(ip) => match ip.transport {
+            Transport::Tcp(tcp) => tcp.payload,
+            Transport::Udp { payload, .. } => payload,
+            Transport::Other => ip.payload,
+        },
+        Net::Other(_, payload) => payload,
+        Net::Nothing => return 0,
+    };
+    let start = frame.octets.as_ptr().addr();
+    payload.as_ptr().addr().checked_sub(start).filter(|at| *at <= frame.octets.len()).unwrap_or(0)
+}

@@ -1,0 +1,81 @@
+//! Text from the wire, made safe to print: shown, never obeyed.
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Whether a terminal would act on this character instead of printing it: control characters, and the marks
+/// that turn the direction of text or hide in it.
+fn acts(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{2069}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+/// The text with every character that a terminal would obey written out (`\u{1b}`).
+pub fn display_safe(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        if acts(character) {
+            safe.extend(character.escape_default());
+        } else {
+            safe.push(character);
+        }
+    }
+    safe
+}
+
+/// The safe text in exactly so many columns: cut with an ellipsis, or filled with blanks.
+pub fn fit(text: &str, columns: usize) -> String {
+    let safe = display_safe(text);
+    let width = safe.width();
+    if width <= columns {
+        return safe + &" ".repeat(columns.saturating_sub(width));
+    }
+    let mut cut = String::new();
+    let mut used = 0_usize;
+    for character in safe.chars() {
+        let wide = character.width().unwrap_or(0);
+        if used.saturating_add(wide) >= columns {
+            break;
+        }
+        used = used.saturating_add(wide);
+        cut.push(character);
+    }
+    if columns > 0 {
+        cut.push('…');
+        used = used.saturating_add(1);
+    }
+    cut + &" ".repeat(columns.saturating_sub(used))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_and_direction_marks_are_shown_not_obeyed() {
+        let hostile = "\u{1b}[2J\u{1b}]0;owned\u{7}name\u{202e}gpj.exe\r\n\u{9b}31m";
+        let safe = display_safe(hostile);
+        assert!(!safe.chars().any(acts), "{safe}");
+        assert!(safe.contains("\\u{1b}[2J"));
+        assert!(safe.contains("name\\u{202e}gpj.exe\\r\\n"));
+    }
+
+    #[test]
+    fn wide_and_combining_characters_fill_the_columns_they_take() {
+        for text in ["plc-1", "日本語のなまえ", "e\u{301}e\u{301}e\u{301}", "👩‍🚀 station", ""] {
+            for columns in 0..12 {
+                assert_eq!(fit(text, columns).width(), columns, "{text} in {columns}");
+            }
+        }
+    }
+}
