@@ -186,19 +186,27 @@ fn smb1(message: Message<'_>, header: &[u8], out: &mut Out<'_>) -> Result<(), Fa
             strings.say(NATIVE_LANMAN, out);
             strings.say(PRIMARY_DOMAIN, out);
         }
-        // Without extended security (capability bit 31): a challenge, then domain and server.
-        (NEGOTIATE, true, 17) if words.get(19..23).is_some_and(|w| w.last().is_some_and(|high| high & 0x80 == 0)) => {
-            let challenge = words.last().copied().unwrap_or_default();
-            take(&mut strings.rest, challenge.into(), "smb challenge")?;
-            strings.say(PRIMARY_DOMAIN, out);
-            strings.say(SERVER_NAME, out);
+        // Without extended security (capability bit 31): a challenge, then domain and server, unaligned,
+        // in Unicode where the server is capable of it (bit 2) whatever the flags say.
+        (NEGOTIATE, true, 17) => {
+            let Some([low, .., high]) = words.get(19..23) else {
+                return Ok(());
+            };
+            if high & 0x80 == 0 {
+                let challenge = words.last().copied().unwrap_or_default();
+                take(&mut strings.rest, challenge.into(), "smb challenge")?;
+                strings.unicode = low & 0x04 != 0;
+                strings.header = strings.rest;
+                strings.say(PRIMARY_DOMAIN, out);
+                strings.say(SERVER_NAME, out);
+            }
         }
         _ => {}
     }
     Ok(())
 }
 
-/// Strings that follow one another; Unicode ones are aligned to the header.
+/// Strings that follow one another; Unicode ones are aligned to where `header` begins.
 struct Strings<'a> {
     header: &'a [u8],
     rest: &'a [u8],
