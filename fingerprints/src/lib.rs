@@ -7,6 +7,6 @@ mod library;
 mod manufacturer;
 mod sheet;
 
-pub use manufacturer::{ETHERNET_MANUFACTURER, manufacturer};
 pub use library::{Fingerprints, Reading};
+pub use manufacturer::{ETHERNET_MANUFACTURER, manufacturer};
 pub use sheet::{Refusal, Said, Sheet};

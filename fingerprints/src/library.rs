@@ -121,7 +121,9 @@ impl Fingerprints {
     #[must_use]
     pub fn entries(&self) -> usize {
         let keys = self.built_in.keys();
-        keys.filter_map(|key| self.sheet(key)).map(Sheet::entries).sum()
+        keys.filter_map(|key| self.sheet(key))
+            .map(Sheet::entries)
+            .sum()
     }
 }
 
@@ -129,7 +131,7 @@ impl Fingerprints {
 fn is_key(key: &str) -> bool {
     key == ETHERNET_MANUFACTURER
         || PROTOCOLS
-        .iter()
-        .flat_map(|protocol| protocol.keys)
-        .any(|known| known.0 == key)
+            .iter()
+            .flat_map(|protocol| protocol.keys)
+            .any(|known| known.0 == key)
 }

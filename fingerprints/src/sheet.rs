@@ -154,9 +154,7 @@ impl Sheet {
                 facts: vec![(said, meaning.clone())],
             });
         }
-        self.fingerprint
-            .iter()
-            .find_map(|print| print.read(value))
+        self.fingerprint.iter().find_map(|print| print.read(value))
     }
 
     /// Everything that is wrong with it; nothing for a sheet that may be used.

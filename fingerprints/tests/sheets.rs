@@ -42,12 +42,24 @@ fn a_sheet_that_contradicts_itself_is_refused_with_the_reason() {
         first.unwrap_or_default()
     };
     for (from, to, reason) in [
-        ("modbus.product_code", "modbus.colour", "no protocol says `modbus.colour`"),
+        (
+            "modbus.product_code",
+            "modbus.colour",
+            "no protocol says `modbus.colour`",
+        ),
         ("vendor", "maker", "`maker` is not an attribute"),
-        ("vendor = \"Acme\"", "kind = \"gadget\"", "not in the list of kinds"),
+        (
+            "vendor = \"Acme\"",
+            "kind = \"gadget\"",
+            "not in the list of kinds",
+        ),
         ("(?P<n>", "(?P<n", "does not compile"),
         ("certainty = 90", "certainty = 190", "0 to 100"),
-        ("input = \"PLC-1\"", "input = \"PLC\"", "nothing matches its example"),
+        (
+            "input = \"PLC-1\"",
+            "input = \"PLC\"",
+            "nothing matches its example",
+        ),
         ("model = \"PLC-1\"", "model = \"PLC-2\"", "gives"),
         ("id =", "name =", "unknown field"),
     ] {

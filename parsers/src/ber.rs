@@ -1,9 +1,9 @@
 //! Basic Encoding Rules (ITU-T X.690), as much as SNMP, LDAP, Kerberos, MMS and SPNEGO need.
 
+use nom::Parser;
 use nom::bytes::complete::take;
 use nom::error::context;
 use nom::number::complete::u8;
-use nom::Parser;
 
 use crate::protocol::{Fault, Parsed};
 

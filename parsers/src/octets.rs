@@ -5,7 +5,11 @@
 use crate::protocol::{Cut, Fault, Framed};
 
 /// The next `count` octets.
-pub(crate) fn take<'a>(rest: &mut &'a [u8], count: usize, what: &'static str) -> Result<&'a [u8], Fault> {
+pub(crate) fn take<'a>(
+    rest: &mut &'a [u8],
+    count: usize,
+    what: &'static str,
+) -> Result<&'a [u8], Fault> {
     let (taken, after) = rest.split_at_checked(count).ok_or(Fault {
         left: rest.len(),
         ..Fault::short(what)
@@ -15,7 +19,10 @@ pub(crate) fn take<'a>(rest: &mut &'a [u8], count: usize, what: &'static str) ->
 }
 
 /// The next `N` octets.
-pub(crate) fn array<const N: usize>(rest: &mut &[u8], what: &'static str) -> Result<[u8; N], Fault> {
+pub(crate) fn array<const N: usize>(
+    rest: &mut &[u8],
+    what: &'static str,
+) -> Result<[u8; N], Fault> {
     let (taken, after) = rest.split_first_chunk::<N>().ok_or(Fault {
         left: rest.len(),
         ..Fault::short(what)
@@ -63,7 +70,10 @@ pub(crate) fn counted16<'a>(rest: &mut &'a [u8], what: &'static str) -> Result<&
 
 /// For `frame`: the first `N` octets of a stream, or the wish for more.
 pub(crate) fn head<const N: usize>(input: &[u8]) -> Result<[u8; N], nom::Err<Fault>> {
-    input.first_chunk::<N>().copied().ok_or_else(|| more(N, input))
+    input
+        .first_chunk::<N>()
+        .copied()
+        .ok_or_else(|| more(N, input))
 }
 
 /// For `frame`: a message of this length, once it is there.

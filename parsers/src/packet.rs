@@ -192,6 +192,9 @@ impl Decoder<'_, '_> {
 }
 
 /// The first `N` octets and the rest.
-fn split<'a, const N: usize>(octets: &'a [u8], what: &'static str) -> Result<(&'a [u8; N], &'a [u8]), Stop> {
+fn split<'a, const N: usize>(
+    octets: &'a [u8],
+    what: &'static str,
+) -> Result<(&'a [u8; N], &'a [u8]), Stop> {
     octets.split_first_chunk::<N>().ok_or(Stop::Short(what))
 }

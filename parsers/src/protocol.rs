@@ -74,7 +74,9 @@ impl fmt::Display for Carrier {
             Carrier::Udp(port) => write!(f, "UDP {port}"),
             Carrier::Ip(number) => write!(f, "IP protocol {number}"),
             Carrier::EtherType(number) => write!(f, "EtherType 0x{number:04x}"),
-            Carrier::Snap(organisation, number) => write!(f, "SNAP {organisation:06x}/0x{number:04x}"),
+            Carrier::Snap(organisation, number) => {
+                write!(f, "SNAP {organisation:06x}/0x{number:04x}")
+            }
             Carrier::Llc(point) => write!(f, "LLC 0x{point:02x}"),
             Carrier::TcpSyn => f.write_str("TCP SYN"),
             Carrier::Inside(outer) => write!(f, "inside {outer}"),

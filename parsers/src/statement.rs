@@ -194,7 +194,11 @@ impl<'s> Out<'s> {
     ///
     /// # Errors
     /// The carried protocol's own fault; it is not spoken where it is not recognised.
-    pub fn carried(&mut self, protocol: &'static Protocol, message: Message<'_>) -> Result<(), Fault> {
+    pub fn carried(
+        &mut self,
+        protocol: &'static Protocol,
+        message: Message<'_>,
+    ) -> Result<(), Fault> {
         if (protocol.recognise)(message.bytes).is_none() {
             return Ok(());
         }

@@ -160,7 +160,10 @@ fn samples_are_recognised_and_cut_whole() {
             wrong.push(format!("{path}: nothing in it is recognised"));
         }
         // Of a protocol on both streams and datagrams, a sample may be of either.
-        let datagrams = protocol.carriers.iter().any(|c| matches!(c, Carrier::Udp(_)));
+        let datagrams = protocol
+            .carriers
+            .iter()
+            .any(|c| matches!(c, Carrier::Udp(_)));
         for (n, part) in sample.parts.iter().enumerate() {
             match protocol.frame.map(|frame| frame(&part.bytes)) {
                 Some(Ok(cut)) if cut.length != part.bytes.len() => {
@@ -227,7 +230,10 @@ fn protocols_are_declared_once_and_own_their_keys() {
             let prefix = key.0.split('.').next().unwrap();
             assert_eq!(prefix, protocol.name, "{} is not its own key", key.0);
         }
-        let streams = protocol.carriers.iter().any(|c| matches!(c, Carrier::Tcp(_)));
+        let streams = protocol
+            .carriers
+            .iter()
+            .any(|c| matches!(c, Carrier::Tcp(_)));
         assert!(
             !streams || protocol.frame.is_some(),
             "{} is carried on TCP but cannot cut a stream",

@@ -24,7 +24,10 @@ pub fn find<'a>(assets: &'a [Asset], wanted: &str) -> Option<&'a Asset> {
         };
         addresses.is_some_and(has)
             || asset.id == wanted
-            || asset.hostnames.iter().any(|name| name.to_lowercase() == wanted)
+            || asset
+                .hostnames
+                .iter()
+                .any(|name| name.to_lowercase() == wanted)
     })
 }
 
@@ -33,12 +36,18 @@ pub fn print(out: &mut dyn Write, asset: &Asset) -> io::Result<()> {
     if let Some(addresses) = &asset.addresses {
         let all = addresses.mac.iter().cloned();
         let all = all.chain(addresses.ipv4.iter().map(ToString::to_string));
-        let all: Vec<String> = all.chain(addresses.ipv6.iter().map(ToString::to_string)).collect();
+        let all: Vec<String> = all
+            .chain(addresses.ipv6.iter().map(ToString::to_string))
+            .collect();
         writeln!(out, "Asset {}  {}", asset.id, all.join("  "))?;
     } else if let Some(path) = &asset.path {
         writeln!(out, "\nBehind it, {path}")?;
     }
-    writeln!(out, "  heard from {} to {}", asset.first_seen, asset.last_seen)?;
+    writeln!(
+        out,
+        "  heard from {} to {}",
+        asset.first_seen, asset.last_seen
+    )?;
     writeln!(out, "  speaks {}", asset.protocols.join(", "))?;
     if !asset.visibility.is_empty() {
         writeln!(out, "  visibility: {}", asset.visibility.join(", "))?;
@@ -46,7 +55,11 @@ pub fn print(out: &mut dyn Write, asset: &Asset) -> io::Result<()> {
     let mut told = BTreeSet::new();
     for fact in &asset.facts {
         // The first of each attribute is the winner.
-        let mark = if told.insert(fact.attribute) { '*' } else { ' ' };
+        let mark = if told.insert(fact.attribute) {
+            '*'
+        } else {
+            ' '
+        };
         writeln!(
             out,
             "\n{mark} {:<13} {}  (certainty {})",
@@ -54,18 +67,32 @@ pub fn print(out: &mut dyn Write, asset: &Asset) -> io::Result<()> {
             display_safe(&fact.value),
             fact.certainty
         )?;
-        writeln!(out, "    said:        {} = {}", fact.key, display_safe(&fact.raw))?;
+        writeln!(
+            out,
+            "    said:        {} = {}",
+            fact.key,
+            display_safe(&fact.raw)
+        )?;
         writeln!(out, "    fingerprint: {}", display_safe(&fact.fingerprint))?;
         writeln!(out, "    packet:      {}", place(&fact.evidence))?;
     }
     let explained: BTreeSet<&str> = asset.facts.iter().map(|fact| fact.key).collect();
-    let mut others = asset.observations.iter().filter(|o| !explained.contains(o.key)).peekable();
+    let mut others = asset
+        .observations
+        .iter()
+        .filter(|o| !explained.contains(o.key))
+        .peekable();
     if others.peek().is_some() {
         writeln!(out, "\n  Also said, of which no fingerprint makes a fact:")?;
     }
     for observation in others {
         let value = display_safe(&observation.value);
-        writeln!(out, "    {} = {value}  ({})", observation.key, place(&observation.evidence))?;
+        writeln!(
+            out,
+            "    {} = {value}  ({})",
+            observation.key,
+            place(&observation.evidence)
+        )?;
     }
     for child in &asset.children {
         print(out, child)?;
@@ -74,10 +101,19 @@ pub fn print(out: &mut dyn Write, asset: &Asset) -> io::Result<()> {
 }
 
 fn place(evidence: &Evidence) -> String {
-    let frames: Vec<String> = evidence.frames.all().iter().map(ToString::to_string).collect();
+    let frames: Vec<String> = evidence
+        .frames
+        .all()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let word = if frames.len() == 1 { "frame" } else { "frames" };
     let capture = display_safe(&evidence.capture);
-    format!("{capture} {word} {} at {}", frames.join(", "), evidence.time)
+    format!(
+        "{capture} {word} {} at {}",
+        frames.join(", "),
+        evidence.time
+    )
 }
 
 /// What one packet proves.
@@ -106,7 +142,9 @@ pub fn write_evidence(
         }
     }
     if captures.iter().any(|path| path.as_os_str() == "-") {
-        bail!("evidence cannot be written from standard input, which is read only once: save the capture to a file first");
+        bail!(
+            "evidence cannot be written from standard input, which is read only once: save the capture to a file first"
+        );
     }
     let mut reading = Captures::open(captures)?;
     let names = reading.names();
@@ -116,7 +154,10 @@ pub fn write_evidence(
     while let Some(batch) = reading.next_batch() {
         for frame in batch.frames() {
             let name = names.get(usize::from(frame.index.capture));
-            let key = (name.map(ToString::to_string).unwrap_or_default(), frame.index.number);
+            let key = (
+                name.map(ToString::to_string).unwrap_or_default(),
+                frame.index.number,
+            );
             let Some(proven) = proven.get(&key) else {
                 continue;
             };
@@ -131,15 +172,22 @@ pub fn write_evidence(
             written = written.saturating_add(1);
         }
     }
-    writer.finish().with_context(|| format!("writing {}", to.display()))?;
+    writer
+        .finish()
+        .with_context(|| format!("writing {}", to.display()))?;
     Ok(written)
 }
 
 fn add(proven: &mut BTreeMap<(String, u64), Proven>, evidence: &Evidence, line: &str) {
     for frame in evidence.frames.all() {
-        let entry = proven.entry((evidence.capture.to_string(), *frame)).or_default();
+        let entry = proven
+            .entry((evidence.capture.to_string(), *frame))
+            .or_default();
         entry.lines.push(line.to_owned());
-        let own = evidence.octets.iter().filter(|(number, _, _)| number == frame);
+        let own = evidence
+            .octets
+            .iter()
+            .filter(|(number, _, _)| number == frame);
         entry.octets.extend(own.filter_map(|(_, start, count)| {
             Some((usize::try_from(*start).ok()?, usize::try_from(*count).ok()?))
         }));
@@ -161,7 +209,9 @@ fn masked(frame: &Frame<'_>, evidence: &[(usize, usize)]) -> Vec<u8> {
                 .any(|(start, count)| at >= *start && at < start.saturating_add(*count))
     };
     let octets = frame.octets.iter().enumerate();
-    octets.map(|(at, octet)| if kept(at) { *octet } else { 0 }).collect()
+    octets
+        .map(|(at, octet)| if kept(at) { *octet } else { 0 })
+        .collect()
 }
 
 /// How many octets of link, network and transport headers begin the frame.
@@ -177,5 +227,10 @@ fn headers(frame: &Frame<'_>) -> usize {
         Net::Nothing => return 0,
     };
     let start = frame.octets.as_ptr().addr();
-    payload.as_ptr().addr().checked_sub(start).filter(|at| *at <= frame.octets.len()).unwrap_or(0)
+    payload
+        .as_ptr()
+        .addr()
+        .checked_sub(start)
+        .filter(|at| *at <= frame.octets.len())
+        .unwrap_or(0)
 }

@@ -17,14 +17,17 @@ pub fn load(folder: Option<&Path>) -> anyhow::Result<Fingerprints> {
     };
     let entries = std::fs::read_dir(folder)
         .with_context(|| format!("reading fingerprints from {}", folder.display()))?;
-    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
     paths.retain(|path| path.extension().is_some_and(|end| end == "toml"));
     paths.sort();
     if paths.is_empty() {
         bail!("no fingerprint sheets (*.toml) in {}", folder.display());
     }
     for path in paths {
-        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("reading {}", path.display()))?;
         if let Err(refusals) = fingerprints.add(&text) {
             let reasons: Vec<String> = refusals.iter().map(ToString::to_string).collect();
             bail!("{} is refused:\n  {}", path.display(), reasons.join("\n  "));
@@ -62,9 +65,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let fingerprints = load(arguments.fingerprints.as_deref())?;
     let key = arguments.key.as_deref().unwrap_or_default();
     let value = arguments.value.as_deref().unwrap_or_default();
-    let known = keys().any(|known| known.0 == key) || key == fossick_fingerprints::ETHERNET_MANUFACTURER;
+    let known =
+        keys().any(|known| known.0 == key) || key == fossick_fingerprints::ETHERNET_MANUFACTURER;
     if !known {
-        bail!("no protocol says `{}`: see `fossick fingerprint --keys`", display_safe(key));
+        bail!(
+            "no protocol says `{}`: see `fossick fingerprint --keys`",
+            display_safe(key)
+        );
     }
     match fingerprints.read(key, value) {
         None => println!("No fingerprint matches: it would be an observation without a fact."),

@@ -6,7 +6,8 @@ use fossick_parsers::PROTOCOLS;
 
 /// A Markdown table: name, where it is expected, what it can disclose, the document it was written from.
 pub fn table() -> String {
-    let mut table = String::from("| protocol | expected on | discloses | specification |\n|---|---|---|---|\n");
+    let mut table =
+        String::from("| protocol | expected on | discloses | specification |\n|---|---|---|---|\n");
     let mut protocols: Vec<_> = PROTOCOLS.iter().collect();
     protocols.sort_by_key(|protocol| protocol.name);
     for protocol in protocols {
@@ -15,7 +16,12 @@ pub fn table() -> String {
         let keys: Vec<String> = protocol
             .keys
             .iter()
-            .map(|key| key.0.strip_prefix(&prefix).unwrap_or(key.0).replace('_', " "))
+            .map(|key| {
+                key.0
+                    .strip_prefix(&prefix)
+                    .unwrap_or(key.0)
+                    .replace('_', " ")
+            })
             .collect();
         // Writing to a String cannot fail.
         let _ = writeln!(

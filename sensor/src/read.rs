@@ -82,7 +82,9 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let cause = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
+    let cause = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<io::Error>());
     cause.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
@@ -120,9 +122,15 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
         eprintln!("fossick: {trouble}");
     }
     if let Some(link) = unknown_link(&counters) {
-        bail!("no frame could be decoded: link type {link} is not one that Fossick reads. Capture on Ethernet, or as raw IP.");
+        bail!(
+            "no frame could be decoded: link type {link} is not one that Fossick reads. Capture on Ethernet, or as raw IP."
+        );
     }
-    let assets = engine.assets(&fingerprints, &names, arguments.external || arguments.explain.is_some());
+    let assets = engine.assets(
+        &fingerprints,
+        &names,
+        arguments.external || arguments.explain.is_some(),
+    );
     match &arguments.explain {
         Some(wanted) => explain_one(arguments, &assets, wanted)?,
         None => print(arguments, &assets, &counters).context("writing the inventory")?,
@@ -132,13 +140,19 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
 
 /// The link type, if all frames are of types that we do not read.
 fn unknown_link(counters: &Counters) -> Option<u16> {
-    let unknown = counters.stops.iter().filter_map(|(stop, count)| match stop {
-        Stop::LinkType(link) => Some((*link, *count)),
-        _ => None,
-    });
+    let unknown = counters
+        .stops
+        .iter()
+        .filter_map(|(stop, count)| match stop {
+            Stop::LinkType(link) => Some((*link, *count)),
+            _ => None,
+        });
     let unknown: Vec<(u16, u64)> = unknown.collect();
     let total: u64 = unknown.iter().map(|(_, count)| count).sum();
-    unknown.first().filter(|_| total == counters.frames).map(|(link, _)| *link)
+    unknown
+        .first()
+        .filter(|_| total == counters.frames)
+        .map(|(link, _)| *link)
 }
 
 fn print(arguments: &Arguments, assets: &[Asset], counters: &Counters) -> io::Result<()> {
@@ -189,7 +203,10 @@ fn explain_one(arguments: &Arguments, assets: &[Asset], wanted: &str) -> anyhow:
         } else {
             "all but headers and evidence zeroed"
         };
-        eprintln!("fossick: {written} packets written to {} ({how})", to.display());
+        eprintln!(
+            "fossick: {written} packets written to {} ({how})",
+            to.display()
+        );
     }
     Ok(())
 }

@@ -72,7 +72,13 @@ mod tests {
 
     #[test]
     fn wide_and_combining_characters_fill_the_columns_they_take() {
-        for text in ["plc-1", "日本語のなまえ", "e\u{301}e\u{301}e\u{301}", "👩‍🚀 station", ""] {
+        for text in [
+            "plc-1",
+            "日本語のなまえ",
+            "e\u{301}e\u{301}e\u{301}",
+            "👩‍🚀 station",
+            "",
+        ] {
             for columns in 0..12 {
                 assert_eq!(fit(text, columns).width(), columns, "{text} in {columns}");
             }

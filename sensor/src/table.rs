@@ -41,7 +41,12 @@ const COLUMNS: [Column; 8] = [
         title: "KIND",
         least: 6,
         most: 20,
-        cell: |asset| asset.kind.map(|kind| kind.name().to_owned()).unwrap_or_default(),
+        cell: |asset| {
+            asset
+                .kind
+                .map(|kind| kind.name().to_owned())
+                .unwrap_or_default()
+        },
     },
     Column {
         title: "VENDOR",
@@ -55,7 +60,9 @@ const COLUMNS: [Column; 8] = [
         most: 32,
         cell: |asset| {
             let model = asset.model.clone().or_else(|| asset.product.clone());
-            model.or_else(|| asset.order_number.clone()).unwrap_or_default()
+            model
+                .or_else(|| asset.order_number.clone())
+                .unwrap_or_default()
         },
     },
     Column {
@@ -106,7 +113,10 @@ pub fn print(out: &mut dyn Write, assets: &[Asset], width: usize) -> io::Result<
         .map(|asset| COLUMNS.iter().map(|column| (column.cell)(asset)).collect())
         .collect();
     let widths = widths(&rows, width);
-    let titles: Vec<String> = COLUMNS.iter().map(|column| column.title.to_owned()).collect();
+    let titles: Vec<String> = COLUMNS
+        .iter()
+        .map(|column| column.title.to_owned())
+        .collect();
     for row in std::iter::once(&titles).chain(&rows) {
         let cells = row.iter().zip(&widths).filter(|(_, width)| **width > 0);
         let cells: Vec<String> = cells.map(|(cell, width)| fit(cell, *width)).collect();
@@ -128,7 +138,9 @@ fn widths(rows: &[Vec<String>], width: usize) -> Vec<usize> {
             if widest == 0 {
                 return 0;
             }
-            widest.max(column.title.len()).clamp(column.least, column.most)
+            widest
+                .max(column.title.len())
+                .clamp(column.least, column.most)
         })
         .collect();
     let total = |widths: &[usize]| -> usize {
@@ -165,9 +177,16 @@ pub fn summary(out: &mut dyn Write, assets: &[Asset], counters: &Counters) -> io
         *count = count.saturating_add(1);
     }
     let count: usize = categories.values().sum();
-    let parts: Vec<String> = categories.iter().map(|(name, n)| format!("{n} {name}")).collect();
+    let parts: Vec<String> = categories
+        .iter()
+        .map(|(name, n)| format!("{n} {name}"))
+        .collect();
     let frames = counters.frames;
-    writeln!(out, "\n{count} assets ({}) in {frames} frames.", parts.join(", "))?;
+    writeln!(
+        out,
+        "\n{count} assets ({}) in {frames} frames.",
+        parts.join(", ")
+    )?;
     for line in not_read(counters) {
         writeln!(out, "  {line}")?;
     }
@@ -180,7 +199,9 @@ pub fn not_read(counters: &Counters) -> Vec<String> {
     for (stop, count) in &counters.stops {
         lines.push(match stop {
             Stop::LinkType(link) => {
-                format!("{count} frames not decoded: link type {link} is not one that Fossick reads")
+                format!(
+                    "{count} frames not decoded: link type {link} is not one that Fossick reads"
+                )
             }
             Stop::Short(what) => format!("{count} frames end inside the {what}"),
             Stop::Malformed(what) => format!("{count} frames have a malformed {what}"),
@@ -189,16 +210,29 @@ pub fn not_read(counters: &Counters) -> Vec<String> {
         });
     }
     for (carrier, count) in &counters.not_understood {
-        lines.push(format!("{count} frames of {carrier} not read: no parser for it"));
+        lines.push(format!(
+            "{count} frames of {carrier} not read: no parser for it"
+        ));
     }
     for (protocol, count) in &counters.faults {
-        lines.push(format!("{count} {protocol} messages broke their specification and were read in part"));
+        lines.push(format!(
+            "{count} {protocol} messages broke their specification and were read in part"
+        ));
     }
     let others = [
-        (counters.duplicates, "frames seen twice (mirrored in and out) counted once"),
-        (counters.flows_given_up, "conversations given up for newer ones: more at once than the limit"),
+        (
+            counters.duplicates,
+            "frames seen twice (mirrored in and out) counted once",
+        ),
+        (
+            counters.flows_given_up,
+            "conversations given up for newer ones: more at once than the limit",
+        ),
         (counters.too_long, "messages too long to be put together"),
-        (counters.addresses_refused, "addresses refused: the inventory is full"),
+        (
+            counters.addresses_refused,
+            "addresses refused: the inventory is full",
+        ),
     ];
     let others = others.iter().filter(|(count, _)| *count > 0);
     lines.extend(others.map(|(count, what)| format!("{count} {what}")));

@@ -86,7 +86,10 @@ impl<'a> Decoder<'_, 'a> {
         match rest.first().map(|octet| octet >> 4) {
             Some(4 | 6) => self.ip(rest),
             // RFC 4448 §4.6: an Ethernet pseudowire, here with its control word.
-            Some(0) => self.ethernet(rest.get(4..).ok_or(Stop::Short("pseudowire control word"))?),
+            Some(0) => self.ethernet(
+                rest.get(4..)
+                    .ok_or(Stop::Short("pseudowire control word"))?,
+            ),
             _ => self.ethernet(rest),
         }
     }
@@ -129,7 +132,28 @@ impl<'a> Decoder<'_, 'a> {
     /// The second version of it.
     fn sll2(&mut self, octets: &'a [u8]) -> Decoded {
         let (header, rest) = split::<20>(octets, "cooked header")?;
-        let [t0, t1, _, _, _, _, _, _, h0, h1, _, _, s0, s1, s2, s3, s4, s5, _, _] = *header;
+        let [
+            t0,
+            t1,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            h0,
+            h1,
+            _,
+            _,
+            s0,
+            s1,
+            s2,
+            s3,
+            s4,
+            s5,
+            _,
+            _,
+        ] = *header;
         let hardware = u16::from_be_bytes([h0, h1]);
         self.cooked(hardware, [s0, s1, s2, s3, s4, s5]);
         self.cooked_type(u16::from_be_bytes([t0, t1]), rest)
@@ -229,8 +253,32 @@ impl<'a> Decoder<'_, 'a> {
     /// IEEE 802.11 §9.3.2: data frames in the clear.
     fn wireless(&mut self, octets: &'a [u8]) -> Decoded {
         let (header, mut rest) = split::<24>(octets, "802.11 header")?;
-        let [control, flags, _, _, a0, a1, a2, a3, a4, a5, b0, b1, b2, b3, b4, b5, c0, c1, c2, c3, c4, c5, _, _] =
-            *header;
+        let [
+            control,
+            flags,
+            _,
+            _,
+            a0,
+            a1,
+            a2,
+            a3,
+            a4,
+            a5,
+            b0,
+            b1,
+            b2,
+            b3,
+            b4,
+            b5,
+            c0,
+            c1,
+            c2,
+            c3,
+            c4,
+            c5,
+            _,
+            _,
+        ] = *header;
         // Type 2 is data; the null subtypes (bit 6) carry none.
         if control & 0x0c != 0x08 || control & 0x40 != 0 {
             return Ok(());

@@ -29,15 +29,38 @@ impl<'a> Decoder<'_, 'a> {
     /// RFC 791 §3.1.
     fn ipv4(&mut self, octets: &'a [u8]) -> Decoded {
         let (header, _) = split::<20>(octets, "ipv4 header")?;
-        let [first, _, l0, l1, i0, i1, f0, f1, hops, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
-            *header;
+        let [
+            first,
+            _,
+            l0,
+            l1,
+            i0,
+            i1,
+            f0,
+            f1,
+            hops,
+            protocol,
+            _,
+            _,
+            s0,
+            s1,
+            s2,
+            s3,
+            d0,
+            d1,
+            d2,
+            d3,
+        ] = *header;
         let length = usize::from(first & 0x0f).saturating_mul(4);
         if length < 20 {
             return Err(Stop::Malformed("ipv4 header length"));
         }
         let total = usize::from(u16::from_be_bytes([l0, l1]));
         // Zero where the sending host left segmentation to its interface.
-        let octets = octets.get(..total).filter(|_| total >= length).unwrap_or(octets);
+        let octets = octets
+            .get(..total)
+            .filter(|_| total >= length)
+            .unwrap_or(octets);
         let payload = octets.get(length..).ok_or(Stop::Short("ipv4 options"))?;
         let part = u16::from_be_bytes([f0, f1]);
         let offset = (part & 0x1fff).saturating_mul(8);
@@ -97,7 +120,9 @@ impl<'a> Decoder<'_, 'a> {
             };
             self.deeper()?;
             protocol = rest.first().copied().unwrap_or_default();
-            rest = rest.get(length..).ok_or(Stop::Short("ipv6 extension header"))?;
+            rest = rest
+                .get(length..)
+                .ok_or(Stop::Short("ipv6 extension header"))?;
             if fragment.is_some() {
                 break;
             }
@@ -152,7 +177,23 @@ impl<'a> Decoder<'_, 'a> {
 /// RFC 9293 §3.1.
 fn tcp(octets: &[u8], missing: u32) -> Result<Tcp<'_>, Stop> {
     let (header, _) = split::<20>(octets, "tcp header")?;
-    let [s0, s1, d0, d1, q0, q1, q2, q3, _, _, _, _, offset, flags, ..] = *header;
+    let [
+        s0,
+        s1,
+        d0,
+        d1,
+        q0,
+        q1,
+        q2,
+        q3,
+        _,
+        _,
+        _,
+        _,
+        offset,
+        flags,
+        ..,
+    ] = *header;
     let length = usize::from(offset >> 4).saturating_mul(4);
     if length < 20 {
         return Err(Stop::Malformed("tcp data offset"));

@@ -142,7 +142,9 @@ fn npdu(input: &[u8]) -> Result<Npdu<'_>, Fault> {
 }
 
 fn place(network: u16, octets: &[u8]) -> Option<Place> {
-    let length = u8::try_from(octets.len()).ok().filter(|n| (1..=7).contains(n))?;
+    let length = u8::try_from(octets.len())
+        .ok()
+        .filter(|n| (1..=7).contains(n))?;
     let mut address = [0; 7];
     for (to, from) in address.iter_mut().zip(octets) {
         *to = *from;
@@ -159,9 +161,10 @@ fn network_message(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Resu
     if octet(&mut rest, "network message type")? != 1 {
         return Ok(());
     }
-    let networks = rest
-        .chunks_exact(2)
-        .map(|pair| pair.iter().fold(0_u16, |n, octet| n << 8 | u16::from(*octet)));
+    let networks = rest.chunks_exact(2).map(|pair| {
+        pair.iter()
+            .fold(0_u16, |n, octet| n << 8 | u16::from(*octet))
+    });
     let networks = crate::statement::Joined(networks);
     out.text(subject, ROUTES_TO, rest, format_args!("{networks}"));
     Ok(())
@@ -301,7 +304,11 @@ fn read_property(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Result
 }
 
 /// Clause 15.7.1.2: for each object, its properties and their values or errors.
-fn read_property_multiple(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+fn read_property_multiple(
+    subject: Subject,
+    mut rest: &[u8],
+    out: &mut Out<'_>,
+) -> Result<(), Fault> {
     let mut device = false;
     let mut property = None;
     for _ in 0..MOST_TAGS {
@@ -366,7 +373,11 @@ fn statement(subject: Subject, property: u32, kind: u8, value: &[u8], out: &mut 
         (28, 7) => DESCRIPTION,
         (372, 7) => SERIAL_NUMBER,
         (120, 2) | (139, 2) => {
-            let key = if property == 120 { VENDOR_ID } else { PROTOCOL_REVISION };
+            let key = if property == 120 {
+                VENDOR_ID
+            } else {
+                PROTOCOL_REVISION
+            };
             if let Some(number) = unsigned(value) {
                 out.text(subject, key, value, format_args!("{number}"));
             }

@@ -32,13 +32,28 @@ pub static FTP: Protocol = Protocol {
     keys: &[FTP_BANNER, FTP_SYSTEM, FTP_STATUS],
     frame: Some(frame),
     recognise: |message| {
-        let known = [&b"USER "[..], b"SYST", b"FEAT", b"PASV", b"EPSV", b"AUTH TLS", b"TYPE I", b"RETR ", b"STOR "];
+        let known = [
+            &b"USER "[..],
+            b"SYST",
+            b"FEAT",
+            b"PASV",
+            b"EPSV",
+            b"AUTH TLS",
+            b"TYPE I",
+            b"RETR ",
+            b"STOR ",
+        ];
         let ftp = find(message, b"ftp").is_some() || find(message, b"FileZilla").is_some();
         match message {
-            [b'2', b'2', b'0', b' ' | b'-', ..] if ftp => Some(Recognition::STRONG.from(Role::Server)),
+            [b'2', b'2', b'0', b' ' | b'-', ..] if ftp => {
+                Some(Recognition::STRONG.from(Role::Server))
+            }
             [b'2', b'2', b'0', b' ' | b'-', ..] => Some(Recognition::WEAK.from(Role::Server)),
             [b'1'..=b'5', b'0'..=b'5', b'0'..=b'9', b' ' | b'-', ..] => Some(Recognition::WEAK),
-            _ => known.iter().any(|c| message.starts_with(c)).then_some(Recognition::WEAK.from(Role::Client)),
+            _ => known
+                .iter()
+                .any(|c| message.starts_with(c))
+                .then_some(Recognition::WEAK.from(Role::Client)),
         }
     },
     dissect: |message, out| {
@@ -48,7 +63,10 @@ pub static FTP: Protocol = Protocol {
             for line in lines(message.bytes) {
                 // STAT: the lines between "211-" and "211 " are indented; the version is among them.
                 let text = line.trim_ascii();
-                if line.first() == Some(&b' ') && find(text, b"ftp").is_some() && find(text, b"session").is_none() {
+                if line.first() == Some(&b' ')
+                    && find(text, b"ftp").is_some()
+                    && find(text, b"session").is_none()
+                {
                     out.say(Subject::Sender, FTP_STATUS, text);
                 }
             }
@@ -73,7 +91,13 @@ pub static SMTP: Protocol = Protocol {
             [b'2', b'2', b'0', b' ' | b'-', rest @ ..] if find(rest, b"SMTP").is_some() => {
                 Some(Recognition::STRONG.from(Role::Server))
             }
-            [b'2' | b'3' | b'5', b'0' | b'2' | b'5', b'0'..=b'9', b' ' | b'-', ..] => Some(Recognition::WEAK),
+            [
+                b'2' | b'3' | b'5',
+                b'0' | b'2' | b'5',
+                b'0'..=b'9',
+                b' ' | b'-',
+                ..,
+            ] => Some(Recognition::WEAK),
             _ => None,
         }
     },
@@ -102,8 +126,14 @@ pub static POP3: Protocol = Protocol {
     },
     dissect: |message, out| {
         if message.from == Role::Server && message.nth == 0 {
-            let line = lines(message.bytes).next().and_then(|line| line.strip_prefix(b"+OK"));
-            out.say(Subject::Sender, POP3_BANNER, without_timestamp(line.unwrap_or_default()));
+            let line = lines(message.bytes)
+                .next()
+                .and_then(|line| line.strip_prefix(b"+OK"));
+            out.say(
+                Subject::Sender,
+                POP3_BANNER,
+                without_timestamp(line.unwrap_or_default()),
+            );
         }
         Ok(())
     },
@@ -122,7 +152,9 @@ pub static IMAP: Protocol = Protocol {
     },
     dissect: |message, out| {
         if message.from == Role::Server && message.nth == 0 {
-            let line = lines(message.bytes).next().and_then(|line| line.strip_prefix(b"* OK"));
+            let line = lines(message.bytes)
+                .next()
+                .and_then(|line| line.strip_prefix(b"* OK"));
             out.say(Subject::Sender, IMAP_BANNER, line.unwrap_or_default());
         }
         Ok(())
@@ -155,7 +187,10 @@ const TELNET_MESSAGES: u32 = 8;
 
 /// Whole lines, as many as have arrived: a greeting of several lines is one message.
 fn frame(input: &[u8]) -> Framed {
-    if let Some(other) = input.iter().position(|octet| *octet < 0x09 || *octet == 0xff) {
+    if let Some(other) = input
+        .iter()
+        .position(|octet| *octet < 0x09 || *octet == 0xff)
+    {
         // Lines of text end where something else begins (TLS after STARTTLS).
         if other < 4 {
             return Err(foreign("line of text", input));
@@ -170,7 +205,10 @@ fn frame(input: &[u8]) -> Framed {
 
 /// All that has arrived: Telnet has no messages.
 fn telnet_frame(input: &[u8]) -> Framed {
-    if input.first().is_some_and(|octet| *octet == 0xff || *octet >= 0x20 || octet.is_ascii_whitespace()) {
+    if input
+        .first()
+        .is_some_and(|octet| *octet == 0xff || *octet >= 0x20 || octet.is_ascii_whitespace())
+    {
         Ok(Cut::whole(input.len()))
     } else {
         Err(foreign("telnet data", input))
@@ -201,7 +239,10 @@ fn dissect_telnet(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> 
         return Ok(());
     }
     // The other end has typed something that is no negotiation: from here on it may be echoed.
-    if message.asked.is_some_and(|typed| !typed.is_empty() && typed.first() != Some(&0xff)) {
+    if message
+        .asked
+        .is_some_and(|typed| !typed.is_empty() && typed.first() != Some(&0xff))
+    {
         return Ok(());
     }
     let mut rest = message.bytes;
@@ -217,7 +258,9 @@ fn dissect_telnet(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> 
     }
     for line in lines(rest) {
         let text = unpadded(line.strip_suffix(b"\r").unwrap_or(line));
-        let prompt = find(text, b"login:").is_some() || find(text, b"password").is_some() || find(text, b"username").is_some();
+        let prompt = find(text, b"login:").is_some()
+            || find(text, b"password").is_some()
+            || find(text, b"username").is_some();
         if prompt && !find(text, b"login:").is_some_and(|at| at > 0) {
             break;
         }

@@ -62,7 +62,9 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     while !rest.is_empty() {
         let kind = be16(&mut rest, "cdp tlv type")?;
         let length = usize::from(be16(&mut rest, "cdp tlv length")?);
-        let length = length.checked_sub(4).ok_or(Fault::value("cdp tlv length", rest))?;
+        let length = length
+            .checked_sub(4)
+            .ok_or(Fault::value("cdp tlv length", rest))?;
         let value = take(&mut rest, length, "cdp tlv value")?;
         match kind {
             0x0001 => out.say(Subject::Sender, DEVICE_ID, value),
@@ -73,7 +75,11 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
             0x0006 => out.say(Subject::Sender, PLATFORM, value),
             0x0009 => out.say(Subject::Sender, VTP_DOMAIN, value),
             0x0014 => out.say(Subject::Sender, SYSTEM_NAME, value),
-            0x0017 => out.say(Subject::Sender, LOCATION, value.get(1..).unwrap_or_default()),
+            0x0017 => out.say(
+                Subject::Sender,
+                LOCATION,
+                value.get(1..).unwrap_or_default(),
+            ),
             _ => {}
         }
     }
@@ -86,7 +92,12 @@ fn capabilities(value: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     let names = CAPABILITY_CODES.iter().enumerate();
     let names = names.filter(|(bit, _)| bits >> bit & 1 == 1);
     let names = Joined(names.map(|(_, name)| name));
-    out.text(Subject::Sender, CAPABILITIES, value, format_args!("{names}"));
+    out.text(
+        Subject::Sender,
+        CAPABILITIES,
+        value,
+        format_args!("{names}"),
+    );
     Ok(())
 }
 

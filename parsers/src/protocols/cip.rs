@@ -32,7 +32,14 @@ pub static PROTOCOL: Protocol = Protocol {
     dissect,
 };
 
-const KEYS: [Key; 6] = [VENDOR_ID, DEVICE_TYPE, PRODUCT_CODE, REVISION, SERIAL_NUMBER, PRODUCT_NAME];
+const KEYS: [Key; 6] = [
+    VENDOR_ID,
+    DEVICE_TYPE,
+    PRODUCT_CODE,
+    REVISION,
+    SERIAL_NUMBER,
+    PRODUCT_NAME,
+];
 const REPLY: u8 = 0x80;
 const GET_ATTRIBUTES_ALL: u8 = 0x01;
 const GET_ATTRIBUTE_SINGLE: u8 = 0x0e;
@@ -44,11 +51,15 @@ const CONNECTION_MANAGER: u16 = 0x06;
 fn recognise(message: &[u8]) -> Option<Recognition> {
     match *message {
         [service, 0, _, _, ..] if service & REPLY != 0 => Some(Recognition::STRONG),
-        [service, words, segment, ..] if service & REPLY == 0 && words > 0 && segment & 0xe0 == 0x20 => {
+        [service, words, segment, ..]
+            if service & REPLY == 0 && words > 0 && segment & 0xe0 == 0x20 =>
+        {
             Some(Recognition::STRONG)
         }
         // Tag names are symbolic segments.
-        [service, words, 0x91, ..] if service & REPLY == 0 && words > 0 => Some(Recognition::STRONG),
+        [service, words, 0x91, ..] if service & REPLY == 0 && words > 0 => {
+            Some(Recognition::STRONG)
+        }
         _ => None,
     }
 }
@@ -87,7 +98,11 @@ fn request(input: &[u8]) -> Result<Request, Fault> {
         let mut inner_rest = inner;
         let service = octet(&mut inner_rest, "service")?;
         let words = octet(&mut inner_rest, "path size")?;
-        let path = take(&mut inner_rest, usize::from(words).saturating_mul(2), "path")?;
+        let path = take(
+            &mut inner_rest,
+            usize::from(words).saturating_mul(2),
+            "path",
+        )?;
         let (class, attribute) = logical(path)?;
         return Ok(Request {
             service,
@@ -131,11 +146,16 @@ fn logical(mut path: &[u8]) -> Result<(Option<u16>, Option<u16>), Fault> {
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     let mut rest = message.bytes;
-    let [service, _reserved, status, additional] = array::<4>(&mut rest, "reply header").unwrap_or_default();
+    let [service, _reserved, status, additional] =
+        array::<4>(&mut rest, "reply header").unwrap_or_default();
     if service & REPLY == 0 || status != 0 {
         return Ok(());
     }
-    take(&mut rest, usize::from(additional).saturating_mul(2), "additional status")?;
+    take(
+        &mut rest,
+        usize::from(additional).saturating_mul(2),
+        "additional status",
+    )?;
     let Some(asked) = message.asked.and_then(|asked| request(asked).ok()) else {
         return Ok(());
     };
@@ -155,21 +175,41 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
 }
 
 /// All attributes of the identity object, in order: vendor, type, product code, revision, status, serial number, name.
-pub(super) fn identity(subject: Subject, keys: [Key; 6], input: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+pub(super) fn identity(
+    subject: Subject,
+    keys: [Key; 6],
+    input: &[u8],
+    out: &mut Out<'_>,
+) -> Result<(), Fault> {
     let [vendor, kind, code, revision, serial, name] = keys;
     let mut rest = input;
     for key in [vendor, kind, code] {
         let octets = rest;
         let number = le16(&mut rest, "identity number")?;
-        out.text(subject, key, octets.get(..2).unwrap_or_default(), format_args!("{number}"));
+        out.text(
+            subject,
+            key,
+            octets.get(..2).unwrap_or_default(),
+            format_args!("{number}"),
+        );
     }
     let octets = rest;
     let [major, minor] = array::<2>(&mut rest, "revision")?;
-    out.text(subject, revision, octets.get(..2).unwrap_or_default(), format_args!("{major}.{minor}"));
+    out.text(
+        subject,
+        revision,
+        octets.get(..2).unwrap_or_default(),
+        format_args!("{major}.{minor}"),
+    );
     le16(&mut rest, "status")?;
     let octets = rest;
     let number = le32(&mut rest, "serial number")?;
-    out.text(subject, serial, octets.get(..4).unwrap_or_default(), format_args!("0x{number:08x}"));
+    out.text(
+        subject,
+        serial,
+        octets.get(..4).unwrap_or_default(),
+        format_args!("0x{number:08x}"),
+    );
     let text = counted8(&mut rest, "product name")?;
     if is_printable(text) {
         out.say(subject, name, text);
@@ -195,7 +235,12 @@ fn single(subject: Subject, attribute: u16, input: &[u8], out: &mut Out<'_>) -> 
         }
         6 => {
             let number = le32(&mut rest, "serial number")?;
-            out.text(subject, SERIAL_NUMBER, input, format_args!("0x{number:08x}"));
+            out.text(
+                subject,
+                SERIAL_NUMBER,
+                input,
+                format_args!("0x{number:08x}"),
+            );
         }
         7 => {
             let text = counted8(&mut rest, "product name")?;

@@ -34,7 +34,8 @@ pub static MYSQL: Protocol = Protocol {
         // Protocol 10, then a version that begins with a digit and a dot.
         [_, _, _, 0, 10, b'3'..=b'9' | b'1', rest @ ..] => {
             let version = rest.split(|octet| *octet == 0).next()?;
-            (version.contains(&b'.') && is_printable(version)).then_some(Recognition::STRONG.from(Role::Server))
+            (version.contains(&b'.') && is_printable(version))
+                .then_some(Recognition::STRONG.from(Role::Server))
         }
         _ => None,
     },
@@ -54,12 +55,16 @@ pub static POSTGRESQL: Protocol = Protocol {
     keys: &[POSTGRESQL_VERSION],
     frame: Some(postgresql_frame),
     recognise: |message| match message {
-        [0, 0, _, _, 0, 3, 0, 0, rest @ ..] if rest.starts_with(b"user\0") || rest.ends_with(b"\0\0") => {
+        [0, 0, _, _, 0, 3, 0, 0, rest @ ..]
+            if rest.starts_with(b"user\0") || rest.ends_with(b"\0\0") =>
+        {
             Some(Recognition::STRONG.from(Role::Client))
         }
         [0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f] => Some(Recognition::STRONG.from(Role::Client)),
         [b'R', 0, 0, 0, 8 | 12, 0, 0, 0, _, ..] => Some(Recognition::WEAK.from(Role::Server)),
-        [b'S', 0, 0, 0, ..] if message.contains(&b'_') => Some(Recognition::STRONG.from(Role::Server)),
+        [b'S', 0, 0, 0, ..] if message.contains(&b'_') => {
+            Some(Recognition::STRONG.from(Role::Server))
+        }
         _ => None,
     },
     dissect: |message, out| {

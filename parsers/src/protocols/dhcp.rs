@@ -74,7 +74,9 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
         _ => return None,
     };
     let options = message.get(FIXED..)?;
-    options.starts_with(&COOKIE).then_some(Recognition::STRONG.from(role))
+    options
+        .starts_with(&COOKIE)
+        .then_some(Recognition::STRONG.from(role))
 }
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
@@ -114,7 +116,12 @@ fn option<'a>(rest: &mut &'a [u8]) -> Result<Option<(u8, &'a [u8])>, Fault> {
         match octet(rest, "dhcp option") {
             Ok(0) => {}
             Ok(255) | Err(_) => return Ok(None),
-            Ok(code) => return Ok(Some((code, crate::octets::counted8(rest, "dhcp option value")?))),
+            Ok(code) => {
+                return Ok(Some((
+                    code,
+                    crate::octets::counted8(rest, "dhcp option value")?,
+                )));
+            }
         }
     }
 }
@@ -160,7 +167,12 @@ fn server_options(mut rest: &[u8], out: &mut Out<'_>) -> Result<Option<u8>, Faul
         match (code, value) {
             (53, [code]) => {
                 kind = Some(*code);
-                out.text(Subject::Sender, SERVER_MESSAGE, value, format_args!("{code}"));
+                out.text(
+                    Subject::Sender,
+                    SERVER_MESSAGE,
+                    value,
+                    format_args!("{code}"),
+                );
             }
             (3, _) => handed_out(ROUTER, value, out),
             (6, _) => handed_out(NAME_SERVER, value, out),
@@ -175,7 +187,12 @@ fn handed_out(key: Key, value: &[u8], out: &mut Out<'_>) {
     for octets in value.chunks_exact(4) {
         if let Ok(address) = <[u8; 4]>::try_from(octets) {
             let address = Ipv4Addr::from(address);
-            out.text(Subject::Ip(IpAddr::V4(address)), key, octets, format_args!("{address}"));
+            out.text(
+                Subject::Ip(IpAddr::V4(address)),
+                key,
+                octets,
+                format_args!("{address}"),
+            );
         }
     }
 }

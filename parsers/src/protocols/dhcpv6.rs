@@ -65,9 +65,17 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
             }
             (6, _) => {
                 let codes = value.chunks_exact(2);
-                let codes = codes.map(|pair| pair.iter().fold(0_u16, |n, octet| n << 8 | u16::from(*octet)));
+                let codes = codes.map(|pair| {
+                    pair.iter()
+                        .fold(0_u16, |n, octet| n << 8 | u16::from(*octet))
+                });
                 let codes = crate::statement::Joined(codes);
-                out.text(Subject::Sender, OPTION_REQUEST, value, format_args!("{codes}"));
+                out.text(
+                    Subject::Sender,
+                    OPTION_REQUEST,
+                    value,
+                    format_args!("{codes}"),
+                );
             }
             // Enterprise number, then counted texts.
             (16, _) => {

@@ -75,7 +75,9 @@ fn frame(input: &[u8]) -> Framed {
     if reserved != 0 {
         return Err(foreign("dicom pdu", input));
     }
-    let length_read = usize::try_from(read).unwrap_or(usize::MAX).saturating_add(6);
+    let length_read = usize::try_from(read)
+        .unwrap_or(usize::MAX)
+        .saturating_add(6);
     if input.len() < length_read {
         return Err(more(length_read, input));
     }
@@ -88,11 +90,26 @@ fn frame(input: &[u8]) -> Framed {
 /// Associations have a version, two titles and the one application context; data has a presentation context.
 fn recognise(message: &[u8]) -> Option<Recognition> {
     match *message {
-        [kind @ (ASSOCIATE_RQ | ASSOCIATE_AC), 0, _, _, _, _, 0, 1, ..] => {
+        [
+            kind @ (ASSOCIATE_RQ | ASSOCIATE_AC),
+            0,
+            _,
+            _,
+            _,
+            _,
+            0,
+            1,
+            ..,
+        ] => {
             // Both titles are padded with blanks; the items follow the 32 reserved octets behind them.
             let titles = message.get(10..42)?;
-            let role = if kind == ASSOCIATE_RQ { Role::Client } else { Role::Server };
-            (is_printable(titles) && message.get(74) == Some(&0x10)).then_some(Recognition::STRONG.from(role))
+            let role = if kind == ASSOCIATE_RQ {
+                Role::Client
+            } else {
+                Role::Server
+            };
+            (is_printable(titles) && message.get(74) == Some(&0x10))
+                .then_some(Recognition::STRONG.from(role))
         }
         [DATA, 0, ..] => {
             // The first value: its length, an odd presentation context, two flags of control.
@@ -170,7 +187,8 @@ fn user_information(value: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
 /// Presentation data values: length, context, control, fragment. Data sets are the ones that are no commands.
 fn data(mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     while rest.len() > 6 {
-        let length = usize::try_from(crate::octets::be32(&mut rest, "pdv length")?).unwrap_or(usize::MAX);
+        let length =
+            usize::try_from(crate::octets::be32(&mut rest, "pdv length")?).unwrap_or(usize::MAX);
         let [_, control] = array::<2>(&mut rest, "pdv header")?;
         // Of a fragment that goes on beyond what is read, its front.
         let length = length.saturating_sub(2).min(rest.len());
@@ -212,7 +230,10 @@ fn data_element<'a>(rest: &mut &'a [u8]) -> Option<((u16, u16), &'a [u8])> {
     let explicit = rest.get(..2)?.iter().all(u8::is_ascii_uppercase);
     let length = if !explicit {
         le32(rest, "length").ok()?
-    } else if matches!(rest.get(..2)?, b"OB" | b"OW" | b"OF" | b"SQ" | b"UT" | b"UN" | b"UC" | b"UR" | b"OD" | b"OL") {
+    } else if matches!(
+        rest.get(..2)?,
+        b"OB" | b"OW" | b"OF" | b"SQ" | b"UT" | b"UN" | b"UC" | b"UR" | b"OD" | b"OL"
+    ) {
         take(rest, 4, "vr").ok()?;
         le32(rest, "length").ok()?
     } else {

@@ -51,7 +51,10 @@ const BLOCK: usize = 16;
 fn length(count: u8) -> Option<usize> {
     let data = usize::from(count).checked_sub(5)?;
     let blocks = data.div_ceil(BLOCK);
-    Some(data.saturating_add(blocks.saturating_mul(2)).saturating_add(10))
+    Some(
+        data.saturating_add(blocks.saturating_mul(2))
+            .saturating_add(10),
+    )
 }
 
 fn frame(input: &[u8]) -> Framed {
@@ -66,7 +69,11 @@ fn frame(input: &[u8]) -> Framed {
 fn crc(octets: &[u8]) -> u16 {
     let sum = octets.iter().fold(0_u16, |crc, octet| {
         (0..8).fold(crc ^ u16::from(*octet), |crc, _| {
-            if crc & 1 == 1 { crc >> 1 ^ 0xa6bc } else { crc >> 1 }
+            if crc & 1 == 1 {
+                crc >> 1 ^ 0xa6bc
+            } else {
+                crc >> 1
+            }
         })
     });
     !sum
@@ -92,7 +99,12 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     take(&mut rest, 2, "dnp3 check")?;
     // From 65520 on addresses are reserved and broadcasts (§9.2.4.1.6).
     if source < 65_520 {
-        out.text(Subject::Sender, LINK_ADDRESS, octets, format_args!("{source}"));
+        out.text(
+            Subject::Sender,
+            LINK_ADDRESS,
+            octets,
+            format_args!("{source}"),
+        );
     }
     attributes(rest, out)
 }
@@ -102,7 +114,9 @@ fn attributes(blocks: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     let mut data = [0_u8; 250];
     let mut length = 0_usize;
     for block in blocks.chunks(BLOCK.saturating_add(2)) {
-        let user = block.get(..block.len().saturating_sub(2)).unwrap_or_default();
+        let user = block
+            .get(..block.len().saturating_sub(2))
+            .unwrap_or_default();
         for (to, from) in data.iter_mut().skip(length).zip(user) {
             *to = *from;
         }
@@ -110,7 +124,8 @@ fn attributes(blocks: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     }
     let mut rest = data.get(..length).unwrap_or_default();
     // First and final transport segment; an application response (129) with two octets of indications.
-    let Ok([transport, _control, 129, _, _]) = array::<5>(&mut rest, "dnp3 application header") else {
+    let Ok([transport, _control, 129, _, _]) = array::<5>(&mut rest, "dnp3 application header")
+    else {
         return Ok(());
     };
     if transport & 0xc0 != 0xc0 {

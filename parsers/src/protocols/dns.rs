@@ -91,7 +91,9 @@ fn frame(input: &[u8]) -> Framed {
 /// The message behind the length that goes before it on TCP.
 fn body(message: &[u8]) -> &[u8] {
     match message {
-        [high, low, rest @ ..] if usize::from(u16::from_be_bytes([*high, *low])) == rest.len() => rest,
+        [high, low, rest @ ..] if usize::from(u16::from_be_bytes([*high, *low])) == rest.len() => {
+            rest
+        }
         other => other,
     }
 }
@@ -161,7 +163,10 @@ impl<'a> Name<'a> {
         let Some(skip) = count.checked_sub(suffix.len()) else {
             return false;
         };
-        self.labels().skip(skip).zip(suffix).all(|(a, b)| a.eq_ignore_ascii_case(b))
+        self.labels()
+            .skip(skip)
+            .zip(suffix)
+            .all(|(a, b)| a.eq_ignore_ascii_case(b))
     }
 
     fn is(self, name: &[&[u8]]) -> bool {
@@ -256,7 +261,11 @@ fn recognise(message: &[u8], flavour: Flavour) -> Option<Recognition> {
     if !rest.is_empty() {
         return None;
     }
-    let role = if header.response { Role::Server } else { Role::Client };
+    let role = if header.response {
+        Role::Server
+    } else {
+        Role::Client
+    };
     let found = Recognition::STRONG.from(role);
     match flavour {
         Flavour::Unicast => (header.questions == 1).then_some(found),
@@ -294,7 +303,12 @@ fn dissect(message: Message<'_>, flavour: Flavour, out: &mut Out<'_>) -> Result<
             Flavour::LinkLocal => {
                 if matches!(record.kind, 1 | 28) {
                     let name = record.name;
-                    out.text(Subject::Sender, LLMNR_NAME, record.name_octets, format_args!("{name}"));
+                    out.text(
+                        Subject::Sender,
+                        LLMNR_NAME,
+                        record.name_octets,
+                        format_args!("{name}"),
+                    );
                 }
             }
         }
@@ -316,14 +330,26 @@ fn unicast(record: &Record<'_>, message: &[u8], out: &mut Out<'_>) {
         }
         (1 | 28, 1) => {
             if let Some(address) = address(record).filter(|address| is_private(*address)) {
-                out.text(Subject::Ip(address), NAME, record.name_octets, format_args!("{name}"));
+                out.text(
+                    Subject::Ip(address),
+                    NAME,
+                    record.name_octets,
+                    format_args!("{name}"),
+                );
             }
         }
         (12, 1) => {
             if let Some(address) = reverse(name).filter(|address| is_private(*address)) {
-                let at = message.len().saturating_sub(offset_from_end(message, record.data));
+                let at = message
+                    .len()
+                    .saturating_sub(offset_from_end(message, record.data));
                 let target = Name { message, at };
-                out.text(Subject::Ip(address), NAME, record.data, format_args!("{target}"));
+                out.text(
+                    Subject::Ip(address),
+                    NAME,
+                    record.data,
+                    format_args!("{target}"),
+                );
             }
         }
         _ => {}
@@ -332,7 +358,9 @@ fn unicast(record: &Record<'_>, message: &[u8], out: &mut Out<'_>) {
 
 fn multicast(record: &Record<'_>, message: &[u8], out: &mut Out<'_>) {
     let name = record.name;
-    let at = message.len().saturating_sub(offset_from_end(message, record.data));
+    let at = message
+        .len()
+        .saturating_sub(offset_from_end(message, record.data));
     match record.kind {
         1 | 28 if name.ends_with(&[b"local"]) => host(name, record.name_octets, out),
         // The host that serves it: priority, weight and port go before.
@@ -358,7 +386,12 @@ fn multicast(record: &Record<'_>, message: &[u8], out: &mut Out<'_>) {
                 crate::octets::counted8(&mut rest, "hinfo os"),
             ) {
                 let (cpu, os) = (Text(cpu), Text(os));
-                out.text(Subject::Sender, MDNS_HINFO, record.data, format_args!("{cpu} {os}"));
+                out.text(
+                    Subject::Sender,
+                    MDNS_HINFO,
+                    record.data,
+                    format_args!("{cpu} {os}"),
+                );
             }
         }
         _ => {}
@@ -380,9 +413,19 @@ fn instance(name: Name<'_>, octets: &[u8], out: &mut Out<'_>) {
         if let Some(service) = label.strip_prefix(b"_") {
             if !matches!(service, b"tcp" | b"udp" | b"services" | b"dns-sd" | b"sub") {
                 let service = Text(service);
-                out.text(Subject::Sender, MDNS_SERVICE, octets, format_args!("{service}"));
+                out.text(
+                    Subject::Sender,
+                    MDNS_SERVICE,
+                    octets,
+                    format_args!("{service}"),
+                );
                 if let Some(instance) = before.take().map(Text) {
-                    out.text(Subject::Sender, MDNS_INSTANCE, octets, format_args!("{instance}"));
+                    out.text(
+                        Subject::Sender,
+                        MDNS_INSTANCE,
+                        octets,
+                        format_args!("{instance}"),
+                    );
                 }
             }
             before = None;
@@ -400,8 +443,12 @@ fn offset_from_end(message: &[u8], part: &[u8]) -> usize {
 
 fn address(record: &Record<'_>) -> Option<IpAddr> {
     match record.kind {
-        1 => <[u8; 4]>::try_from(record.data).ok().map(|a| IpAddr::V4(Ipv4Addr::from(a))),
-        28 => <[u8; 16]>::try_from(record.data).ok().map(|a| IpAddr::V6(Ipv6Addr::from(a))),
+        1 => <[u8; 4]>::try_from(record.data)
+            .ok()
+            .map(|a| IpAddr::V4(Ipv4Addr::from(a))),
+        28 => <[u8; 16]>::try_from(record.data)
+            .ok()
+            .map(|a| IpAddr::V6(Ipv6Addr::from(a))),
         _ => None,
     }
 }

@@ -26,7 +26,14 @@ pub static PROTOCOL: Protocol = Protocol {
     name: "enip",
     spec: "CIP Networks Library, volume 2",
     carriers: &[Carrier::Tcp(44818), Carrier::Udp(44818), Carrier::Udp(2222)],
-    keys: &[VENDOR_ID, DEVICE_TYPE, PRODUCT_CODE, REVISION, SERIAL_NUMBER, PRODUCT_NAME],
+    keys: &[
+        VENDOR_ID,
+        DEVICE_TYPE,
+        PRODUCT_CODE,
+        REVISION,
+        SERIAL_NUMBER,
+        PRODUCT_NAME,
+    ],
     frame: Some(frame),
     recognise,
     dissect,
@@ -70,7 +77,11 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
     let fits = length == rest.len() && is_command(command) && options == 0;
     // A bare request is little more than zeros.
     let marked = length > 0 || session != 0;
-    (known && fits).then_some(if marked { Recognition::STRONG } else { Recognition::WEAK })
+    (known && fits).then_some(if marked {
+        Recognition::STRONG
+    } else {
+        Recognition::WEAK
+    })
 }
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
@@ -89,9 +100,21 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
                 // Connected data: a sequence count goes before it.
                 0x00b1 => {
                     le16(&mut item, "sequence count")?;
-                    out.carried(&cip::PROTOCOL, Message { asked, ..message.part(item) })
+                    out.carried(
+                        &cip::PROTOCOL,
+                        Message {
+                            asked,
+                            ..message.part(item)
+                        },
+                    )
                 }
-                0x00b2 => out.carried(&cip::PROTOCOL, Message { asked, ..message.part(item) }),
+                0x00b2 => out.carried(
+                    &cip::PROTOCOL,
+                    Message {
+                        asked,
+                        ..message.part(item)
+                    },
+                ),
                 _ => Ok(()),
             })
         }
@@ -142,7 +165,14 @@ fn identity(item: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     take(&mut rest, 14, "socket address")?;
     cip::identity(
         Subject::Sender,
-        [VENDOR_ID, DEVICE_TYPE, PRODUCT_CODE, REVISION, SERIAL_NUMBER, PRODUCT_NAME],
+        [
+            VENDOR_ID,
+            DEVICE_TYPE,
+            PRODUCT_CODE,
+            REVISION,
+            SERIAL_NUMBER,
+            PRODUCT_NAME,
+        ],
         rest,
         out,
     )

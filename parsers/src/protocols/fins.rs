@@ -46,13 +46,29 @@ fn body(message: &[u8]) -> &[u8] {
 fn recognise(message: &[u8]) -> Option<Recognition> {
     let tcp = message.starts_with(b"FINS");
     match body(message) {
-        [control @ (0x80 | 0x81 | 0xc0 | 0xc1), 0, 0..=7, _, _, _, _, _, _, _, main, sub, rest @ ..]
-            if matches!(main, 0x01..=0x07 | 0x20..=0x26) && *sub <= 0x60 =>
-        {
+        [
+            control @ (0x80 | 0x81 | 0xc0 | 0xc1),
+            0,
+            0..=7,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            main,
+            sub,
+            rest @ ..,
+        ] if matches!(main, 0x01..=0x07 | 0x20..=0x26) && *sub <= 0x60 => {
             let response = control & 0x40 != 0;
             let role = if response { Role::Server } else { Role::Client };
             let fits = !response || rest.len() >= 2;
-            let found = if tcp { Recognition::STRONG } else { Recognition::WEAK };
+            let found = if tcp {
+                Recognition::STRONG
+            } else {
+                Recognition::WEAK
+            };
             fits.then_some(found.from(role))
         }
         _ => tcp.then_some(Recognition::STRONG),
@@ -66,7 +82,15 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
         return Ok(());
     };
     take(&mut rest, 14, "fins response")?;
-    out.say(Subject::Sender, MODEL, take(&mut rest, 20, "controller model")?);
-    out.say(Subject::Sender, VERSION, take(&mut rest, 20, "controller version")?);
+    out.say(
+        Subject::Sender,
+        MODEL,
+        take(&mut rest, 20, "controller model")?,
+    );
+    out.say(
+        Subject::Sender,
+        VERSION,
+        take(&mut rest, 20, "controller version")?,
+    );
     Ok(())
 }

@@ -49,7 +49,11 @@ fn frame(input: &[u8]) -> Framed {
     let begin = b"\x0bMSH";
     if !input.starts_with(begin) {
         let begins = begin.starts_with(input);
-        return Err(if begins { more(begin.len(), input) } else { foreign("mllp start", input) });
+        return Err(if begins {
+            more(begin.len(), input)
+        } else {
+            foreign("mllp start", input)
+        });
     }
     match find(input, b"\x1c\r") {
         Some(end) => Ok(Cut::whole(end.saturating_add(2))),
@@ -59,7 +63,9 @@ fn frame(input: &[u8]) -> Framed {
 }
 
 fn recognise(message: &[u8]) -> Option<Recognition> {
-    message.starts_with(b"\x0bMSH").then_some(Recognition::STRONG)
+    message
+        .starts_with(b"\x0bMSH")
+        .then_some(Recognition::STRONG)
 }
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
@@ -68,11 +74,21 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
         return Err(Fault::short("msh"));
     };
     for segment in text.split(|octet| *octet == b'\r') {
-        let fields = |n: usize| segment.split(|octet| octet == separator).nth(n).unwrap_or_default();
+        let fields = |n: usize| {
+            segment
+                .split(|octet| octet == separator)
+                .nth(n)
+                .unwrap_or_default()
+        };
         match segment.get(..3) {
             Some(b"MSH") => {
                 // The separator itself is MSH-1: the fields behind it are one ahead.
-                let sender = [(2, APPLICATION), (3, FACILITY), (8, MESSAGE_TYPE), (11, VERSION)];
+                let sender = [
+                    (2, APPLICATION),
+                    (3, FACILITY),
+                    (8, MESSAGE_TYPE),
+                    (11, VERSION),
+                ];
                 for (n, key) in sender {
                     out.say(Subject::Sender, key, fields(n));
                 }
@@ -82,8 +98,14 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
             Some(b"OBX") => out.say(Subject::Sender, EQUIPMENT, fields(18)),
             Some(b"SFT") => {
                 out.say(Subject::Sender, SOFTWARE_VENDOR, fields(1));
-                let (product, version) = (crate::text::Text(fields(3)), crate::text::Text(fields(2)));
-                out.text(Subject::Sender, SOFTWARE_PRODUCT, fields(3), format_args!("{product} {version}"));
+                let (product, version) =
+                    (crate::text::Text(fields(3)), crate::text::Text(fields(2)));
+                out.text(
+                    Subject::Sender,
+                    SOFTWARE_PRODUCT,
+                    fields(3),
+                    format_args!("{product} {version}"),
+                );
             }
             _ => {}
         }

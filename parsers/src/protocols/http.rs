@@ -72,8 +72,20 @@ pub static PROTOCOL: Protocol = Protocol {
 
 /// Methods of RFC 9110 §9, RFC 5789, WebDAV, UPnP and IPP printers' clients.
 const METHODS: [&[u8]; 14] = [
-    b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ", b"DELETE ", b"PATCH ", b"CONNECT ", b"TRACE ",
-    b"PROPFIND ", b"SUBSCRIBE ", b"UNSUBSCRIBE ", b"REPORT ", b"MERGE ",
+    b"GET ",
+    b"POST ",
+    b"HEAD ",
+    b"PUT ",
+    b"OPTIONS ",
+    b"DELETE ",
+    b"PATCH ",
+    b"CONNECT ",
+    b"TRACE ",
+    b"PROPFIND ",
+    b"SUBSCRIBE ",
+    b"UNSUBSCRIBE ",
+    b"REPORT ",
+    b"MERGE ",
 ];
 /// A head longer than this is not waited for.
 const LONGEST_HEAD: usize = 32 * 1024;
@@ -95,8 +107,15 @@ fn role(message: &[u8]) -> Option<Role> {
 fn frame(input: &[u8]) -> Framed {
     let longest = METHODS.iter().map(|method| method.len()).max().unwrap_or(0);
     if role(input).is_none() {
-        let begins = METHODS.iter().chain([&&b"HTTP/1."[..]]).any(|begin| begin.starts_with(input));
-        return Err(if begins { more(longest, input) } else { foreign("http start line", input) });
+        let begins = METHODS
+            .iter()
+            .chain([&&b"HTTP/1."[..]])
+            .any(|begin| begin.starts_with(input));
+        return Err(if begins {
+            more(longest, input)
+        } else {
+            foreign("http start line", input)
+        });
     }
     let Some(end) = find(input, b"\r\n\r\n").map(|end| end.saturating_add(4)) else {
         return Err(if input.len() > LONGEST_HEAD {
@@ -111,7 +130,8 @@ fn frame(input: &[u8]) -> Framed {
         .and_then(|value| std::str::from_utf8(value).ok())
         .and_then(|value| value.parse::<u64>().ok());
     let text = named(b"Content-Type").is_some_and(is_text);
-    let chunked = named(b"Transfer-Encoding").is_some_and(|value| value.eq_ignore_ascii_case(b"chunked"));
+    let chunked =
+        named(b"Transfer-Encoding").is_some_and(|value| value.eq_ignore_ascii_case(b"chunked"));
     match length {
         Some(length) if text && length <= LONGEST_BODY as u64 => {
             let whole = end.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
@@ -138,9 +158,15 @@ fn chunks(input: &[u8], head: usize) -> Framed {
 
 /// Whether a device may describe itself in such a body.
 fn is_text(content_type: &[u8]) -> bool {
-    [&b"text/html"[..], b"text/xml", b"application/xml", b"application/json", b"application/soap+xml"]
-        .iter()
-        .any(|kind| find(content_type, kind) == Some(0))
+    [
+        &b"text/html"[..],
+        b"text/xml",
+        b"application/xml",
+        b"application/json",
+        b"application/soap+xml",
+    ]
+    .iter()
+    .any(|kind| find(content_type, kind) == Some(0))
 }
 
 fn recognise(message: &[u8]) -> Option<Recognition> {
@@ -152,7 +178,10 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     let end = find(message.bytes, b"\r\n\r\n").unwrap_or(message.bytes.len());
-    let (head, body) = message.bytes.split_at_checked(end).unwrap_or((message.bytes, &[]));
+    let (head, body) = message
+        .bytes
+        .split_at_checked(end)
+        .unwrap_or((message.bytes, &[]));
     match role(message.bytes) {
         Some(Role::Client) => request(head, out),
         Some(Role::Server) => {
@@ -194,7 +223,9 @@ fn document(body: &[u8], out: &mut Out<'_>) {
         }
         return;
     }
-    if find(body, b"urn:schemas-upnp-org:device").is_some() || find(body, b"GetDeviceSettingsResult").is_some() {
+    if find(body, b"urn:schemas-upnp-org:device").is_some()
+        || find(body, b"GetDeviceSettingsResult").is_some()
+    {
         let elements: [(&[u8], &[u8], Key); 12] = [
             (b"<manufacturer>", b"</", MANUFACTURER),
             (b"<VendorName>", b"</", MANUFACTURER),
@@ -218,13 +249,25 @@ fn document(body: &[u8], out: &mut Out<'_>) {
     }
     let json = |name: &[u8]| {
         let rest = body.get(find(body, name)?.saturating_add(name.len())..)?;
-        let value = rest.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+        let value = rest
+            .trim_ascii_start()
+            .strip_prefix(b":")?
+            .trim_ascii_start();
         let value = value.strip_prefix(b"\"")?;
         value.split(|octet| *octet == b'"').next()
     };
     // A server that gives its own API version beside a version describes itself.
-    if let (Some(_), Some(version), Some(name)) = (json(b"\"DicomAet\""), json(b"\"Version\""), json(b"\"Name\"")) {
+    if let (Some(_), Some(version), Some(name)) = (
+        json(b"\"DicomAet\""),
+        json(b"\"Version\""),
+        json(b"\"Name\""),
+    ) {
         let (name, text) = (crate::text::Text(name), crate::text::Text(version));
-        out.text(Subject::Sender, SYSTEM, version, format_args!("{name} {text}"));
+        out.text(
+            Subject::Sender,
+            SYSTEM,
+            version,
+            format_args!("{name} {text}"),
+        );
     }
 }

@@ -36,8 +36,11 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
             _ => None,
         },
         [0x68, 4, 1, 0, low, _] if low & 1 == 0 => Some(Recognition::WEAK),
-        [0x68, length, c, _, r, _, kind, _, cause, ..] if c & 1 == 0 && r & 1 == 0 && length >= 13 => {
-            let kind_known = matches!(kind, 1..=40 | 45..=51 | 58..=64 | 70 | 100..=107 | 110..=113 | 120..=127);
+        [0x68, length, c, _, r, _, kind, _, cause, ..]
+            if c & 1 == 0 && r & 1 == 0 && length >= 13 =>
+        {
+            let kind_known =
+                matches!(kind, 1..=40 | 45..=51 | 58..=64 | 70 | 100..=107 | 110..=113 | 120..=127);
             let cause_known = matches!(cause & 0x3f, 1..=13 | 20..=41 | 44..=47);
             (kind_known && cause_known).then_some(Recognition::STRONG)
         }
@@ -54,7 +57,12 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     {
         let octets = message.bytes.get(10..12).unwrap_or_default();
         let address = u16::from_le_bytes([low, high]);
-        out.text(Subject::Sender, COMMON_ADDRESS, octets, format_args!("{address}"));
+        out.text(
+            Subject::Sender,
+            COMMON_ADDRESS,
+            octets,
+            format_args!("{address}"),
+        );
     }
     Ok(())
 }

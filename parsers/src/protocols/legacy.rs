@@ -41,7 +41,11 @@ pub static IPX_SAP: Protocol = Protocol {
     ],
     keys: &[IPX_SERVER],
     frame: None,
-    recognise: |message| service_advertisement(message).ok().map(|_| Recognition::STRONG),
+    recognise: |message| {
+        service_advertisement(message)
+            .ok()
+            .map(|_| Recognition::STRONG)
+    },
     dissect: dissect_sap,
 };
 
@@ -172,7 +176,12 @@ fn dissect_nbp(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
         let kind = counted8(&mut rest, "nbp type")?;
         counted8(&mut rest, "nbp zone")?;
         let (name, class) = (Text(object), Text(kind));
-        out.text(Subject::Sender, NBP_ENTITY, tuple, format_args!("{name}:{class}"));
+        out.text(
+            Subject::Sender,
+            NBP_ENTITY,
+            tuple,
+            format_args!("{name}:{class}"),
+        );
         if replies {
             out.say(Subject::Sender, NBP_OBJECT, object);
         }

@@ -93,7 +93,13 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
 }
 
 /// A chassis or port id; which subtype means a hardware address and which a network address differs.
-fn identifier(key: Key, value: &[u8], mac: u8, network: u8, out: &mut Out<'_>) -> Result<(), Fault> {
+fn identifier(
+    key: Key,
+    value: &[u8],
+    mac: u8,
+    network: u8,
+    out: &mut Out<'_>,
+) -> Result<(), Fault> {
     let mut rest = value;
     let subtype = octet(&mut rest, "lldp id subtype")?;
     match <[u8; 6]>::try_from(rest) {
@@ -114,8 +120,14 @@ fn identifier(key: Key, value: &[u8], mac: u8, network: u8, out: &mut Out<'_>) -
 /// An address behind its family number (IANA): 1 is IPv4, 2 is IPv6.
 fn address(octets: &[u8]) -> Option<IpAddr> {
     match octets {
-        [1, address @ ..] => <[u8; 4]>::try_from(address).ok().map(Ipv4Addr::from).map(IpAddr::V4),
-        [2, address @ ..] => <[u8; 16]>::try_from(address).ok().map(Ipv6Addr::from).map(IpAddr::V6),
+        [1, address @ ..] => <[u8; 4]>::try_from(address)
+            .ok()
+            .map(Ipv4Addr::from)
+            .map(IpAddr::V4),
+        [2, address @ ..] => <[u8; 16]>::try_from(address)
+            .ok()
+            .map(Ipv6Addr::from)
+            .map(IpAddr::V6),
         _ => None,
     }
 }
@@ -128,7 +140,12 @@ fn capabilities(value: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     let names = CAPABILITY_CODES.iter().enumerate();
     let names = names.filter(|(bit, _)| enabled >> bit & 1 == 1);
     let names = Joined(names.map(|(_, name)| name));
-    out.text(Subject::Sender, CAPABILITIES, octets, format_args!("{names}"));
+    out.text(
+        Subject::Sender,
+        CAPABILITIES,
+        octets,
+        format_args!("{names}"),
+    );
     Ok(())
 }
 
@@ -137,7 +154,12 @@ fn management_address(value: &[u8], source: Option<Mac>, out: &mut Out<'_>) -> R
     let length = octet(&mut rest, "lldp management address length")?;
     let octets = take(&mut rest, length.into(), "lldp management address")?;
     if let Some(address) = address(octets) {
-        out.text(Subject::Sender, MANAGEMENT_ADDRESS, octets, format_args!("{address}"));
+        out.text(
+            Subject::Sender,
+            MANAGEMENT_ADDRESS,
+            octets,
+            format_args!("{address}"),
+        );
         if source.is_some() && !address.is_loopback() {
             out.address(Subject::Sender, address);
         }

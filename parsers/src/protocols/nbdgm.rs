@@ -111,10 +111,20 @@ fn dissect_browser(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault>
     }
     out.say(Subject::Sender, SERVER_NAME, name);
     if let [major, minor] = version {
-        out.text(Subject::Sender, OS_VERSION, version, format_args!("{major}.{minor}"));
+        out.text(
+            Subject::Sender,
+            OS_VERSION,
+            version,
+            format_args!("{major}.{minor}"),
+        );
     }
     let octets = octets.get(..4).unwrap_or_default();
-    out.text(Subject::Sender, SERVER_TYPE, octets, format_args!("0x{kind:08x}"));
+    out.text(
+        Subject::Sender,
+        SERVER_TYPE,
+        octets,
+        format_args!("0x{kind:08x}"),
+    );
     take(&mut rest, 2, "browser protocol version")?;
     le16(&mut rest, "browser signature")?;
     out.say(Subject::Sender, COMMENT, rest);

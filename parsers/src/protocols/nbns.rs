@@ -117,7 +117,11 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
     let header = header(&mut rest).ok()?;
     let name = encoded(&mut rest).ok()?;
     let one = header.questions.saturating_add(header.answers) == 1;
-    let role = if header.flags & 0x8000 == 0 { Role::Client } else { Role::Server };
+    let role = if header.flags & 0x8000 == 0 {
+        Role::Client
+    } else {
+        Role::Server
+    };
     (one && NetbiosName::decode(name).is_some()).then_some(Recognition::STRONG.from(role))
 }
 
@@ -180,6 +184,11 @@ fn say(name: &NetbiosName, group: bool, octets: &[u8], out: &mut Out<'_>) {
     if name.is_text() {
         let (text, suffix) = (Text(name.text()), name.suffix());
         let key = if group { GROUP } else { NAME };
-        out.text(Subject::Sender, key, octets, format_args!("{text}<{suffix:02x}>"));
+        out.text(
+            Subject::Sender,
+            key,
+            octets,
+            format_args!("{text}<{suffix:02x}>"),
+        );
     }
 }

@@ -37,7 +37,12 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
         ROUTER_ADVERTISEMENT => {
             let octets = message.bytes.get(6..8).unwrap_or_default();
             let lifetime = u16::from_be_bytes([high, low]);
-            out.text(Subject::Sender, ROUTER_LIFETIME, octets, format_args!("{lifetime}"));
+            out.text(
+                Subject::Sender,
+                ROUTER_LIFETIME,
+                octets,
+                format_args!("{lifetime}"),
+            );
         }
         NEIGHBOUR_ADVERTISEMENT => {
             let target = Ipv6Addr::from(array::<16>(&mut rest, "target address")?);

@@ -22,7 +22,13 @@ pub static PROTOCOL: Protocol = Protocol {
     name: "ntlm",
     spec: "MS-NLMP",
     carriers: &[Carrier::Inside("smb")],
-    keys: &[VERSION, COMPUTER_NAME, DOMAIN_NAME, DNS_COMPUTER_NAME, DNS_DOMAIN_NAME],
+    keys: &[
+        VERSION,
+        COMPUTER_NAME,
+        DOMAIN_NAME,
+        DNS_COMPUTER_NAME,
+        DNS_DOMAIN_NAME,
+    ],
     frame: None,
     recognise,
     dissect,
@@ -100,7 +106,12 @@ fn version(flags: u32, mut rest: &[u8], out: &mut Out<'_>) {
     {
         let build = u16::from_le_bytes([b0, b1]);
         let octets = octets.get(..4).unwrap_or_default();
-        out.text(Subject::Sender, VERSION, octets, format_args!("{major}.{minor}.{build}"));
+        out.text(
+            Subject::Sender,
+            VERSION,
+            octets,
+            format_args!("{major}.{minor}.{build}"),
+        );
     }
 }
 

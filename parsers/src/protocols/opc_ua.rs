@@ -66,7 +66,10 @@ fn is_kind(kind: [u8; 3]) -> bool {
 fn frame(input: &[u8]) -> Framed {
     let [a, b, c, chunk, l0, l1, l2, l3] = head::<8>(input)?;
     let length = u32::from_le_bytes([l0, l1, l2, l3]);
-    if !is_kind([a, b, c]) || !matches!(chunk, b'F' | b'C' | b'A') || !(8..=LONGEST).contains(&length) {
+    if !is_kind([a, b, c])
+        || !matches!(chunk, b'F' | b'C' | b'A')
+        || !(8..=LONGEST).contains(&length)
+    {
         return Err(foreign("opc ua message header", input));
     }
     whole(input, usize::try_from(length).unwrap_or(usize::MAX))
@@ -186,7 +189,13 @@ fn build_info(rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
         return Ok(());
     }
     le32(&mut rest, "extension object length")?;
-    for key in [PRODUCT_URI, MANUFACTURER, PRODUCT_NAME, SOFTWARE_VERSION, BUILD_NUMBER] {
+    for key in [
+        PRODUCT_URI,
+        MANUFACTURER,
+        PRODUCT_NAME,
+        SOFTWARE_VERSION,
+        BUILD_NUMBER,
+    ] {
         let text = string(&mut rest)?;
         if is_printable(text) {
             out.say(Subject::Sender, key, text);
@@ -199,7 +208,11 @@ fn build_info(rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
 fn string<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Fault> {
     match le32(rest, "string length")? {
         u32::MAX => Ok(&[]),
-        length => take(rest, usize::try_from(length).unwrap_or(usize::MAX), "string"),
+        length => take(
+            rest,
+            usize::try_from(length).unwrap_or(usize::MAX),
+            "string",
+        ),
     }
 }
 

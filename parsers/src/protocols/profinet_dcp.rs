@@ -51,9 +51,9 @@ pub static IO: Protocol = Protocol {
     frame: None,
     // Frame ids of synchronisation, real-time classes 1 to 3, and alarms.
     recognise: |message| match message {
-        [0x00, 0x20 | 0x21 | 0x80 | 0x81, ..] | [0x01..=0x7f | 0x80..=0xfb, _, ..] | [0xfc | 0xfe, 0x01, ..] => {
-            Some(Recognition::STRONG)
-        }
+        [0x00, 0x20 | 0x21 | 0x80 | 0x81, ..]
+        | [0x01..=0x7f | 0x80..=0xfb, _, ..]
+        | [0xfc | 0xfe, 0x01, ..] => Some(Recognition::STRONG),
         _ => None,
     },
     dissect: |_, _| Ok(()),
@@ -94,7 +94,13 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn block(subject: Subject, option: u8, sub_option: u8, value: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+fn block(
+    subject: Subject,
+    option: u8,
+    sub_option: u8,
+    value: &[u8],
+    out: &mut Out<'_>,
+) -> Result<(), Fault> {
     let mut rest = value;
     match (option, sub_option) {
         (1, 2) => {
@@ -110,12 +116,27 @@ fn block(subject: Subject, option: u8, sub_option: u8, value: &[u8], out: &mut O
         (2, 3) => {
             let vendor = be16(&mut rest, "dcp vendor id")?;
             let device = be16(&mut rest, "dcp device id")?;
-            out.text(subject, VENDOR_ID, value.get(..2).unwrap_or_default(), format_args!("{vendor}"));
-            out.text(subject, DEVICE_ID, value.get(2..4).unwrap_or_default(), format_args!("{device}"));
+            out.text(
+                subject,
+                VENDOR_ID,
+                value.get(..2).unwrap_or_default(),
+                format_args!("{vendor}"),
+            );
+            out.text(
+                subject,
+                DEVICE_ID,
+                value.get(2..4).unwrap_or_default(),
+                format_args!("{device}"),
+            );
         }
         (2, 4) => {
             let role = octet(&mut rest, "dcp role")?;
-            out.text(subject, ROLE, value.get(..1).unwrap_or_default(), format_args!("{role}"));
+            out.text(
+                subject,
+                ROLE,
+                value.get(..1).unwrap_or_default(),
+                format_args!("{role}"),
+            );
         }
         (2, 6) => out.say(subject, ALIAS, value),
         _ => {}

@@ -30,10 +30,12 @@ const VERSION_1: u32 = 1;
 const VERSION_2: u32 = 0x6b33_43cf;
 /// RFC 9001 §5.2 and RFC 9369 §3.3.1.
 const SALT_1: [u8; 20] = [
-    0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17, 0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a,
+    0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17, 0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad,
+    0xcc, 0xbb, 0x7f, 0x0a,
 ];
 const SALT_2: [u8; 20] = [
-    0x0d, 0xed, 0xe3, 0xde, 0xf7, 0x00, 0xa6, 0xdb, 0x81, 0x93, 0x81, 0xbe, 0x6e, 0x26, 0x9d, 0xcb, 0xf9, 0xbd, 0x2e, 0xd9,
+    0x0d, 0xed, 0xe3, 0xde, 0xf7, 0x00, 0xa6, 0xdb, 0x81, 0x93, 0x81, 0xbe, 0x6e, 0x26, 0x9d, 0xcb,
+    0xf9, 0xbd, 0x2e, 0xd9,
 ];
 /// Longest client hello that is put together.
 const LONGEST_HELLO: usize = 4096;
@@ -148,7 +150,12 @@ impl<'a> Initial<'a> {
         let mut plain = payload.to_vec();
         let cipher = Aes128Gcm::new(&key.into());
         cipher
-            .decrypt_in_place_detached(Nonce::from_slice(&iv), &header, &mut plain, Tag::from_slice(tag))
+            .decrypt_in_place_detached(
+                Nonce::from_slice(&iv),
+                &header,
+                &mut plain,
+                Tag::from_slice(tag),
+            )
             .ok()?;
         Some(plain)
     }
@@ -158,7 +165,14 @@ impl<'a> Initial<'a> {
 fn expand(secret: &Hkdf<Sha256>, label: &str, out: &mut [u8]) -> Option<()> {
     let length = u16::try_from(out.len()).ok()?.to_be_bytes();
     let label_length = u8::try_from(label.len()).ok()?.saturating_add(6);
-    let info = [&length[..], &[label_length], b"tls13 ", label.as_bytes(), &[0]].concat();
+    let info = [
+        &length[..],
+        &[label_length],
+        b"tls13 ",
+        label.as_bytes(),
+        &[0],
+    ]
+    .concat();
     secret.expand(&info, out).ok()
 }
 
@@ -167,9 +181,9 @@ fn variable(rest: &mut &[u8]) -> Result<usize, Fault> {
     let first = octet(rest, "variable-length integer")?;
     let more = (1_usize << (first >> 6)).saturating_sub(1);
     let octets = take(rest, more, "variable-length integer")?;
-    let value = octets
-        .iter()
-        .fold(u64::from(first & 0x3f), |value, octet| value << 8 | u64::from(*octet));
+    let value = octets.iter().fold(u64::from(first & 0x3f), |value, octet| {
+        value << 8 | u64::from(*octet)
+    });
     Ok(usize::try_from(value).unwrap_or(usize::MAX))
 }
 
@@ -196,7 +210,11 @@ fn crypto(mut frames: &[u8]) -> Result<Vec<u8>, Fault> {
     }
     pieces.sort_unstable();
     let whole = pieces.iter().fold(0, |whole, (start, end)| {
-        if *start <= whole { whole.max(*end) } else { whole }
+        if *start <= whole {
+            whole.max(*end)
+        } else {
+            whole
+        }
     });
     hello.truncate(whole);
     Ok(hello)

@@ -139,7 +139,12 @@ fn connection(header: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
         let value = crate::octets::counted8(&mut rest, "cotp parameter value")?;
         if let (0xc2, [1..=3, place]) = (code, value) {
             let (rack, slot) = (place >> 5, place & 0x1f);
-            out.text(Subject::Receiver, RACK_SLOT, value, format_args!("{rack}/{slot}"));
+            out.text(
+                Subject::Receiver,
+                RACK_SLOT,
+                value,
+                format_args!("{rack}/{slot}"),
+            );
         }
     }
     Ok(())
@@ -183,12 +188,22 @@ fn module_identification(record: &[u8], out: &mut Out<'_>) -> Result<(), Fault> 
             }
             let number = u16::from_be_bytes([*high, *low]);
             if number > 0 {
-                out.text(Subject::Sender, HARDWARE_VERSION, version, format_args!("{number}"));
+                out.text(
+                    Subject::Sender,
+                    HARDWARE_VERSION,
+                    version,
+                    format_args!("{number}"),
+                );
             }
         }
         // 'V', then three numbers.
         (7, [b'V', major, minor, patch]) => {
-            out.text(Subject::Sender, FIRMWARE_VERSION, version, format_args!("V{major}.{minor}.{patch}"));
+            out.text(
+                Subject::Sender,
+                FIRMWARE_VERSION,
+                version,
+                format_args!("V{major}.{minor}.{patch}"),
+            );
         }
         _ => {}
     }
@@ -239,7 +254,12 @@ fn dissect_plus(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
         let (text, after) = text.split_at(length.unwrap_or(text.len()));
         if message.from == Role::Server {
             let value = Text(text);
-            out.text(Subject::Sender, PLUS_IDENTITY, text, format_args!("{value}"));
+            out.text(
+                Subject::Sender,
+                PLUS_IDENTITY,
+                text,
+                format_args!("{value}"),
+            );
         }
         rest = after;
     }

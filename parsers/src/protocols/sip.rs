@@ -50,7 +50,8 @@ fn role(message: &[u8], version: &[u8]) -> Option<Role> {
         Some(Role::Server)
     } else {
         let method = line.split(|octet| *octet == b' ').next()?;
-        let upper = (3..=13).contains(&method.len()) && method.iter().all(|c| c.is_ascii_uppercase() || *c == b'_');
+        let upper = (3..=13).contains(&method.len())
+            && method.iter().all(|c| c.is_ascii_uppercase() || *c == b'_');
         (upper && line.ends_with(version)).then_some(Role::Client)
     }
 }
@@ -65,7 +66,9 @@ fn frame(input: &[u8], version: &[u8]) -> Framed {
     }
     let line = find(input, b"\r\n");
     if role(input, version).is_none() {
-        let begins = input.iter().take(8).all(|c| c.is_ascii_uppercase() || matches!(c, b' ' | b'_' | b'/' | b'.' | b'0'..=b'9'));
+        let begins = input.iter().take(8).all(|c| {
+            c.is_ascii_uppercase() || matches!(c, b' ' | b'_' | b'/' | b'.' | b'0'..=b'9')
+        });
         return Err(if begins && line.is_none() && input.len() < LONGEST_LINE {
             more(input.len().saturating_add(1), input)
         } else {
@@ -73,10 +76,15 @@ fn frame(input: &[u8], version: &[u8]) -> Framed {
         });
     }
     let Some(end) = find(input, b"\r\n\r\n") else {
-        return Err(if input.len() > LONGEST { foreign("head", input) } else { more(input.len().saturating_add(1), input) });
+        return Err(if input.len() > LONGEST {
+            foreign("head", input)
+        } else {
+            more(input.len().saturating_add(1), input)
+        });
     };
     let head = input.get(..end).unwrap_or_default();
-    let length = lines(head).find_map(|line| header(line, b"Content-Length").or_else(|| header(line, b"l")));
+    let length =
+        lines(head).find_map(|line| header(line, b"Content-Length").or_else(|| header(line, b"l")));
     let length = length.and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
     Ok(Cut {
         length: end.saturating_add(4),
@@ -89,8 +97,16 @@ fn recognise(message: &[u8], version: &[u8]) -> Option<Recognition> {
     role(message, version).map(|_| Recognition::STRONG)
 }
 
-fn dissect(message: Message<'_>, user_agent: Key, server: Key, out: &mut Out<'_>) -> Result<(), Fault> {
-    for line in lines(message.bytes).skip(1).take_while(|line| !line.is_empty()) {
+fn dissect(
+    message: Message<'_>,
+    user_agent: Key,
+    server: Key,
+    out: &mut Out<'_>,
+) -> Result<(), Fault> {
+    for line in lines(message.bytes)
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+    {
         if let Some(value) = header(line, b"User-Agent") {
             out.say(Subject::Sender, user_agent, value);
         } else if let Some(value) = header(line, b"Server") {

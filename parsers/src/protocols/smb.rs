@@ -29,7 +29,14 @@ pub static PROTOCOL: Protocol = Protocol {
     name: "smb",
     spec: "MS-SMB2",
     carriers: &[Carrier::Tcp(445), Carrier::Tcp(139)],
-    keys: &[NATIVE_OS, NATIVE_LANMAN, PRIMARY_DOMAIN, SERVER_NAME, DIALECT, CALLING_NAME],
+    keys: &[
+        NATIVE_OS,
+        NATIVE_LANMAN,
+        PRIMARY_DOMAIN,
+        SERVER_NAME,
+        DIALECT,
+        CALLING_NAME,
+    ],
     frame: Some(frame),
     recognise,
     dissect,
@@ -44,7 +51,9 @@ const SESSION_SETUP: u8 = 0x73;
 fn frame(input: &[u8]) -> Framed {
     let [kind, l0, l1, l2] = head::<4>(input)?;
     let length = u32::from_be_bytes([0, l0, l1, l2]);
-    let length = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(4);
+    let length = usize::try_from(length)
+        .unwrap_or(usize::MAX)
+        .saturating_add(4);
     match kind {
         0x00 if length >= 8 => {
             let [.., mark, s, m, b] = head::<8>(input)?;
@@ -68,11 +77,19 @@ fn frame(input: &[u8]) -> Framed {
 fn recognise(message: &[u8]) -> Option<Recognition> {
     match *message {
         [0, _, _, _, 0xff, b'S', b'M', b'B', _, _, _, _, _, flags, ..] => {
-            let role = if flags & 0x80 == 0 { Role::Client } else { Role::Server };
+            let role = if flags & 0x80 == 0 {
+                Role::Client
+            } else {
+                Role::Server
+            };
             Some(Recognition::STRONG.from(role))
         }
         [0, _, _, _, 0xfe, b'S', b'M', b'B', ..] => {
-            let role = if message.get(20)? & 1 == 0 { Role::Client } else { Role::Server };
+            let role = if message.get(20)? & 1 == 0 {
+                Role::Client
+            } else {
+                Role::Server
+            };
             Some(Recognition::STRONG.from(role))
         }
         [0, _, _, _, 0xfc | 0xfd, b'S', b'M', b'B', ..] => Some(Recognition::STRONG),
@@ -91,7 +108,12 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
             let octets = rest.get(1..33).unwrap_or_default();
             if let Some(name) = NetbiosName::decode(octets).filter(NetbiosName::is_text) {
                 let name = Text(name.text());
-                out.text(Subject::Sender, CALLING_NAME, octets, format_args!("{name}"));
+                out.text(
+                    Subject::Sender,
+                    CALLING_NAME,
+                    octets,
+                    format_args!("{name}"),
+                );
             }
             Ok(())
         }
@@ -124,7 +146,12 @@ fn smb2(message: Message<'_>, header: &[u8], out: &mut Out<'_>) -> Result<(), Fa
             take(&mut fields, 4, "negotiate response")?;
             let octets = fields;
             let dialect = le16(&mut fields, "dialect")?;
-            out.text(Subject::Sender, DIALECT, octets.get(..2).unwrap_or_default(), format_args!("0x{dialect:04x}"));
+            out.text(
+                Subject::Sender,
+                DIALECT,
+                octets.get(..2).unwrap_or_default(),
+                format_args!("0x{dialect:04x}"),
+            );
             50
         }
         (1, false) => 12,

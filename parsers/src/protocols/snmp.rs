@@ -162,7 +162,12 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
             let mut parts = elements(pdu);
             if let Some(enterprise) = parts.next().filter(|e| e.tag == OBJECT_IDENTIFIER) {
                 let oid = Oid(enterprise.value);
-                out.text(Subject::Sender, TRAP_ENTERPRISE, enterprise.value, format_args!("{oid}"));
+                out.text(
+                    Subject::Sender,
+                    TRAP_ENTERPRISE,
+                    enterprise.value,
+                    format_args!("{oid}"),
+                );
             }
             if let Some(list) = parts.nth(4) {
                 bindings(list.value, out);

@@ -30,7 +30,8 @@ pub static PROTOCOL: Protocol = Protocol {
 
 fn recognise(message: &[u8]) -> Option<Recognition> {
     let begins = |line: &[u8]| message.starts_with(line);
-    let answers = begins(b"HTTP/1.1 200") && lines(message).any(|line| header(line, b"USN").is_some());
+    let answers =
+        begins(b"HTTP/1.1 200") && lines(message).any(|line| header(line, b"USN").is_some());
     (begins(b"NOTIFY * HTTP/1.1") || begins(b"M-SEARCH * HTTP/1.1") || answers)
         .then_some(Recognition::STRONG)
 }

@@ -48,11 +48,17 @@ fn frame(input: &[u8]) -> Framed {
     let [l0, l1, l2, l3, padding, kind] = head::<6>(input)?;
     let length = u32::from_be_bytes([l0, l1, l2, l3]);
     // Messages of the transport layer up to the end of the key exchange (RFC 4250 §4.1.2).
-    let plain = (5..=LONGEST_PACKET).contains(&length) && padding >= 4 && matches!(kind, 1..=4 | 20..=41);
+    let plain =
+        (5..=LONGEST_PACKET).contains(&length) && padding >= 4 && matches!(kind, 1..=4 | 20..=41);
     if !plain {
         return Err(foreign("ssh packet", input));
     }
-    whole(input, usize::try_from(length).unwrap_or(usize::MAX).saturating_add(4))
+    whole(
+        input,
+        usize::try_from(length)
+            .unwrap_or(usize::MAX)
+            .saturating_add(4),
+    )
 }
 
 fn recognise(message: &[u8]) -> Option<Recognition> {
@@ -78,13 +84,29 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     let mut lists: [&[u8]; 8] = [&[]; 8];
     for list in &mut lists {
         let length = be32(&mut rest, "name list length")?;
-        *list = take(&mut rest, usize::try_from(length).unwrap_or(usize::MAX), "name list")?;
+        *list = take(
+            &mut rest,
+            usize::try_from(length).unwrap_or(usize::MAX),
+            "name list",
+        )?;
     }
     octet(&mut rest, "languages")?;
-    let [exchange, _keys, encryption_to, encryption_from, mac_to, mac_from, compression_to, compression_from] = lists;
+    let [
+        exchange,
+        _keys,
+        encryption_to,
+        encryption_from,
+        mac_to,
+        mac_from,
+        compression_to,
+        compression_from,
+    ] = lists;
     let (key, parts) = match message.from {
         Role::Client => (HASSH, [exchange, encryption_to, mac_to, compression_to]),
-        Role::Server => (HASSH_SERVER, [exchange, encryption_from, mac_from, compression_from]),
+        Role::Server => (
+            HASSH_SERVER,
+            [exchange, encryption_from, mac_from, compression_from],
+        ),
     };
     let hash = Md5::digest(parts.join(&b';'));
     let digits = Hex(&hash);

@@ -47,7 +47,12 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     let (signature, accepts) = read(message.bytes)?;
     let key = if accepts { SYN_ACK } else { SYN };
-    out.text(Subject::Sender, key, message.bytes, format_args!("{signature}"));
+    out.text(
+        Subject::Sender,
+        key,
+        message.bytes,
+        format_args!("{signature}"),
+    );
     Ok(())
 }
 
@@ -57,7 +62,9 @@ fn read(packet: &[u8]) -> Result<(Signature<'_>, bool), Fault> {
     let first = octet(&mut rest, "ip version")?;
     let (version, ttl, dont_fragment) = if first >> 4 == 4 {
         let [_, _, _, _, _, flags, _, ttl, ..] = array::<19>(&mut rest, "ipv4 header")?;
-        let options = usize::from(first & 0x0f).saturating_mul(4).saturating_sub(20);
+        let options = usize::from(first & 0x0f)
+            .saturating_mul(4)
+            .saturating_sub(20);
         take(&mut rest, options, "ipv4 options")?;
         (4, ttl, flags & 0x40 != 0)
     } else {
@@ -75,7 +82,9 @@ fn read(packet: &[u8]) -> Result<(Signature<'_>, bool), Fault> {
     }
     let window = be16(&mut rest, "tcp window")?;
     take(&mut rest, 4, "tcp checksum and urgent pointer")?;
-    let length = usize::from(offset >> 4).saturating_mul(4).saturating_sub(20);
+    let length = usize::from(offset >> 4)
+        .saturating_mul(4)
+        .saturating_sub(20);
     let options = take(&mut rest, length, "tcp options")?;
     let signature = Signature {
         version,

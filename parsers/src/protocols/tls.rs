@@ -37,7 +37,12 @@ pub const CERTIFICATE_NAMES: Key = Key("tls.certificate_names");
 pub static PROTOCOL: Protocol = Protocol {
     name: "tls",
     spec: "RFC 8446",
-    carriers: &[Carrier::Tcp(443), Carrier::Tcp(8443), Carrier::Tcp(636), Carrier::Tcp(993)],
+    carriers: &[
+        Carrier::Tcp(443),
+        Carrier::Tcp(8443),
+        Carrier::Tcp(636),
+        Carrier::Tcp(993),
+    ],
     keys: &[
         SERVER_NAME,
         JA3,
@@ -86,7 +91,11 @@ fn frame(input: &[u8]) -> Framed {
         if kind != HANDSHAKE {
             // In the middle of a handshake message: that one is broken off.
             let skip = u64::try_from(length).unwrap_or_default();
-            return Ok(if at > 0 { Cut::whole(at) } else { Cut { length: 5, skip } });
+            return Ok(if at > 0 {
+                Cut::whole(at)
+            } else {
+                Cut { length: 5, skip }
+            });
         }
         let end = at.saturating_add(5).saturating_add(length);
         let Some(mut payload) = input.get(at.saturating_add(5)..end) else {
@@ -97,7 +106,8 @@ fn frame(input: &[u8]) -> Framed {
                 let [kind, l0, l1, l2, ..] = *payload else {
                     break;
                 };
-                let size = usize::try_from(u32::from_be_bytes([0, l0, l1, l2])).unwrap_or(usize::MAX);
+                let size =
+                    usize::try_from(u32::from_be_bytes([0, l0, l1, l2])).unwrap_or(usize::MAX);
                 // Encrypted handshake messages have no header to go by.
                 if !matches!(kind, 0..=4 | 8 | 11..=16 | 20..=22) || size > LONGEST_HANDSHAKE {
                     return Ok(Cut::whole(end));
@@ -121,7 +131,8 @@ fn ssl2(input: &[u8]) -> Option<usize> {
         [high, low, 1, 3, 0..=3, c0, c1, ..] if high & 0x80 != 0 => {
             let length = usize::from(u16::from_be_bytes([high & 0x7f, low]));
             let ciphers = u16::from_be_bytes([c0, c1]);
-            (length > 9 && ciphers > 0 && ciphers.is_multiple_of(3)).then_some(length.saturating_add(2))
+            (length > 9 && ciphers > 0 && ciphers.is_multiple_of(3))
+                .then_some(length.saturating_add(2))
         }
         _ => None,
     }
@@ -132,12 +143,34 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
         return Some(Recognition::STRONG.from(Role::Client));
     }
     match *message {
-        [HANDSHAKE, 3, 0..=4, _, _, CLIENT_HELLO, 0, _, _, 3, 0..=3, ..] => {
-            Some(Recognition::STRONG.from(Role::Client))
-        }
-        [HANDSHAKE, 3, 0..=4, _, _, SERVER_HELLO, 0, _, _, 3, 0..=4, ..] => {
-            Some(Recognition::STRONG.from(Role::Server))
-        }
+        [
+            HANDSHAKE,
+            3,
+            0..=4,
+            _,
+            _,
+            CLIENT_HELLO,
+            0,
+            _,
+            _,
+            3,
+            0..=3,
+            ..,
+        ] => Some(Recognition::STRONG.from(Role::Client)),
+        [
+            HANDSHAKE,
+            3,
+            0..=4,
+            _,
+            _,
+            SERVER_HELLO,
+            0,
+            _,
+            _,
+            3,
+            0..=4,
+            ..,
+        ] => Some(Recognition::STRONG.from(Role::Server)),
         [20..=24, 3, 1..=4, ..] => Some(Recognition::WEAK),
         _ => None,
     }
@@ -239,7 +272,9 @@ fn read_client_hello(body: &[u8]) -> Result<ClientHello<'_>, Fault> {
             }
             10 => hello.groups = numbers(counted16(&mut value, "groups").unwrap_or_default()),
             11 => hello.point_formats = counted8(&mut value, "point formats").unwrap_or_default(),
-            13 => hello.signatures = numbers(counted16(&mut value, "signatures").unwrap_or_default()),
+            13 => {
+                hello.signatures = numbers(counted16(&mut value, "signatures").unwrap_or_default())
+            }
             16 => hello.alpn = counted16(&mut value, "alpn").unwrap_or_default(),
             43 => hello.versions = numbers(counted8(&mut value, "versions").unwrap_or_default()),
             _ => {}
@@ -300,7 +335,12 @@ fn ja3(hello: &ClientHello<'_>) -> String {
 
 /// FoxIO's technical details of JA4: `t13d1516h2_8daaf6152771_e5627efa2ab1`.
 fn ja4(hello: &ClientHello<'_>, transport: u8) -> String {
-    let version = hello.versions.iter().max().copied().unwrap_or(hello.version);
+    let version = hello
+        .versions
+        .iter()
+        .max()
+        .copied()
+        .unwrap_or(hello.version);
     let version = match version {
         0x0304 => "13",
         0x0303 => "12",
@@ -310,10 +350,17 @@ fn ja4(hello: &ClientHello<'_>, transport: u8) -> String {
         0x0002 => "s2",
         _ => "00",
     };
-    let name = if hello.extensions.contains(&0) { 'd' } else { 'i' };
+    let name = if hello.extensions.contains(&0) {
+        'd'
+    } else {
+        'i'
+    };
     let ciphers = hello.ciphers.len().min(99);
     let extensions = hello.extensions.len().min(99);
-    let mut text = format!("{}{version}{name}{ciphers:02}{extensions:02}", char::from(transport));
+    let mut text = format!(
+        "{}{version}{name}{ciphers:02}{extensions:02}",
+        char::from(transport)
+    );
     text.push_str(&alpn_ends(hello.alpn));
     let hex4 = |values: &[u16]| {
         let texts: Vec<String> = values.iter().map(|value| format!("{value:04x}")).collect();
@@ -323,14 +370,23 @@ fn ja4(hello: &ClientHello<'_>, transport: u8) -> String {
     sorted.sort_unstable();
     let first = truncated(&hex4(&sorted));
     // Server name and ALPN are in the first part already.
-    let mut sorted: Vec<u16> = hello.extensions.iter().copied().filter(|e| !matches!(e, 0 | 16)).collect();
+    let mut sorted: Vec<u16> = hello
+        .extensions
+        .iter()
+        .copied()
+        .filter(|e| !matches!(e, 0 | 16))
+        .collect();
     sorted.sort_unstable();
     let mut list = hex4(&sorted);
     if !hello.signatures.is_empty() {
         list.push('_');
         list.push_str(&hex4(&hello.signatures));
     }
-    let second = if sorted.is_empty() { truncated("") } else { truncated(&list) };
+    let second = if sorted.is_empty() {
+        truncated("")
+    } else {
+        truncated(&list)
+    };
     let _ = write!(text, "_{first}_{second}");
     text
 }
@@ -338,13 +394,18 @@ fn ja4(hello: &ClientHello<'_>, transport: u8) -> String {
 /// First and last character of the first ALPN value; in hex where they are no letters or digits.
 fn alpn_ends(list: &[u8]) -> String {
     match AlpnNames(list).next() {
-        Some([first, .., last]) if first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric() => {
+        Some([first, .., last])
+            if first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric() =>
+        {
             [char::from(*first), char::from(*last)].iter().collect()
         }
         Some([only]) if only.is_ascii_alphanumeric() => [char::from(*only); 2].iter().collect(),
         Some([first, .., last]) => {
             let hex = format!("{first:02x}{last:02x}");
-            [hex.chars().next(), hex.chars().last()].into_iter().flatten().collect()
+            [hex.chars().next(), hex.chars().last()]
+                .into_iter()
+                .flatten()
+                .collect()
         }
         _ => "00".to_owned(),
     }
@@ -387,7 +448,10 @@ fn server_hello(body: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
             _ => {}
         }
     }
-    let ja3s = hex(&Md5::digest(format!("{legacy},{cipher},{}", dashed(&extensions))));
+    let ja3s = hex(&Md5::digest(format!(
+        "{legacy},{cipher},{}",
+        dashed(&extensions)
+    )));
     out.text(Subject::Sender, JA3S, body, format_args!("{ja3s}"));
     let name = match version {
         0x0304 => "1.3",
@@ -397,7 +461,12 @@ fn server_hello(body: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
         0x0300 => "SSL 3.0",
         _ => return Ok(()),
     };
-    out.text(Subject::Sender, VERSION, body.get(..2).unwrap_or_default(), format_args!("{name}"));
+    out.text(
+        Subject::Sender,
+        VERSION,
+        body.get(..2).unwrap_or_default(),
+        format_args!("{name}"),
+    );
     Ok(())
 }
 
@@ -411,16 +480,35 @@ fn certificate(body: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     let (_, certificate) =
         X509Certificate::from_der(der).map_err(|_| Fault::value("certificate", der))?;
     let subject = certificate.subject();
-    out.text(Subject::Sender, CERTIFICATE_SUBJECT, subject.as_raw(), format_args!("{subject}"));
+    out.text(
+        Subject::Sender,
+        CERTIFICATE_SUBJECT,
+        subject.as_raw(),
+        format_args!("{subject}"),
+    );
     let issuer = certificate.issuer();
-    out.text(Subject::Sender, CERTIFICATE_ISSUER, issuer.as_raw(), format_args!("{issuer}"));
+    out.text(
+        Subject::Sender,
+        CERTIFICATE_ISSUER,
+        issuer.as_raw(),
+        format_args!("{issuer}"),
+    );
     if let Ok(Some(names)) = certificate.subject_alternative_name() {
-        let names = names.value.general_names.iter().filter_map(|name| match name {
-            GeneralName::DNSName(name) => Some(*name),
-            _ => None,
-        });
+        let names = names
+            .value
+            .general_names
+            .iter()
+            .filter_map(|name| match name {
+                GeneralName::DNSName(name) => Some(*name),
+                _ => None,
+            });
         let names = Joined(names);
-        out.text(Subject::Sender, CERTIFICATE_NAMES, der, format_args!("{names}"));
+        out.text(
+            Subject::Sender,
+            CERTIFICATE_NAMES,
+            der,
+            format_args!("{names}"),
+        );
     }
     Ok(())
 }

@@ -174,7 +174,9 @@ struct Group<'n> {
 impl Group<'_> {
     fn asset(&self, reader: &mut Reader<'_>) -> Option<Asset> {
         let own = || self.members.iter().filter(|(key, _)| key.behind.is_none());
-        if !own().any(|(_, node)| node.was_heard()) && !self.members.iter().any(|(k, _)| k.behind.is_some()) {
+        if !own().any(|(_, node)| node.was_heard())
+            && !self.members.iter().any(|(k, _)| k.behind.is_some())
+        {
             return None;
         }
         let mut places: BTreeMap<Place, Vec<&Node>> = BTreeMap::new();
@@ -353,7 +355,10 @@ fn describe(
     let kind = won(Attribute::Kind).and_then(|name| Kind::named(&name));
     let mut hostnames: Vec<String> = Vec::new();
     for fact in facts.iter().filter(|f| f.attribute == Attribute::Hostname) {
-        if !hostnames.iter().any(|h| h.eq_ignore_ascii_case(&fact.value)) {
+        if !hostnames
+            .iter()
+            .any(|h| h.eq_ignore_ascii_case(&fact.value))
+        {
             hostnames.push(fact.value.clone());
         }
     }
@@ -408,7 +413,9 @@ fn services(nodes: &[&Node], served: &[ServiceFact]) -> Vec<Service> {
             let about = |said: Said| {
                 served
                     .iter()
-                    .filter(|fact| (fact.transport, fact.port, fact.said) == (transport, port, said))
+                    .filter(|fact| {
+                        (fact.transport, fact.port, fact.said) == (transport, port, said)
+                    })
                     .max_by_key(|fact| (fact.certainty, fact.value.len()))
                     .map(|fact| fact.value.clone())
             };
@@ -427,8 +434,10 @@ fn services(nodes: &[&Node], served: &[ServiceFact]) -> Vec<Service> {
 
 /// 16 hex digits that stay the same from run to run (FNV-1a, 64 bits).
 fn id(identity: &str) -> String {
-    let hash = identity.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| {
-        (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = identity
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| {
+            (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
+        });
     format!("{hash:016x}")
 }

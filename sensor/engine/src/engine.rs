@@ -216,7 +216,9 @@ impl Shards {
                 let ends = (ip.source.min(ip.destination), ip.source.max(ip.destination));
                 self.hash.hash_one(ends)
             }
-            _ => packet.link.map_or(0, |link| self.hash.hash_one(link.source)),
+            _ => packet
+                .link
+                .map_or(0, |link| self.hash.hash_one(link.source)),
         };
         usize::try_from(hash % SHARDS as u64).unwrap_or_default()
     }

@@ -261,8 +261,6 @@ pub(crate) fn is_virtual(mac: Mac) -> bool {
 pub(crate) fn is_local(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_private() || ip.is_link_local() || ip.is_loopback(),
-        IpAddr::V6(ip) => {
-            ip.is_unicast_link_local() || ip.is_unique_local() || ip.is_loopback()
-        }
+        IpAddr::V6(ip) => ip.is_unicast_link_local() || ip.is_unique_local() || ip.is_loopback(),
     }
 }

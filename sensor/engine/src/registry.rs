@@ -67,7 +67,10 @@ impl Registry {
     }
 
     /// Datagram protocols, those expected on either port first.
-    pub fn datagrams(&self, ports: (u16, u16)) -> impl Iterator<Item = &'static Protocol> + use<'_> {
+    pub fn datagrams(
+        &self,
+        ports: (u16, u16),
+    ) -> impl Iterator<Item = &'static Protocol> + use<'_> {
         expected_first(&self.udp_ports, &self.datagrams, ports)
     }
 

@@ -3,10 +3,10 @@
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 
+use foldhash::fast::FixedState;
 use fossick_model::{Time, Transport as Carried};
 use fossick_parsers::packet::{Ip, Net, Packet, Tcp, Transport};
 use fossick_parsers::{Carrier, Mac, Message, Out, Protocol, Role, Statement, Subject};
-use foldhash::fast::FixedState;
 
 use crate::batch::Frame;
 use crate::counters::Counters;
@@ -98,7 +98,13 @@ impl Shard {
     }
 
     /// Reads one frame.
-    pub fn frame(&mut self, frame: &Frame<'_>, packet: &Packet<'_>, position: u32, known: &Registry) {
+    pub fn frame(
+        &mut self,
+        frame: &Frame<'_>,
+        packet: &Packet<'_>,
+        position: u32,
+        known: &Registry,
+    ) {
         let now = Now {
             position,
             capture: frame.index.capture,
@@ -115,7 +121,10 @@ impl Shard {
         }
         self.age(now);
         let vlan = packet.vlan.unwrap_or_default();
-        let mac = packet.link.map(|link| link.source).filter(|mac| is_somebody(*mac));
+        let mac = packet
+            .link
+            .map(|link| link.source)
+            .filter(|mac| is_somebody(*mac));
         match packet.net {
             Net::Ip(ip) => {
                 let sender = End {
@@ -125,19 +134,30 @@ impl Shard {
                 };
                 let receiver = End {
                     vlan,
-                    mac: packet.link.map(|link| link.destination).filter(|mac| is_somebody(*mac)),
+                    mac: packet
+                        .link
+                        .map(|link| link.destination)
+                        .filter(|mac| is_somebody(*mac)),
                     ip: Some(ip.destination).filter(|ip| !is_group(*ip)),
                 };
                 self.ip(now, &ip, sender, receiver, known);
             }
             Net::Other(carrier, payload) => {
-                let sender = End { vlan, mac, ip: None };
-                let receiver = End {
+                let sender = End {
                     vlan,
-                    mac: packet.link.map(|link| link.destination).filter(|mac| is_somebody(*mac)),
+                    mac,
                     ip: None,
                 };
-                self.desk.other(now, carrier, payload, sender, receiver, known);
+                let receiver = End {
+                    vlan,
+                    mac: packet
+                        .link
+                        .map(|link| link.destination)
+                        .filter(|mac| is_somebody(*mac)),
+                    ip: None,
+                };
+                self.desk
+                    .other(now, carrier, payload, sender, receiver, known);
             }
             Net::Nothing => {}
         }
@@ -245,7 +265,8 @@ impl Shard {
                     service: None,
                 };
                 for protocol in known.on(Carrier::Ip(ip.protocol)) {
-                    self.desk.recognised(now, protocol, ip.payload, origin, speakers);
+                    self.desk
+                        .recognised(now, protocol, ip.payload, origin, speakers);
                 }
             }
         }
@@ -329,7 +350,10 @@ impl Shard {
                 service: None,
             };
             let mut protocols = known.datagrams(ports);
-            protocols.any(|protocol| self.desk.recognised(now, protocol, payload, origin, speakers));
+            protocols.any(|protocol| {
+                self.desk
+                    .recognised(now, protocol, payload, origin, speakers)
+            });
             return;
         }
         let Some((flow, desk, side)) = self.touch(now, ip, ports, ends, known) else {
@@ -410,9 +434,7 @@ impl Shard {
             time: now.time,
             missing: tcp.missing,
         };
-        if flow.protocol.is_none()
-            && flow.halves.at(side).tries >= limits::RECOGNITION_TRIES
-        {
+        if flow.protocol.is_none() && flow.halves.at(side).tries >= limits::RECOGNITION_TRIES {
             return;
         }
         let half = flow.halves.at_mut(side);
@@ -751,9 +773,8 @@ impl Desk {
                 if self.said_before(now, hash) {
                     return false;
                 }
-                let value = String::from_utf8_lossy(
-                    value.get(..limits::VALUE_OCTETS).unwrap_or(value),
-                );
+                let value =
+                    String::from_utf8_lossy(value.get(..limits::VALUE_OCTETS).unwrap_or(value));
                 let event = Event::Observed {
                     who,
                     key,
@@ -854,23 +875,13 @@ impl Desk {
                 flow.halves.at_mut(side).held = Some(Box::new(held));
             }
         }
-        if let (true, Some(server)) = (
-            answers,
-            flow.halves.at(side).end.and_then(End::address),
-        ) {
+        if let (true, Some(server)) = (answers, flow.halves.at(side).end.and_then(End::address)) {
             self.serves(now, server, Carried::Tcp, ports.0, None);
         }
     }
 
     /// A message that was held back counts now.
-    fn release(
-        &mut self,
-        now: Now<'_>,
-        flow: &Flow,
-        side: Side,
-        held: &Held,
-        ports: (u16, u16),
-    ) {
+    fn release(&mut self, now: Now<'_>, flow: &Flow, side: Side, held: &Held, ports: (u16, u16)) {
         let Some(speakers) = Desk::speakers(flow, side, ports) else {
             return;
         };
@@ -942,12 +953,13 @@ impl Desk {
     fn tell(&mut self, position: u32, mut hosts: Vec<(End, Presence)>) {
         hosts.sort_by_key(|(end, _)| *end);
         let shard = self.number;
-        self.out.extend(hosts.into_iter().map(|(end, presence)| Stamped {
-            shard,
-            position,
-            time: presence.last,
-            event: Event::Present { end, presence },
-        }));
+        self.out
+            .extend(hosts.into_iter().map(|(end, presence)| Stamped {
+                shard,
+                position,
+                time: presence.last,
+                event: Event::Present { end, presence },
+            }));
     }
 
     /// A flow is over: who took part in it.
@@ -1035,9 +1047,7 @@ fn identify_stream(
             }
             waits = true;
             let skip = usize::try_from(cut.skip).unwrap_or(usize::MAX);
-            rest = rest
-                .get(length.saturating_add(skip)..)
-                .unwrap_or_default();
+            rest = rest.get(length.saturating_add(skip)..).unwrap_or_default();
         }
     }
     if waits {

@@ -78,7 +78,11 @@ impl Stream {
             return self.early(segment);
         }
         let known = usize::try_from(next.wrapping_sub(segment.sequence)).unwrap_or(usize::MAX);
-        let Some(fresh) = segment.octets.get(known..).filter(|fresh| !fresh.is_empty()) else {
+        let Some(fresh) = segment
+            .octets
+            .get(known..)
+            .filter(|fresh| !fresh.is_empty())
+        else {
             return Arrived::Nothing;
         };
         let at = segment.at.saturating_add(known);
@@ -290,7 +294,10 @@ mod tests {
         stream.start(0);
         let mut read = false;
         for n in 1..40 {
-            read |= matches!(stream.arrive(segment(n * 10, b"0123456789")), Arrived::Buffered);
+            read |= matches!(
+                stream.arrive(segment(n * 10, b"0123456789")),
+                Arrived::Buffered
+            );
         }
         assert!(read);
         assert!(stream.held() <= 400);
@@ -308,6 +315,9 @@ mod tests {
         let [piece] = pieces.as_slice() else {
             panic!("{pieces:?}")
         };
-        assert_eq!((piece.frame, piece.at, piece.start, piece.length), (2, 56, 0, 2));
+        assert_eq!(
+            (piece.frame, piece.at, piece.start, piece.length),
+            (2, 56, 0, 2)
+        );
     }
 }

@@ -4,6 +4,8 @@ mod asset;
 mod kind;
 mod time;
 
-pub use asset::{Addresses, Asset, Attribute, Evidence, Fact, Frames, Observation, Service, Transport};
+pub use asset::{
+    Addresses, Asset, Attribute, Evidence, Fact, Frames, Observation, Service, Transport,
+};
 pub use kind::{Category, Kind};
 pub use time::Time;

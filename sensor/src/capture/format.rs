@@ -163,9 +163,7 @@ fn pcapng_block(
     interfaces: &mut Vec<Interface>,
     octets: &[u8],
 ) -> Result<(Found, usize), Stop> {
-    let (head, _) = octets
-        .split_first_chunk::<12>()
-        .ok_or(Stop::Incomplete)?;
+    let (head, _) = octets.split_first_chunk::<12>().ok_or(Stop::Incomplete)?;
     let [k0, k1, k2, k3, l0, l1, l2, l3, m0, ..] = *head;
     if [k0, k1, k2, k3] == [0x0a, 0x0d, 0x0d, 0x0a] {
         *big_endian = m0 == 0x1a;
@@ -208,17 +206,24 @@ fn pcapng_block(
             let interface = usize::try_from(block.if_id)
                 .ok()
                 .and_then(|id| interfaces.get(id))
-                .ok_or(Stop::Damaged("a packet of an interface that is not described"))?;
+                .ok_or(Stop::Damaged(
+                    "a packet of an interface that is not described",
+                ))?;
             let units = (u64::from(block.ts_high) << 32) | u64::from(block.ts_low);
             let captured = usize::try_from(block.caplen).unwrap_or(usize::MAX);
             let captured = captured.min(block.data.len());
-            let frame = frame(interface.time(units), interface.link, captured, block.origlen);
+            let frame = frame(
+                interface.time(units),
+                interface.link,
+                captured,
+                block.origlen,
+            );
             Found::Frame(frame, offset(block.data))
         }
         Block::SimplePacket(block) => {
-            let interface = interfaces
-                .first()
-                .ok_or(Stop::Damaged("a packet of an interface that is not described"))?;
+            let interface = interfaces.first().ok_or(Stop::Damaged(
+                "a packet of an interface that is not described",
+            ))?;
             let snapped = match interface.snap_length {
                 0 => block.origlen,
                 limit => block.origlen.min(limit),

@@ -1,7 +1,7 @@
 //! Several captures as one, in time order.
 
-use std::collections::BinaryHeap;
 use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -77,7 +77,9 @@ impl Captures {
     /// Their names, by the number that frames give.
     pub fn names(&self) -> Vec<Arc<str>> {
         let readers = self.readers.iter();
-        readers.map(|reader| Arc::clone(reader.capture.name())).collect()
+        readers
+            .map(|reader| Arc::clone(reader.capture.name()))
+            .collect()
     }
 
     /// Octets read so far.
@@ -89,7 +91,9 @@ impl Captures {
     /// Where reading stopped early.
     pub fn troubles(&self) -> Vec<Trouble> {
         let readers = self.readers.iter();
-        readers.filter_map(|reader| reader.capture.trouble().cloned()).collect()
+        readers
+            .filter_map(|reader| reader.capture.trouble().cloned())
+            .collect()
     }
 
     /// The next frames in time order; nothing at the end.
