@@ -1,5 +1,5 @@
 //! Every sheet proves itself.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use fossick_fingerprints::Fingerprints;
 

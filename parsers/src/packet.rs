@@ -52,7 +52,7 @@ pub struct Tunnel {
 pub enum Net<'a> {
     /// An IP packet.
     Ip(Ip<'a>),
-    /// Anything else, by its EtherType or SNAP code and the octets behind that, or by its LLC address and the
+    /// Anything else, by its `EtherType` or SNAP code and the octets behind that, or by its LLC address and the
     /// LLC frame from its header on.
     Other(Carrier, &'a [u8]),
     /// Nothing that could be read.

@@ -21,7 +21,7 @@ pub struct Message<'a> {
     /// Which end spoke.
     pub from: Role,
     /// Exactly one message: as cut by [`Protocol::frame`] from a stream, the payload of a datagram,
-    /// what follows the EtherType or SNAP header on the link, an LLC frame from its header on, or, for [`Carrier::TcpSyn`], the packet
+    /// what follows the `EtherType` or SNAP header on the link, an LLC frame from its header on, or, for [`Carrier::TcpSyn`], the packet
     /// from its IP header on.
     pub bytes: &'a [u8],
     /// The other end's latest message, if it was seen: the request, when this is its reply.
@@ -55,7 +55,7 @@ pub enum Carrier {
     Udp(u16),
     /// Directly on IP, protocol number.
     Ip(u8),
-    /// Directly on the link, EtherType (IEEE 802 Numbers).
+    /// Directly on the link, `EtherType` (IEEE 802 Numbers).
     EtherType(u16),
     /// IEEE 802.2 SNAP with a private code: organisation and protocol id.
     Snap(u32, u16),

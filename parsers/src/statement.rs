@@ -55,7 +55,7 @@ pub enum Place {
     Unit(u16),
     /// A slot of the rack or backplane.
     Slot(u16),
-    /// A BACnet network number and the device's address on it (1–7 octets, left-aligned).
+    /// A `BACnet` network number and the device's address on it (1–7 octets, left-aligned).
     Bacnet {
         /// Network number, 1–65534.
         network: u16,

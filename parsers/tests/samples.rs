@@ -4,10 +4,18 @@
 //! (optionally `from server 8080 51000`: the sender's and the receiver's port), one message each,
 //! then `---` and the statements expected, one a line. `BLESS=1` writes what is said where
 //! nothing is expected yet; review the diff.
-#![allow(missing_docs)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use std::fmt::Write as _;
 
 use fossick_parsers::{Carrier, Message, Out, PROTOCOLS, Protocol, Role, Statement};
 
@@ -98,16 +106,16 @@ fn said(protocol: &Protocol, message: Message<'_>) -> String {
                 key.0
             );
             let value = value.escape_ascii();
-            lines.push_str(&format!("{subject} {} {value}\n", key.0));
+            writeln!(lines, "{subject} {} {value}", key.0).unwrap();
         }
         Statement::Address { subject, address } => {
-            lines.push_str(&format!("{subject} holds {address}\n"));
+            writeln!(lines, "{subject} holds {address}").unwrap();
         }
-        Statement::Speaks(carried) => lines.push_str(&format!("speaks {}\n", carried.name)),
+        Statement::Speaks(carried) => writeln!(lines, "speaks {}", carried.name).unwrap(),
     };
     let done = (protocol.dissect)(message, &mut Out::new(&mut scratch, &mut take));
     if let Err(fault) = done {
-        lines.push_str(&format!("fault {}\n", fault.what));
+        writeln!(lines, "fault {}", fault.what).unwrap();
     }
     lines
 }

@@ -39,7 +39,7 @@ pub fn load(folder: Option<&Path>) -> anyhow::Result<Fingerprints> {
 /// Arguments of `fossick fingerprint`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Observation key, such as modbus.product_code
+    /// Observation key, such as `modbus.product_code`
     #[arg(required_unless_present = "keys")]
     key: Option<String>,
     /// Value as a device would say it

@@ -35,7 +35,7 @@ impl<'a> Decoder<'_, 'a> {
         self.ether_type(u16::from_be_bytes([t0, t1]), rest)
     }
 
-    /// What follows an EtherType or length field (IEEE 802.3 §3.2.6).
+    /// What follows an `EtherType` or length field (IEEE 802.3 §3.2.6).
     fn ether_type(&mut self, ether_type: u16, rest: &'a [u8]) -> Decoded {
         match ether_type {
             0..=1500 => {
@@ -181,8 +181,8 @@ impl<'a> Decoder<'_, 'a> {
     fn ppp(&mut self, octets: &'a [u8]) -> Decoded {
         match octets {
             [0xff, 0x03, rest @ ..] => self.ppp(rest),
-            [0x00, 0x21, rest @ ..] | [0x21, rest @ ..] => self.ip(rest),
-            [0x00, 0x57, rest @ ..] | [0x57, rest @ ..] => self.ip(rest),
+            // IPv4 and IPv6.
+            [0x00, 0x21 | 0x57, rest @ ..] | [0x21 | 0x57, rest @ ..] => self.ip(rest),
             [0x02, 0x81 | 0x83, rest @ ..] => self.mpls(rest),
             [_, _, ..] => Ok(()),
             _ => Err(Stop::Short("ppp protocol")),

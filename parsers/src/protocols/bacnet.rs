@@ -1,4 +1,4 @@
-//! BACnet over IP, Ethernet and through routers: device identity.
+//! `BACnet` over IP, Ethernet and through routers: device identity.
 //!
 //! Spec: ANSI/ASHRAE 135-2016, annex J (BVLL), clause 6 (NPDU), clause 20 (APDU encoding), clause 12.11 (Device object).
 
@@ -372,7 +372,7 @@ fn statement(subject: Subject, property: u32, kind: u8, value: &[u8], out: &mut 
         (58, 7) => LOCATION,
         (28, 7) => DESCRIPTION,
         (372, 7) => SERIAL_NUMBER,
-        (120, 2) | (139, 2) => {
+        (120 | 139, 2) => {
             let key = if property == 120 {
                 VENDOR_ID
             } else {

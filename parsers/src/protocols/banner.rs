@@ -117,8 +117,9 @@ pub static POP3: Protocol = Protocol {
     keys: &[POP3_BANNER],
     frame: Some(frame),
     recognise: |message| match message {
-        [b'+', b'O', b'K', ..] => Some(Recognition::WEAK.from(Role::Server)),
-        [b'-', b'E', b'R', b'R', ..] => Some(Recognition::WEAK.from(Role::Server)),
+        [b'+', b'O', b'K', ..] | [b'-', b'E', b'R', b'R', ..] => {
+            Some(Recognition::WEAK.from(Role::Server))
+        }
         _ => [&b"USER "[..], b"CAPA", b"STAT", b"APOP ", b"STLS"]
             .iter()
             .any(|begin| message.starts_with(begin))
@@ -261,7 +262,8 @@ fn dissect_telnet(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> 
         let prompt = find(text, b"login:").is_some()
             || find(text, b"password").is_some()
             || find(text, b"username").is_some();
-        if prompt && !find(text, b"login:").is_some_and(|at| at > 0) {
+        // `plc1 login:` names the host; a bare prompt names nothing.
+        if prompt && find(text, b"login:").is_none_or(|at| at == 0) {
             break;
         }
         if text.len() >= 4 && is_printable(text) && text.iter().any(u8::is_ascii_alphabetic) {

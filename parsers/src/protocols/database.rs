@@ -1,22 +1,22 @@
-//! Databases and remote screens that name themselves in their first message: MySQL, PostgreSQL, VNC.
+//! Databases and remote screens that name themselves in their first message: `MySQL`, `PostgreSQL`, VNC.
 //!
-//! Spec: MySQL Internals, "Protocol::HandshakeV10"; PostgreSQL 16, §55.7 (message formats); RFC 6143 §7.1 (RFB).
+//! Spec: `MySQL` Internals, "`Protocol::HandshakeV10`"; `PostgreSQL` 16, §55.7 (message formats); RFC 6143 §7.1 (RFB).
 
 use crate::octets::{array, foreign, head, more, octet, whole};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::is_printable;
 
-/// MySQL or MariaDB server version.
+/// `MySQL` or `MariaDB` server version.
 pub const MYSQL_VERSION: Key = Key("mysql.version");
-/// PostgreSQL parameter `server_version`.
+/// `PostgreSQL` parameter `server_version`.
 pub const POSTGRESQL_VERSION: Key = Key("postgresql.version");
 /// VNC protocol version: `RFB 003.008`.
 pub const VNC_VERSION: Key = Key("vnc.version");
 /// VNC desktop name.
 pub const VNC_DESKTOP: Key = Key("vnc.desktop_name");
 
-/// Registration of MySQL.
+/// Registration of `MySQL`.
 pub static MYSQL: Protocol = Protocol {
     name: "mysql",
     spec: "MySQL Protocol::HandshakeV10",
@@ -47,7 +47,7 @@ pub static MYSQL: Protocol = Protocol {
     },
 };
 
-/// Registration of PostgreSQL.
+/// Registration of `PostgreSQL`.
 pub static POSTGRESQL: Protocol = Protocol {
     name: "postgresql",
     spec: "PostgreSQL frontend/backend protocol 3.0",

@@ -136,7 +136,6 @@ impl<'a> Name<'a> {
                 left = left.checked_sub(1)?;
                 let length = usize::from(*self.message.get(at)?);
                 at = match length {
-                    0 => return None,
                     1..=63 => {
                         let start = at.saturating_add(1);
                         let end = start.saturating_add(length);

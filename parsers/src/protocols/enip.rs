@@ -1,6 +1,6 @@
 //! EtherNet/IP encapsulation: identities that devices list, and the CIP inside.
 //!
-//! Spec: ODVA, The CIP Networks Library, volume 2, chapter 2 (encapsulation, §2-4.2 ListIdentity, §2-6 common packet format).
+//! Spec: ODVA, The CIP Networks Library, volume 2, chapter 2 (encapsulation, §2-4.2 `ListIdentity`, §2-6 common packet format).
 
 use crate::octets::{be16, foreign, head, le16, le32, take, whole};
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition};

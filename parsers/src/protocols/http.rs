@@ -1,7 +1,7 @@
 //! Hypertext Transfer Protocol: products named in heads, and documents in which devices describe themselves.
 //!
-//! Spec: RFC 9110, RFC 9112 (HTTP/1.1); UPnP Device Architecture 2.0 §2.3 (description);
-//! HNAP 1.2 (GetDeviceSettings). Credentials, cookies and paths are never read.
+//! Spec: RFC 9110, RFC 9112 (HTTP/1.1); `UPnP` Device Architecture 2.0 §2.3 (description);
+//! HNAP 1.2 (`GetDeviceSettings`). Credentials, cookies and paths are never read.
 
 use crate::octets::{foreign, more};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
@@ -18,19 +18,19 @@ pub const POWERED_BY: Key = Key("http.powered_by");
 pub const REALM: Key = Key("http.realm");
 /// Title of a page.
 pub const TITLE: Key = Key("http.title");
-/// UPnP and HNAP: who makes the device.
+/// `UPnP` and HNAP: who makes the device.
 pub const MANUFACTURER: Key = Key("http.manufacturer");
-/// UPnP and HNAP: model name.
+/// `UPnP` and HNAP: model name.
 pub const MODEL_NAME: Key = Key("http.model_name");
-/// UPnP: model number.
+/// `UPnP`: model number.
 pub const MODEL_NUMBER: Key = Key("http.model_number");
-/// UPnP and HNAP: model description.
+/// `UPnP` and HNAP: model description.
 pub const MODEL_DESCRIPTION: Key = Key("http.model_description");
-/// UPnP: name given by the user or the maker.
+/// `UPnP`: name given by the user or the maker.
 pub const FRIENDLY_NAME: Key = Key("http.friendly_name");
-/// UPnP: serial number.
+/// `UPnP`: serial number.
 pub const SERIAL_NUMBER: Key = Key("http.serial_number");
-/// UPnP: device type.
+/// `UPnP`: device type.
 pub const DEVICE_TYPE: Key = Key("http.device_type");
 /// HNAP: firmware version.
 pub const FIRMWARE_VERSION: Key = Key("http.firmware_version");
@@ -70,7 +70,7 @@ pub static PROTOCOL: Protocol = Protocol {
     dissect,
 };
 
-/// Methods of RFC 9110 §9, RFC 5789, WebDAV, UPnP and IPP printers' clients.
+/// Methods of RFC 9110 §9, RFC 5789, `WebDAV`, `UPnP` and IPP printers' clients.
 const METHODS: [&[u8]; 14] = [
     b"GET ",
     b"POST ",

@@ -30,11 +30,8 @@ fn frame(input: &[u8]) -> Framed {
 /// Control field formats (§5.1): I with an ASDU of an assigned type, S, and the six functions of U.
 fn recognise(message: &[u8]) -> Option<Recognition> {
     match *message {
-        [0x68, 4, c, 0, 0, 0] => match c {
-            0x07 | 0x13 | 0x43 => Some(Recognition::STRONG),
-            0x0b | 0x23 | 0x83 => Some(Recognition::STRONG),
-            _ => None,
-        },
+        // STARTDT, STOPDT and TESTFR: act, then confirm.
+        [0x68, 4, 0x07 | 0x13 | 0x43 | 0x0b | 0x23 | 0x83, 0, 0, 0] => Some(Recognition::STRONG),
         [0x68, 4, 1, 0, low, _] if low & 1 == 0 => Some(Recognition::WEAK),
         [0x68, length, c, _, r, _, kind, _, cause, ..]
             if c & 1 == 0 && r & 1 == 0 && length >= 13 =>

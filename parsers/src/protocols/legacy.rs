@@ -1,7 +1,7 @@
-//! What legacy systems still speak over IEEE 802.2: NetBEUI, IPX service advertisements, AppleTalk name binding.
+//! What legacy systems still speak over IEEE 802.2: `NetBEUI`, IPX service advertisements, `AppleTalk` name binding.
 //!
-//! Spec: IBM LAN Technical Reference (SC30-3587), NetBIOS frames; Novell, IPX Router Specification (107-000029), §4;
-//! Sidhu, Andrews, Oppenheimer, Inside AppleTalk, second edition, chapters 4 (DDP) and 7 (NBP).
+//! Spec: IBM LAN Technical Reference (SC30-3587), `NetBIOS` frames; Novell, IPX Router Specification (107-000029), §4;
+//! Sidhu, Andrews, Oppenheimer, Inside `AppleTalk`, second edition, chapters 4 (DDP) and 7 (NBP).
 
 use crate::octets::{array, be16, counted8, le16, octet, take};
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
@@ -10,16 +10,16 @@ use crate::text::{Text, find, is_printable, unpadded};
 
 use super::nbdgm;
 
-/// NetBIOS name that the sender claims or sends from.
+/// `NetBIOS` name that the sender claims or sends from.
 pub const NETBEUI_NAME: Key = Key("netbeui.name");
 /// Server that advertises itself.
 pub const IPX_SERVER: Key = Key("ipx-sap.server");
-/// AppleTalk entity: object and type.
+/// `AppleTalk` entity: object and type.
 pub const NBP_ENTITY: Key = Key("appletalk-nbp.entity");
-/// AppleTalk object: the name of the host or service.
+/// `AppleTalk` object: the name of the host or service.
 pub const NBP_OBJECT: Key = Key("appletalk-nbp.object");
 
-/// Registration of NetBIOS frames.
+/// Registration of `NetBIOS` frames.
 pub static NETBEUI: Protocol = Protocol {
     name: "netbeui",
     spec: "IBM SC30-3587",
@@ -49,7 +49,7 @@ pub static IPX_SAP: Protocol = Protocol {
     dissect: dissect_sap,
 };
 
-/// Registration of the name binding protocol, on AppleTalk's own SNAP code.
+/// Registration of the name binding protocol, on `AppleTalk`'s own SNAP code.
 pub static APPLETALK_NBP: Protocol = Protocol {
     name: "appletalk-nbp",
     spec: "Inside AppleTalk, chapter 7",
@@ -60,7 +60,7 @@ pub static APPLETALK_NBP: Protocol = Protocol {
     dissect: dissect_nbp,
 };
 
-/// A NetBIOS frame: its command and what follows the header of 14 octets.
+/// A `NetBIOS` frame: its command and what follows the header of 14 octets.
 struct NetbiosFrame<'a> {
     command: u8,
     body: &'a [u8],

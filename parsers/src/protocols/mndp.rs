@@ -1,6 +1,6 @@
-//! MikroTik Neighbour Discovery Protocol.
+//! `MikroTik` Neighbour Discovery Protocol.
 //!
-//! Spec: MikroTik, "Neighbor discovery"; the type-length-value form as routers send it.
+//! Spec: `MikroTik`, "Neighbor discovery"; the type-length-value form as routers send it.
 
 use crate::octets::{be16, counted16, take};
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
@@ -8,7 +8,7 @@ use crate::statement::{Key, Out, Subject};
 
 /// Identity: the configured name.
 pub const IDENTITY: Key = Key("mndp.identity");
-/// RouterOS version.
+/// `RouterOS` version.
 pub const VERSION: Key = Key("mndp.version");
 /// Platform: `MikroTik`.
 pub const PLATFORM: Key = Key("mndp.platform");

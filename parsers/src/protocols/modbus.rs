@@ -126,9 +126,8 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
         20 | 21 => counted(0),
         22 => length == 6,
         23 => counted(8) || counted(0),
-        24 => length >= 2,
         // Schneider's UMAS has a session octet and a function.
-        90 => length >= 2,
+        24 | 90 => length >= 2,
         // An exception has one octet: its code.
         0x81..=0xff => length == 1 && adu.data.first().is_some_and(|code| (1..=11).contains(code)),
         _ => false,

@@ -1,4 +1,4 @@
-//! NetBIOS datagrams, and the browser announcements that they carry.
+//! `NetBIOS` datagrams, and the browser announcements that they carry.
 //!
 //! Spec: RFC 1002 §4.4 (datagrams); MS-MAIL §2.2.1 (mailslot write); MS-BRWS §2.2 (announcements).
 

@@ -1,4 +1,4 @@
-//! NetBIOS name service: who registers, claims and answers for which name.
+//! `NetBIOS` name service: who registers, claims and answers for which name.
 //!
 //! Spec: RFC 1001 §14.1 (encoding), RFC 1002 §4.2 (messages), §4.2.18 (node status).
 
@@ -28,7 +28,7 @@ pub static PROTOCOL: Protocol = Protocol {
 /// Names of a node status read; its count is one octet.
 const NODE_NAME: usize = 18;
 
-/// A NetBIOS name: 15 characters and a suffix.
+/// A `NetBIOS` name: 15 characters and a suffix.
 pub(super) struct NetbiosName(pub [u8; 16]);
 
 impl NetbiosName {

@@ -8,9 +8,9 @@ use crate::statement::{Key, Out, Subject};
 
 /// Operating system version: `5.1.2600`.
 pub const VERSION: Key = Key("ntlm.version");
-/// NetBIOS name of the sender.
+/// `NetBIOS` name of the sender.
 pub const COMPUTER_NAME: Key = Key("ntlm.computer_name");
-/// NetBIOS domain of the server.
+/// `NetBIOS` domain of the server.
 pub const DOMAIN_NAME: Key = Key("ntlm.domain_name");
 /// DNS name of the server.
 pub const DNS_COMPUTER_NAME: Key = Key("ntlm.dns_computer_name");

@@ -1,7 +1,7 @@
 //! OPC Unified Architecture over its TCP mapping: applications, endpoints and build information.
 //!
 //! Spec: OPC 10000-6 §5.2 (binary encoding), §6.7 (secure conversation), §7.1 (connection protocol);
-//! OPC 10000-4 §5.4.4 and §5.6.2 (services), §7.2 (ApplicationDescription); OPC 10000-5 §12.4 (BuildInfo).
+//! OPC 10000-4 §5.4.4 and §5.6.2 (services), §7.2 (`ApplicationDescription`); OPC 10000-5 §12.4 (`BuildInfo`).
 
 use crate::octets::{foreign, head, le16, le32, octet, take, whole};
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
@@ -56,7 +56,7 @@ const GET_ENDPOINTS_RESPONSE: u16 = 431;
 const CREATE_SESSION_REQUEST: u16 = 461;
 const CREATE_SESSION_RESPONSE: u16 = 464;
 const READ_RESPONSE: u16 = 634;
-/// BuildInfo's encoding inside an extension object: namespace 0, identifier 340.
+/// `BuildInfo`'s encoding inside an extension object: namespace 0, identifier 340.
 const BUILD_INFO: [u8; 4] = [0x01, 0x00, 0x54, 0x01];
 
 fn is_kind(kind: [u8; 3]) -> bool {
@@ -161,7 +161,7 @@ fn endpoints(rest: &mut &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// ApplicationDescription: URI, product, name, type, gateway, profile, discovery URLs.
+/// `ApplicationDescription`: URI, product, name, type, gateway, profile, discovery URLs.
 fn application(rest: &mut &[u8], subject: Subject, out: &mut Out<'_>) -> Result<(), Fault> {
     out.say(subject, APPLICATION_URI, string(rest)?);
     out.say(subject, PRODUCT_URI, string(rest)?);
@@ -179,7 +179,7 @@ fn application(rest: &mut &[u8], subject: Subject, out: &mut Out<'_>) -> Result<
     Ok(())
 }
 
-/// BuildInfo wherever it stands among the values: product URI, manufacturer, product, version, build.
+/// `BuildInfo` wherever it stands among the values: product URI, manufacturer, product, version, build.
 fn build_info(rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     let Some(at) = find(rest, &BUILD_INFO) else {
         return Ok(());

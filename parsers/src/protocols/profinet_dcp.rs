@@ -42,7 +42,7 @@ pub static PROTOCOL: Protocol = Protocol {
     dissect,
 };
 
-/// Registration of the cyclic data and alarms on the same EtherType.
+/// Registration of the cyclic data and alarms on the same `EtherType`.
 pub static IO: Protocol = Protocol {
     name: "profinet-io",
     spec: "IEC 61158-6-10",
@@ -51,9 +51,9 @@ pub static IO: Protocol = Protocol {
     frame: None,
     // Frame ids of synchronisation, real-time classes 1 to 3, and alarms.
     recognise: |message| match message {
-        [0x00, 0x20 | 0x21 | 0x80 | 0x81, ..]
-        | [0x01..=0x7f | 0x80..=0xfb, _, ..]
-        | [0xfc | 0xfe, 0x01, ..] => Some(Recognition::STRONG),
+        [0x00, 0x20 | 0x21 | 0x80 | 0x81, ..] | [0x01..=0xfb, _, ..] | [0xfc | 0xfe, 0x01, ..] => {
+            Some(Recognition::STRONG)
+        }
         _ => None,
     },
     dissect: |_, _| Ok(()),
@@ -73,7 +73,7 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     let length = usize::from(be16(&mut rest, "dcp data length")?);
     let mut rest = rest.get(..length).unwrap_or(rest);
     // Answers to Get and Identify, and Hello, are about the sender; Set is about the receiver.
-    let about_sender = matches!((frame_id, kind), (0xfefc, _) | (0xfeff, _) | (0xfefd, 1));
+    let about_sender = matches!((frame_id, kind), (0xfefc | 0xfeff, _) | (0xfefd, 1));
     let sets = (frame_id, service, kind) == (0xfefd, 4, 0);
     let subject = match (about_sender, sets) {
         (true, _) => Subject::Sender,

@@ -93,7 +93,7 @@ impl<'a> Initial<'a> {
         let first = octet(&mut rest, "quic first octet")?;
         let version = be32(&mut rest, "quic version")?;
         let kind = first >> 4 & 3;
-        let initial = if version == VERSION_2 { 1 } else { 0 };
+        let initial = u8::from(version == VERSION_2);
         if kind != initial || !matches!(version, VERSION_1 | VERSION_2) {
             return Ok(None);
         }

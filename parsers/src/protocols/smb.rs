@@ -1,4 +1,4 @@
-//! Server Message Block 1 to 3 over NetBIOS sessions: dialects, native systems, and the NTLM inside.
+//! Server Message Block 1 to 3 over `NetBIOS` sessions: dialects, native systems, and the NTLM inside.
 //!
 //! Spec: MS-CIFS §2.2.4.52 and §2.2.4.53, MS-SMB §2.2.4.5 and §2.2.4.6, MS-SMB2 §2.2.3 to §2.2.6,
 //! RFC 1002 §4.3 (session service).
@@ -21,7 +21,7 @@ pub const PRIMARY_DOMAIN: Key = Key("smb.primary_domain");
 pub const SERVER_NAME: Key = Key("smb.server_name");
 /// Dialect that an SMB 2 or 3 server chose: `0x0311`.
 pub const DIALECT: Key = Key("smb.dialect");
-/// Name by which a client calls itself in a NetBIOS session request.
+/// Name by which a client calls itself in a `NetBIOS` session request.
 pub const CALLING_NAME: Key = Key("smb.calling_name");
 
 /// Registration.

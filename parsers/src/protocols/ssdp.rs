@@ -1,12 +1,12 @@
-//! Simple Service Discovery Protocol: what announces itself over UPnP.
+//! Simple Service Discovery Protocol: what announces itself over `UPnP`.
 //!
-//! Spec: UPnP Device Architecture 2.0 §1.
+//! Spec: `UPnP` Device Architecture 2.0 §1.
 
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{header, lines};
 
-/// `SERVER`: operating system, UPnP version, product.
+/// `SERVER`: operating system, `UPnP` version, product.
 pub const SERVER: Key = Key("ssdp.server");
 /// `USER-AGENT` of who searches.
 pub const USER_AGENT: Key = Key("ssdp.user_agent");

@@ -1,7 +1,7 @@
 //! Transport Layer Security: fingerprints of clients and servers, server names and certificates in the clear.
 //!
 //! Spec: RFC 5246 §6.2 and §7.4, RFC 8446 §4 and §5.1, RFC 6066 §3 (server name), RFC 7301 (ALPN), RFC 8701 (GREASE);
-//! JA3 and JA3S by Salesforce (BSD-3), JA4 (the client fingerprint, BSD-3) by FoxIO.
+//! JA3 and JA3S by Salesforce (BSD-3), JA4 (the client fingerprint, BSD-3) by `FoxIO`.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -199,7 +199,7 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
 /// The handshake data, put together where it is spread over several records.
 fn handshake(message: &[u8]) -> Cow<'_, [u8]> {
     let mut rest = message;
-    let mut joined = Cow::Borrowed(&message[..0]);
+    let mut joined: Cow<'_, [u8]> = Cow::default();
     while let Ok([HANDSHAKE, _, _, high, low]) = array::<5>(&mut rest, "record") {
         let length = usize::from(u16::from_be_bytes([high, low]));
         let Ok(payload) = take(&mut rest, length, "record") else {
@@ -273,7 +273,7 @@ fn read_client_hello(body: &[u8]) -> Result<ClientHello<'_>, Fault> {
             10 => hello.groups = numbers(counted16(&mut value, "groups").unwrap_or_default()),
             11 => hello.point_formats = counted8(&mut value, "point formats").unwrap_or_default(),
             13 => {
-                hello.signatures = numbers(counted16(&mut value, "signatures").unwrap_or_default())
+                hello.signatures = numbers(counted16(&mut value, "signatures").unwrap_or_default());
             }
             16 => hello.alpn = counted16(&mut value, "alpn").unwrap_or_default(),
             43 => hello.versions = numbers(counted8(&mut value, "versions").unwrap_or_default()),
@@ -333,7 +333,7 @@ fn ja3(hello: &ClientHello<'_>) -> String {
     hex(&Md5::digest(text))
 }
 
-/// FoxIO's technical details of JA4: `t13d1516h2_8daaf6152771_e5627efa2ab1`.
+/// `FoxIO`'s technical details of JA4: `t13d1516h2_8daaf6152771_e5627efa2ab1`.
 fn ja4(hello: &ClientHello<'_>, transport: u8) -> String {
     let version = hello
         .versions

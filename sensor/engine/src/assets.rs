@@ -261,11 +261,10 @@ impl Group<'_> {
         }
         match self.owner {
             Owner::Interface(mac) if mac.is_local() => seen.push("randomised-mac"),
-            Owner::Interface(_) => {}
             Owner::Address(_) if self.members.iter().any(|(_, node)| !node.macs.is_empty()) => {
                 seen.push("routed-mac");
             }
-            Owner::Address(_) => {}
+            Owner::Interface(_) | Owner::Address(_) => {}
         }
         let tagged = |(_, node): &&(NodeKey, &Node)| !node.vlans.is_empty();
         let count = self.members.iter().filter(tagged).count();

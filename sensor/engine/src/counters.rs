@@ -21,7 +21,7 @@ pub struct Counters {
     pub addresses_refused: u64,
     /// Frames whose decoding stopped early, by reason.
     pub stops: BTreeMap<Stop, u64>,
-    /// Frames of link protocols that nothing here reads, by EtherType, LLC or SNAP code.
+    /// Frames of link protocols that nothing here reads, by `EtherType`, LLC or SNAP code.
     pub not_understood: BTreeMap<Carrier, u64>,
     /// Messages read, by protocol.
     pub messages: BTreeMap<&'static str, u64>,

@@ -141,7 +141,7 @@ impl Worker {
         let (work, todo) = sync_channel::<Work>(UNDER_WAY);
         let (done, found) = sync_channel::<Found>(UNDER_WAY.saturating_add(1));
         let thread = std::thread::spawn(move || {
-            let mut shards = Shards::new(share, threads);
+            let mut shards = Share::new(share, threads);
             for work in todo {
                 match work {
                     Work::Read(batch) => shards.read(&batch, &registry),
@@ -160,19 +160,19 @@ impl Worker {
     }
 }
 
-/// The shards that one thread serves: every `threads`th, from `share` on.
-struct Shards {
-    share: usize,
+/// The shards that one thread serves: every `threads`th, from `first` on.
+struct Share {
+    first: usize,
     threads: usize,
     hash: FixedState,
     shards: Vec<Shard>,
 }
 
-impl Shards {
-    fn new(share: usize, threads: usize) -> Shards {
-        let own = (share..SHARDS).step_by(threads);
-        Shards {
-            share,
+impl Share {
+    fn new(first: usize, threads: usize) -> Share {
+        let own = (first..SHARDS).step_by(threads);
+        Share {
+            first,
             threads,
             hash: FixedState::with_seed(1),
             shards: own.map(Shard::new).collect(),
@@ -183,11 +183,14 @@ impl Shards {
         for (position, frame) in batch.frames().enumerate() {
             let packet = Packet::decode(frame.index.link, frame.octets);
             let shard = self.shard_of(&packet);
-            if shard % self.threads != self.share {
+            if shard.checked_rem(self.threads) != Some(self.first) {
                 continue;
             }
             let position = u32::try_from(position).unwrap_or(u32::MAX);
-            if let Some(shard) = self.shards.get_mut(shard / self.threads) {
+            let own = shard
+                .checked_div(self.threads)
+                .and_then(|n| self.shards.get_mut(n));
+            if let Some(shard) = own {
                 shard.frame(&frame, &packet, position, registry);
             }
         }
@@ -220,6 +223,6 @@ impl Shards {
                 .link
                 .map_or(0, |link| self.hash.hash_one(link.source)),
         };
-        usize::try_from(hash % SHARDS as u64).unwrap_or_default()
+        usize::try_from(hash).unwrap_or_default() & SHARDS.saturating_sub(1)
     }
 }

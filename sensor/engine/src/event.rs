@@ -65,6 +65,10 @@ pub(crate) struct Proof {
 }
 
 /// What is known of a host from its frames alone.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a plain fact of its own"
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Presence {
     pub first: Time,

@@ -1,11 +1,13 @@
 //! From frames to assets: flows, streams, the ledger and its merge rules.
 //!
-//! The road of a frame: [`Batch`] → `engine` (threads) → `shard` (flows, streams, protocols) → `event`s →
+//! The road of a frame: [`Batch`] → `engine` (threads) → `shard` (flows, streams) → `recognition` and
+//! `desk` (protocols; what was said before stops here) → `event`s →
 //! `ledger` (who said what) → `facts` and `assets` (what that means, and of whom).
 
 mod assets;
 mod batch;
 mod counters;
+mod desk;
 mod engine;
 mod event;
 mod facts;
@@ -14,6 +16,8 @@ mod fragments;
 mod generations;
 mod ledger;
 pub mod limits;
+mod proof;
+mod recognition;
 mod registry;
 mod shard;
 mod stream;

@@ -3,7 +3,7 @@
 
 use fossick_model::Time;
 
-/// Logical shards that flows hash into, however many threads serve them.
+/// Logical shards that flows hash into, however many threads serve them: a power of two.
 pub const SHARDS: usize = 64;
 /// Flows held (both generations together); the longest idle give way.
 pub const FLOWS: usize = 4096;

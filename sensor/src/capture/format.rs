@@ -10,6 +10,10 @@ use pcap_parser::{LegacyPcapBlock, PcapError};
 /// No packet of any link is longer; a length beyond this is damage (Wireshark's own maximum for most links).
 const LONGEST_RECORD: usize = 1 << 20;
 
+/// Reads one record of a pcap file in its byte order.
+type ReadRecord =
+    for<'a> fn(&'a [u8]) -> IResult<&'a [u8], LegacyPcapBlock<'a>, PcapError<&'a [u8]>>;
+
 /// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
@@ -49,7 +53,7 @@ pub enum Format {
     Unknown,
     /// One header, then records.
     Pcap {
-        record: fn(&[u8]) -> IResult<&[u8], LegacyPcapBlock<'_>, PcapError<&[u8]>>,
+        record: ReadRecord,
         /// Nanoseconds in the unit of the fraction.
         fraction: i64,
         link: LinkType,
@@ -138,7 +142,7 @@ fn link_type(value: i32) -> LinkType {
 }
 
 fn pcap_record(
-    record: fn(&[u8]) -> IResult<&[u8], LegacyPcapBlock<'_>, PcapError<&[u8]>>,
+    record: ReadRecord,
     fraction: i64,
     link: LinkType,
     octets: &[u8],

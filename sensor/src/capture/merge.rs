@@ -129,14 +129,13 @@ impl Captures {
         let reader = self.readers.get_mut(number)?;
         let chunk = reader.chunk.as_ref()?;
         let slot = blocks.get_mut(number)?;
-        let block = match *slot {
-            Some(block) => block,
-            None => {
-                let block = u16::try_from(batch.blocks.len()).ok()?;
-                batch.blocks.push(Arc::clone(&chunk.block));
-                *slot = Some(block);
-                block
-            }
+        let block = if let Some(block) = *slot {
+            block
+        } else {
+            let block = u16::try_from(batch.blocks.len()).ok()?;
+            batch.blocks.push(Arc::clone(&chunk.block));
+            *slot = Some(block);
+            block
         };
         while let Some(frame) = chunk.frames.get(reader.at) {
             let first = until.is_none_or(|until| (frame.time, number) <= until);

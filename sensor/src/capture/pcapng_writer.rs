@@ -55,20 +55,19 @@ impl<W: Write> PcapngWriter<W> {
 
     fn interface(&mut self, link: LinkType) -> io::Result<u32> {
         let known = self.interfaces.iter().position(|known| *known == link);
-        let number = match known {
-            Some(number) => number,
-            None => {
-                let mut body = Vec::new();
-                body.extend(link.0.to_le_bytes());
-                body.extend([0; 2]);
-                body.extend(0_u32.to_le_bytes());
-                // if_tsresol: 10^-9.
-                option(&mut body, 9, &[9]);
-                option(&mut body, 0, &[]);
-                self.block(1, &body)?;
-                self.interfaces.push(link);
-                self.interfaces.len().saturating_sub(1)
-            }
+        let number = if let Some(number) = known {
+            number
+        } else {
+            let mut body = Vec::new();
+            body.extend(link.0.to_le_bytes());
+            body.extend([0; 2]);
+            body.extend(0_u32.to_le_bytes());
+            // if_tsresol: 10^-9.
+            option(&mut body, 9, &[9]);
+            option(&mut body, 0, &[]);
+            self.block(1, &body)?;
+            self.interfaces.push(link);
+            self.interfaces.len().saturating_sub(1)
         };
         Ok(u32::try_from(number).unwrap_or_default())
     }

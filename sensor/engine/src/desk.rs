@@ -1,0 +1,599 @@
+//! What every message passes on its way to the ledger: statements that were said before stop here.
+
+use std::hash::BuildHasher;
+use std::net::IpAddr;
+
+use foldhash::fast::FixedState;
+use fossick_model::{Time, Transport as Carried};
+use fossick_parsers::{Carrier, Mac, Message, Out, Protocol, Role, Statement, Subject};
+
+use crate::counters::Counters;
+use crate::event::{Address, End, Event, Presence, Stamped, Who};
+use crate::flow::{Flow, Held, Side};
+use crate::generations::Generations;
+use crate::limits;
+use crate::proof::{Now, Origin, Speakers, offset_in, proof, whom};
+use crate::recognition::{Identified, identify_stream};
+use crate::registry::Registry;
+use crate::stream::Piece;
+
+/// What every message passes: what was said before, and where new statements go.
+pub(crate) struct Desk {
+    pub hash: FixedState,
+    pub said: Generations<u64, Time>,
+    pub hosts: Generations<End, Presence>,
+    pub scratch: String,
+    pub counters: Counters,
+    pub number: u8,
+    pub out: Vec<Stamped>,
+}
+
+impl Desk {
+    pub(crate) fn new(number: usize) -> Desk {
+        Desk {
+            hash: FixedState::with_seed(0),
+            said: Generations::new(limits::SAID),
+            hosts: Generations::new(limits::HOSTS),
+            scratch: String::new(),
+            counters: Counters::default(),
+            number: u8::try_from(number).unwrap_or_default(),
+            out: Vec::new(),
+        }
+    }
+
+    /// A frame that is not IP: whoever understands its carrier reads it.
+    pub(crate) fn other(
+        &mut self,
+        now: Now<'_>,
+        carrier: Carrier,
+        payload: &[u8],
+        sender: End,
+        receiver: End,
+        known: &Registry,
+    ) {
+        let piece = [Piece {
+            start: 0,
+            frame: now.frame,
+            at: 0,
+            length: now.octets.len(),
+            time: now.time,
+        }];
+        let origin = Origin {
+            octets: now.octets,
+            pieces: &piece,
+        };
+        let speakers = Speakers {
+            sender,
+            receiver,
+            service: None,
+        };
+        let mut understood = false;
+        for protocol in known.on(carrier) {
+            understood |= self.recognised(now, protocol, payload, origin, speakers);
+        }
+        if !understood {
+            self.counters.not_understood(carrier);
+        }
+    }
+
+    /// One message without a flow, if the protocol knows it for its own.
+    pub(crate) fn recognised(
+        &mut self,
+        now: Now<'_>,
+        protocol: &'static Protocol,
+        payload: &[u8],
+        origin: Origin<'_>,
+        speakers: Speakers,
+    ) -> bool {
+        let Some(recognition) = (protocol.recognise)(payload) else {
+            return false;
+        };
+        let message = Message {
+            from: recognition.from.unwrap_or(Role::Server),
+            bytes: payload,
+            asked: None,
+            nth: 0,
+            ports: (0, 0),
+            source: speakers.sender.mac,
+        };
+        self.present(now, speakers.sender);
+        self.dissect(now, protocol, message, origin, speakers);
+        true
+    }
+
+    /// Reads whole messages from the front of the data; how many octets need not be kept.
+    pub(crate) fn read(
+        &mut self,
+        now: Now<'_>,
+        flow: &mut Flow,
+        side: Side,
+        origin: Origin<'_>,
+        ports: (u16, u16),
+        known: &Registry,
+    ) -> usize {
+        let mut used = 0;
+        if flow.protocol.is_none() {
+            let half = flow.halves.at_mut(side);
+            half.tries = half.tries.saturating_add(1);
+            // A message begins where a segment does, if not with the first of those that wait.
+            let starts = origin.pieces.iter().map(|piece| piece.start);
+            let mut waits = false;
+            for start in starts {
+                let rest = origin.octets.get(start..).unwrap_or_default();
+                match identify_stream(flow, side, ports, rest, known) {
+                    Identified::Yes => {
+                        used = start;
+                        break;
+                    }
+                    Identified::NotYet => waits = true,
+                    Identified::No => {}
+                }
+            }
+            if flow.protocol.is_none() {
+                let keep = waits && origin.octets.len() < limits::UNKNOWN_OCTETS;
+                return if keep { 0 } else { origin.octets.len() };
+            }
+        }
+        let Some(protocol) = flow.protocol else {
+            return 0;
+        };
+        let Some(frame) = protocol.frame else {
+            return origin.octets.len();
+        };
+        while let Some(rest) = origin.octets.get(used..).filter(|rest| !rest.is_empty()) {
+            match frame(rest) {
+                Ok(cut) => {
+                    let length = cut.length.clamp(1, rest.len());
+                    let message = rest.get(..length).unwrap_or_default();
+                    flow.faults = 0;
+                    if let Some(recognition) = (protocol.recognise)(message) {
+                        flow.correct(side, recognition.from);
+                    }
+                    self.message(now, flow, side, protocol, message, origin, ports);
+                    used = used.saturating_add(length);
+                    let after = origin.octets.len().saturating_sub(used);
+                    let here = usize::try_from(cut.skip).unwrap_or(usize::MAX).min(after);
+                    used = used.saturating_add(here);
+                    let later = cut.skip.saturating_sub(here as u64);
+                    flow.halves.at_mut(side).stream.skip(later);
+                }
+                Err(nom::Err::Incomplete(_)) => {
+                    if rest.len() >= limits::MESSAGE {
+                        self.counters.too_long = self.counters.too_long.saturating_add(1);
+                        return origin.octets.len();
+                    }
+                    return used;
+                }
+                Err(_) => {
+                    // Feet lost: the next segment may begin a message.
+                    self.counters.fault(protocol);
+                    flow.faults = flow.faults.saturating_add(1);
+                    if flow.faults > 2 {
+                        flow.protocol = None;
+                        flow.faults = 0;
+                        flow.halves.at_mut(side).maybe = None;
+                        flow.halves.at_mut(side.other()).maybe = None;
+                    }
+                    return origin.octets.len();
+                }
+            }
+        }
+        used
+    }
+
+    pub(crate) fn read_buffer(
+        &mut self,
+        now: Now<'_>,
+        flow: &mut Flow,
+        side: Side,
+        ports: (u16, u16),
+        known: &Registry,
+    ) {
+        let (buffer, pieces) = flow.halves.at_mut(side).stream.take();
+        let origin = Origin {
+            octets: &buffer,
+            pieces: &pieces,
+        };
+        let used = self.read(now, flow, side, origin, ports, known);
+        flow.halves
+            .at_mut(side)
+            .stream
+            .put_back(buffer, pieces, used);
+    }
+
+    /// A message of a flow whose protocol is known.
+    #[expect(clippy::too_many_arguments, reason = "a message is all of these")]
+    pub(crate) fn message(
+        &mut self,
+        now: Now<'_>,
+        flow: &mut Flow,
+        side: Side,
+        protocol: &'static Protocol,
+        bytes: &[u8],
+        origin: Origin<'_>,
+        ports: (u16, u16),
+    ) {
+        let role = flow.role(side);
+        let nth = flow.halves.at(side).messages;
+        flow.halves.at_mut(side).messages = nth.saturating_add(1);
+        flow.halves.at_mut(side).spoke = true;
+        if flow.quiet >= limits::QUIET_AFTER && !nth.is_multiple_of(limits::SAMPLE_ONE_IN) {
+            return;
+        }
+        let Some(speakers) = Desk::speakers(flow, side, ports) else {
+            return;
+        };
+        let asked = std::mem::take(&mut flow.halves.at_mut(side.other()).asked);
+        let message = Message {
+            from: role,
+            bytes,
+            asked: Some(asked.as_slice()).filter(|asked| !asked.is_empty()),
+            nth,
+            ports,
+            source: speakers.sender.mac,
+        };
+        let new = self.dissect(now, protocol, message, origin, speakers);
+        flow.quiet = if new { 0 } else { flow.quiet.saturating_add(1) };
+        flow.halves.at_mut(side.other()).asked = asked;
+        let kept = &mut flow.halves.at_mut(side).asked;
+        kept.clear();
+        kept.extend_from_slice(bytes.get(..limits::ASKED).unwrap_or(bytes));
+    }
+
+    /// Who speaks here, and the service it speaks for.
+    pub(crate) fn speakers(flow: &Flow, side: Side, ports: (u16, u16)) -> Option<Speakers> {
+        let serves = flow.role(side) == Role::Server && ports.0 != 0;
+        Some(Speakers {
+            sender: flow.halves.at(side).end?,
+            receiver: flow.halves.at(side.other()).end?,
+            service: flow.transport.filter(|_| serves).map(|t| (t, ports.0)),
+        })
+    }
+
+    /// Hands what a message says to the ledger, unless it was said before. Whether any of it was new.
+    pub(crate) fn dissect(
+        &mut self,
+        now: Now<'_>,
+        protocol: &'static Protocol,
+        message: Message<'_>,
+        origin: Origin<'_>,
+        speakers: Speakers,
+    ) -> bool {
+        let sender = speakers.sender.address();
+        let mut new = false;
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut take = |statement: Statement<'_>| {
+            // Whoever tells of itself under its hardware address speaks, through a relay too.
+            if let Statement::Observation {
+                subject: Subject::Mac(mac),
+                ..
+            } = statement
+                && is_somebody(mac)
+            {
+                new |= self.speaks(now, Address::Mac(mac), protocol);
+            }
+            new |= self.statement(now, statement, origin, message.bytes, speakers);
+        };
+        let done = (protocol.dissect)(message, &mut Out::new(&mut scratch, &mut take));
+        self.scratch = scratch;
+        if done.is_err() {
+            self.counters.fault(protocol);
+        }
+        self.counters.message(protocol);
+        if let Some(sender) = sender.filter(|_| !is_signature(protocol)) {
+            new |= self.speaks(now, sender, protocol);
+            if let Some((transport, port)) = speakers.service {
+                new |= self.serves(now, sender, transport, port, Some(protocol));
+            }
+        }
+        new
+    }
+
+    pub(crate) fn statement(
+        &mut self,
+        now: Now<'_>,
+        statement: Statement<'_>,
+        origin: Origin<'_>,
+        message: &[u8],
+        speakers: Speakers,
+    ) -> bool {
+        let vlan = speakers.sender.vlan;
+        match statement {
+            Statement::Speaks(protocol) => speakers
+                .sender
+                .address()
+                .is_some_and(|sender| self.speaks(now, sender, protocol)),
+            Statement::Address { subject, address } => {
+                let mac = match subject {
+                    Subject::Mac(mac) => Some(mac),
+                    Subject::Sender => speakers.sender.mac,
+                    _ => None,
+                };
+                let Some(mac) = mac.filter(|mac| is_somebody(*mac)) else {
+                    return false;
+                };
+                let hash = self.hash.hash_one((vlan, address, mac));
+                let event = Event::Holds {
+                    mac,
+                    vlan,
+                    ip: address,
+                };
+                // An address may go to another and come back: it is told again, but not at every frame.
+                match self.said.touch(&hash) {
+                    Some(said) if !limits::passed(*said, now.time, limits::HOLDER_AGAIN) => false,
+                    Some(said) => {
+                        *said = now.time;
+                        self.say(now, event);
+                        false
+                    }
+                    None => {
+                        self.said.insert(hash, now.time);
+                        self.say(now, event);
+                        true
+                    }
+                }
+            }
+            Statement::Observation {
+                subject,
+                key,
+                value,
+                octets,
+            } => {
+                let Some(who) = whom(subject, speakers) else {
+                    return false;
+                };
+                let hash = self.hash.hash_one((who, key, value));
+                if self.said_before(now, hash) {
+                    return false;
+                }
+                let value =
+                    String::from_utf8_lossy(value.get(..limits::VALUE_OCTETS).unwrap_or(value));
+                let event = Event::Observed {
+                    who,
+                    key,
+                    value: value.into_owned(),
+                    proof: proof(now, origin, message, octets),
+                    service: speakers.service.filter(|_| subject == Subject::Sender),
+                };
+                self.say(now, event);
+                true
+            }
+        }
+    }
+
+    /// Whether this was said; it is from now on.
+    pub(crate) fn said_before(&mut self, now: Now<'_>, hash: u64) -> bool {
+        let before = self.said.touch(&hash).is_some();
+        if !before {
+            self.said.insert(hash, now.time);
+        }
+        before
+    }
+
+    pub(crate) fn say(&mut self, now: Now<'_>, event: Event) {
+        self.out.push(Stamped {
+            shard: self.number,
+            position: now.position,
+            time: now.time,
+            event,
+        });
+    }
+
+    pub(crate) fn speaks(
+        &mut self,
+        now: Now<'_>,
+        who: Address,
+        protocol: &'static Protocol,
+    ) -> bool {
+        let hash = self.hash.hash_one((who, protocol.name));
+        let new = !self.said_before(now, hash);
+        if new {
+            let who = Who::from(who);
+            self.say(now, Event::Speaks { who, protocol });
+        }
+        new
+    }
+
+    pub(crate) fn serves(
+        &mut self,
+        now: Now<'_>,
+        who: Address,
+        transport: Carried,
+        port: u16,
+        protocol: Option<&'static Protocol>,
+    ) -> bool {
+        let name = protocol.map(|protocol| protocol.name);
+        let hash = self
+            .hash
+            .hash_one((who, transport == Carried::Tcp, port, name));
+        let new = !self.said_before(now, hash);
+        if new {
+            let event = Event::Serves {
+                who: who.into(),
+                transport,
+                port,
+                protocol,
+            };
+            self.say(now, event);
+        }
+        new
+    }
+
+    /// The opening of a connection: an open port, and a signature of the system that opened or accepted it.
+    pub(crate) fn signature(
+        &mut self,
+        now: Now<'_>,
+        flow: &mut Flow,
+        side: Side,
+        octets: &[u8],
+        ports: (u16, u16),
+        known: &Registry,
+    ) {
+        let answers = side != flow.client;
+        // A lone answer to nothing may have been forged.
+        if answers && flow.halves.at(side.other()).packets == 0 {
+            return;
+        }
+        let start = offset_in(now.octets, octets).unwrap_or_default();
+        for protocol in known.on(Carrier::TcpSyn) {
+            let held = Held {
+                protocol,
+                octets: octets.get(..limits::ASKED).unwrap_or(octets).to_vec(),
+                piece: Piece {
+                    start: 0,
+                    frame: now.frame,
+                    at: start,
+                    length: octets.len(),
+                    time: now.time,
+                },
+            };
+            if answers {
+                self.release(now, flow, side, &held, ports);
+            } else {
+                flow.halves.at_mut(side).held = Some(Box::new(held));
+            }
+        }
+        if let (true, Some(server)) = (answers, flow.halves.at(side).end.and_then(End::address)) {
+            self.serves(now, server, Carried::Tcp, ports.0, None);
+        }
+    }
+
+    /// A message that was held back counts now.
+    pub(crate) fn release(
+        &mut self,
+        now: Now<'_>,
+        flow: &Flow,
+        side: Side,
+        held: &Held,
+        ports: (u16, u16),
+    ) {
+        let Some(speakers) = Desk::speakers(flow, side, ports) else {
+            return;
+        };
+        let message = Message {
+            from: flow.role(side),
+            bytes: &held.octets,
+            asked: None,
+            nth: 0,
+            ports,
+            source: speakers.sender.mac,
+        };
+        let origin = Origin {
+            octets: &held.octets,
+            pieces: std::slice::from_ref(&held.piece),
+        };
+        let speakers = Speakers {
+            service: speakers.service.filter(|_| !is_signature(held.protocol)),
+            ..speakers
+        };
+        self.dissect(now, held.protocol, message, origin, speakers);
+    }
+
+    /// The other end agreed: what this end said before counts too.
+    pub(crate) fn deliver_held(
+        &mut self,
+        now: Now<'_>,
+        flow: &mut Flow,
+        side: Side,
+        protocol: &'static Protocol,
+        ports: (u16, u16),
+    ) {
+        let held = flow.halves.at_mut(side).held.take();
+        if let Some(held) = held.filter(|held| std::ptr::eq(held.protocol, protocol)) {
+            let half = flow.halves.at_mut(side);
+            half.spoke = true;
+            half.messages = half.messages.saturating_add(1);
+            half.asked.clone_from(&held.octets);
+            half.asked.truncate(limits::ASKED);
+            self.release(now, flow, side, &held, (ports.1, ports.0));
+        }
+    }
+
+    /// A host was seen outside any flow, recognised by what it said.
+    pub(crate) fn present(&mut self, now: Now<'_>, end: End) {
+        let presence = Presence {
+            first: now.time,
+            last: now.time,
+            frame: now.frame,
+            capture: now.capture,
+            direct: true,
+            proven: false,
+            two_way: false,
+            unicast: false,
+            announced: 1,
+        };
+        self.merge(now.position, end, presence);
+    }
+
+    pub(crate) fn merge(&mut self, position: u32, end: End, presence: Presence) {
+        if let Some(known) = self.hosts.touch(&end) {
+            known.merge(presence);
+            return;
+        }
+        if let Some(gone) = self.hosts.insert(end, presence) {
+            self.tell(position, gone.into_iter().collect());
+        }
+    }
+
+    pub(crate) fn tell(&mut self, position: u32, mut hosts: Vec<(End, Presence)>) {
+        hosts.sort_by_key(|(end, _)| *end);
+        let shard = self.number;
+        self.out
+            .extend(hosts.into_iter().map(|(end, presence)| Stamped {
+                shard,
+                position,
+                time: presence.last,
+                event: Event::Present { end, presence },
+            }));
+    }
+
+    /// A flow is over: who took part in it.
+    pub(crate) fn end(&mut self, position: u32, flow: &Flow) {
+        for side in [Side::Low, Side::High] {
+            if let Some((end, presence)) = flow.presence(side)
+                && presence.proven
+            {
+                self.merge(position, end, presence);
+            }
+        }
+        let ends = [Side::Low, Side::High].map(|side| {
+            let end = flow.halves.at(side).end.filter(|_| flow.proven(side));
+            end.and_then(End::address)
+        });
+        if let [Some(one), Some(other)] = ends
+            && !flow.to_group
+        {
+            let hash = self.hash.hash_one((one, other));
+            if self.said.touch(&hash).is_none() {
+                self.said.insert(hash, flow.last);
+                self.out.push(Stamped {
+                    shard: self.number,
+                    position,
+                    time: flow.last,
+                    event: Event::Talked { one, other },
+                });
+            }
+        }
+    }
+
+    pub(crate) fn flush(&mut self, position: u32) {
+        let hosts = self.hosts.drain().collect();
+        self.tell(position, hosts);
+    }
+}
+
+pub(crate) fn is_signature(protocol: &Protocol) -> bool {
+    protocol.expects(Carrier::TcpSyn)
+}
+
+pub(crate) fn is_somebody(mac: Mac) -> bool {
+    !mac.is_group() && !mac.is_zero()
+}
+
+/// Addresses that are no host's: groups and broadcasts of every network size that ends on an octet.
+pub(crate) fn is_group(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_multicast() || ip.is_broadcast() || ip.is_unspecified(),
+        IpAddr::V6(ip) => ip.is_multicast() || ip.is_unspecified(),
+    }
+}
