@@ -1,6 +1,5 @@
 //! Which protocol unrecognised data is: by content, those expected on the ports first.
 
-
 use crate::flow::{Flow, Held, Side};
 use crate::proof::{Now, Origin, locate};
 use crate::registry::Registry;

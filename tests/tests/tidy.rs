@@ -1,0 +1,198 @@
+//! The house rules that a compiler cannot see.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fossick_parsers::PROTOCOLS;
+use fossick_tests::root;
+
+/// Who may use whom. Each crate may use those named, and no other of ours.
+const MAY_USE: [(&str, &[&str]); 6] = [
+    ("parsers", &[]),
+    ("sensor/model", &[]),
+    ("fingerprints", &["fossick-model", "fossick-parsers"]),
+    (
+        "sensor/engine",
+        &["fossick-fingerprints", "fossick-model", "fossick-parsers"],
+    ),
+    (
+        "sensor",
+        &[
+            "fossick-engine",
+            "fossick-fingerprints",
+            "fossick-model",
+            "fossick-parsers",
+        ],
+    ),
+    ("tests", &["fossick-parsers"]),
+];
+
+#[test]
+fn dependencies_point_one_way() {
+    let workspace: toml::Table = fs::read_to_string(root().join("Cargo.toml"))
+        .unwrap()
+        .parse()
+        .unwrap();
+    let members = workspace["workspace"]["members"].as_array().unwrap();
+    assert_eq!(
+        members.len(),
+        MAY_USE.len(),
+        "a crate is missing in the list above"
+    );
+    for (folder, allowed) in MAY_USE {
+        let manifest = fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
+        let manifest: toml::Table = manifest.parse().unwrap();
+        for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            let used = manifest.get(section).and_then(toml::Value::as_table);
+            for name in used.into_iter().flat_map(toml::Table::keys) {
+                let ours = name.starts_with("fossick");
+                assert!(
+                    !ours || allowed.contains(&name.as_str()),
+                    "{folder} may not use {name}"
+                );
+            }
+        }
+    }
+}
+
+/// Every file that is ours to keep tidy.
+fn files(ends: &[&str]) -> Vec<(PathBuf, String)> {
+    fn walk(folder: &Path, ends: &[&str], found: &mut Vec<(PathBuf, String)>) {
+        let mut entries: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|e| e.unwrap().path())
+            .collect();
+        entries.sort();
+        for path in entries {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                if !name.starts_with("target") && name != ".git" {
+                    walk(&path, ends, found);
+                }
+            } else if ends.iter().any(|end| name.ends_with(end)) {
+                found.push((path.clone(), fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root(), ends, &mut found);
+    found
+}
+
+#[test]
+fn a_file_tells_one_story() {
+    for (path, text) in files(&[".rs"]) {
+        let lines = text.lines().count();
+        assert!(lines <= 800, "{} has {lines} lines", path.display());
+        assert!(
+            text.starts_with("//!"),
+            "{} does not say what it is",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn nothing_is_left_lying_about() {
+    let leftovers = [
+        "todo!(",
+        "unimplemented!(",
+        "dbg!(",
+        "#[ignore",
+        "FIXME",
+        "XXX",
+    ];
+    let names = ["Manager", "Helper", "Util"];
+    for (path, text) in files(&[".rs"]) {
+        if path.ends_with("tidy.rs") {
+            continue;
+        }
+        for word in leftovers {
+            assert!(!text.contains(word), "{} holds {word}", path.display());
+        }
+        for line in text.lines() {
+            let declares = ["struct ", "enum ", "trait ", "mod "]
+                .iter()
+                .any(|word| line.contains(word));
+            let vague = names.iter().any(|name| line.contains(name));
+            assert!(!(declares && vague), "{}: {line}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_project_speaks_of_itself_alone() {
+    let machine = ["/ho", "me/"].concat();
+    let work = ["/wo", "rk/"].concat();
+    for (path, text) in files(&[".rs", ".md", ".toml", "Makefile", ".sh", ".yml"]) {
+        for word in [machine.as_str(), work.as_str(), "/root/"] {
+            let own = path.ends_with("tidy.rs");
+            assert!(
+                own || !text.contains(word),
+                "{} names the path {word}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn the_hot_path_holds_nothing_that_grows_without_a_bound() {
+    for (path, text) in files(&[".rs"]) {
+        let place = path
+            .strip_prefix(root())
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
+        assert!(
+            !text.contains("unbounded_channel(") && !text.contains("mpsc::channel("),
+            "{place}: an unbounded channel"
+        );
+        // The ledger alone is not the hot path, and counts what it refuses.
+        let bounded = ["generations.rs", "ledger.rs"]
+            .iter()
+            .any(|name| place.ends_with(name));
+        if place.starts_with("sensor/engine/src") && !bounded {
+            let field =
+                |line: &&str| line.trim_start().contains(": HashMap<") && line.ends_with(',');
+            let found = text.lines().find(field);
+            assert!(found.is_none(), "{place}: {}", found.unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_protocol_file_is_in_the_table() {
+    let table = fs::read_to_string(root().join("parsers/src/protocols.rs")).unwrap();
+    for entry in fs::read_dir(root().join("parsers/src/protocols")).unwrap() {
+        let path = entry.unwrap().path();
+        let module = path.file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(
+            table.contains(&format!("&{module}::")),
+            "{module} is in no line of PROTOCOLS"
+        );
+    }
+    for entry in fs::read_dir(root().join("parsers/samples")).unwrap() {
+        let name = entry.unwrap().file_name().to_string_lossy().into_owned();
+        assert!(
+            PROTOCOLS.iter().any(|p| p.name == name),
+            "samples of {name}, which is no protocol"
+        );
+    }
+}
+
+#[test]
+fn the_readmes_protocol_table_is_the_programs_own() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let table = fossick_tests::run(&["protocols"], b"").out;
+    assert!(
+        readme.contains(table.trim()),
+        "put the output of `fossick protocols` into README.md"
+    );
+}
