@@ -214,9 +214,9 @@ pub fn not_read(counters: &Counters) -> Vec<String> {
             "{count} frames of {carrier} not read: no parser for it"
         ));
     }
-    for (protocol, count) in &counters.faults {
+    for ((protocol, what), count) in &counters.faults {
         lines.push(format!(
-            "{count} {protocol} messages broke their specification and were read in part"
+            "{count} {protocol} messages broke their specification at the {what} and were read as far"
         ));
     }
     let others = [

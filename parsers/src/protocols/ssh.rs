@@ -31,6 +31,7 @@ const LONGEST_LINE: usize = 512;
 /// RFC 4253 §6.1.
 const LONGEST_PACKET: u32 = 35_000;
 const KEXINIT: u8 = 20;
+const NEWKEYS: u8 = 21;
 
 /// The identification line, or a packet that is not encrypted yet.
 fn frame(input: &[u8]) -> Framed {
@@ -53,12 +54,15 @@ fn frame(input: &[u8]) -> Framed {
     if !plain {
         return Err(foreign("ssh packet", input));
     }
-    whole(
+    let cut = whole(
         input,
         usize::try_from(length)
             .unwrap_or(usize::MAX)
             .saturating_add(4),
-    )
+    )?;
+    // Behind it everything is encrypted (§7.3).
+    let skip = if kind == NEWKEYS { u64::MAX } else { 0 };
+    Ok(Cut { skip, ..cut })
 }
 
 fn recognise(message: &[u8]) -> Option<Recognition> {

@@ -90,12 +90,11 @@ fn frame(input: &[u8]) -> Framed {
         let length = usize::from(length);
         if kind != HANDSHAKE {
             // In the middle of a handshake message: that one is broken off.
+            if at > 0 {
+                return Ok(Cut::whole(at));
+            }
             let skip = u64::try_from(length).unwrap_or_default();
-            return Ok(if at > 0 {
-                Cut::whole(at)
-            } else {
-                Cut { length: 5, skip }
-            });
+            return Ok(Cut { length: 5, skip });
         }
         let end = at.saturating_add(5).saturating_add(length);
         let Some(mut payload) = input.get(at.saturating_add(5)..end) else {
@@ -185,7 +184,10 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     while !rest.is_empty() {
         let [kind, l0, l1, l2] = array::<4>(&mut rest, "handshake header")?;
         let length = usize::try_from(u32::from_be_bytes([0, l0, l1, l2])).unwrap_or(usize::MAX);
-        let body = take(&mut rest, length, "handshake body")?;
+        // Behind a change of cipher the records are encrypted: what looks like a header is none.
+        let Ok(body) = take(&mut rest, length, "handshake body") else {
+            return Ok(());
+        };
         match kind {
             CLIENT_HELLO => client_hello(body, b't', out)?,
             SERVER_HELLO => server_hello(body, out)?,

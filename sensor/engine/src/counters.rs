@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fossick_parsers::packet::Stop;
-use fossick_parsers::{Carrier, Protocol};
+use fossick_parsers::{Carrier, Fault, Protocol};
 
 /// Counts of everything that did not go as it should. Keys are our own words and numbers from the wire,
 /// of which there are at most 65,536 of a sort.
@@ -25,8 +25,8 @@ pub struct Counters {
     pub not_understood: BTreeMap<Carrier, u64>,
     /// Messages read, by protocol.
     pub messages: BTreeMap<&'static str, u64>,
-    /// Messages that broke their specification, by protocol.
-    pub faults: BTreeMap<&'static str, u64>,
+    /// Messages that broke their specification, by protocol and by the part that could not be read.
+    pub faults: BTreeMap<(&'static str, &'static str), u64>,
 }
 
 impl Counters {
@@ -60,8 +60,9 @@ impl Counters {
         increment(self.messages.entry(protocol.name).or_default());
     }
 
-    pub(crate) fn fault(&mut self, protocol: &Protocol) {
-        increment(self.faults.entry(protocol.name).or_default());
+    pub(crate) fn fault(&mut self, protocol: &Protocol, fault: Fault) {
+        let key = (protocol.name, fault.what);
+        increment(self.faults.entry(key).or_default());
     }
 
     pub(crate) fn not_understood(&mut self, carrier: Carrier) {

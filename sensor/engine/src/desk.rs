@@ -164,9 +164,9 @@ impl Desk {
                     }
                     return used;
                 }
-                Err(_) => {
+                Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) => {
                     // Feet lost: the next segment may begin a message.
-                    self.counters.fault(protocol);
+                    self.counters.fault(protocol, fault);
                     flow.faults = flow.faults.saturating_add(1);
                     if flow.faults > 2 {
                         flow.protocol = None;
@@ -276,8 +276,8 @@ impl Desk {
         };
         let done = (protocol.dissect)(message, &mut Out::new(&mut scratch, &mut take));
         self.scratch = scratch;
-        if done.is_err() {
-            self.counters.fault(protocol);
+        if let Err(fault) = done {
+            self.counters.fault(protocol, fault);
         }
         self.counters.message(protocol);
         if let Some(sender) = sender.filter(|_| !is_signature(protocol)) {
