@@ -172,7 +172,6 @@ impl Capture {
     }
 
     /// Adds an IPv4 packet.
-    #[expect(clippy::too_many_arguments, reason = "a packet is all of these")]
     pub fn ipv4(
         &mut self,
         from: ([u8; 6], Ipv4Addr),
@@ -212,7 +211,6 @@ impl Capture {
     }
 
     /// Adds one TCP segment.
-    #[expect(clippy::too_many_arguments, reason = "a segment is all of these")]
     pub fn tcp(
         &mut self,
         from: ([u8; 6], Ipv4Addr, u16),

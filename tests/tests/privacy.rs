@@ -184,7 +184,7 @@ fn a_hostile_capture_harms_neither_terminal_nor_json() {
     );
     let huge = [
         b"HTTP/1.1 200 OK\r\nServer: ".as_slice(),
-        &[b'x'; 30_000],
+        "x".repeat(30_000).as_bytes(),
         b"\r\n\r\n",
     ]
     .concat();
