@@ -228,6 +228,10 @@ pub fn not_read(counters: &Counters) -> Vec<String> {
             counters.flows_given_up,
             "conversations given up for newer ones: more at once than the limit",
         ),
+        (
+            counters.streams_given_up,
+            "streams given up half read: more at once than the limit",
+        ),
         (counters.too_long, "messages too long to be put together"),
         (
             counters.addresses_refused,

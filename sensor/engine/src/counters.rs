@@ -15,6 +15,8 @@ pub struct Counters {
     pub duplicates: u64,
     /// Flows that gave way to others before they were idle.
     pub flows_given_up: u64,
+    /// Streams whose waiting octets were given up: more at once than the limit.
+    pub streams_given_up: u64,
     /// Messages too long to be waited for.
     pub too_long: u64,
     /// Addresses refused because the inventory is full.
@@ -36,6 +38,7 @@ impl Counters {
         sum(&mut self.frames, other.frames);
         sum(&mut self.duplicates, other.duplicates);
         sum(&mut self.flows_given_up, other.flows_given_up);
+        sum(&mut self.streams_given_up, other.streams_given_up);
         sum(&mut self.too_long, other.too_long);
         sum(&mut self.addresses_refused, other.addresses_refused);
         for (key, count) in other.stops {

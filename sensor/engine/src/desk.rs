@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use foldhash::fast::FixedState;
 use fossick_model::{Time, Transport as Carried};
+use fossick_parsers::packet::{Ip, Tcp};
 use fossick_parsers::{Carrier, Mac, Message, Out, Protocol, Role, Statement, Subject};
 
 use crate::counters::Counters;
@@ -15,7 +16,12 @@ use crate::limits;
 use crate::proof::{Now, Origin, Speakers, offset_in, proof, whom};
 use crate::recognition::{Identified, identify_stream};
 use crate::registry::Registry;
-use crate::stream::Piece;
+use crate::stream::{Arrived, Piece, Segment};
+
+/// TCP flags (RFC 9293 §3.1).
+const SYN: u8 = 0x02;
+const RST: u8 = 0x04;
+const ACK: u8 = 0x10;
 
 /// What every message passes: what was said before, and where new statements go.
 pub(crate) struct Desk {
@@ -23,6 +29,8 @@ pub(crate) struct Desk {
     pub said: Generations<u64, Time>,
     pub hosts: Generations<End, Presence>,
     pub scratch: String,
+    /// Octets that wait in the streams of the shard.
+    pub waiting: usize,
     pub counters: Counters,
     pub number: u8,
     pub out: Vec<Stamped>,
@@ -35,6 +43,7 @@ impl Desk {
             said: Generations::new(limits::SAID),
             hosts: Generations::new(limits::HOSTS),
             scratch: String::new(),
+            waiting: 0,
             counters: Counters::default(),
             number: u8::try_from(number).unwrap_or_default(),
             out: Vec::new(),
@@ -101,6 +110,83 @@ impl Desk {
         true
     }
 
+    /// One segment of a connection: its opening, or data that may complete messages.
+    #[expect(clippy::too_many_arguments, reason = "a segment is all of these")]
+    pub(crate) fn segment(
+        &mut self,
+        now: Now<'_>,
+        flow: &mut Flow,
+        side: Side,
+        ip: &Ip<'_>,
+        tcp: &Tcp<'_>,
+        ports: (u16, u16),
+        known: &Registry,
+    ) {
+        if tcp.flags & SYN != 0 {
+            let opens = tcp.flags & ACK == 0;
+            flow.client = if opens { side } else { side.other() };
+            flow.client_known = true;
+            // The SYN takes one sequence number (RFC 9293 §3.4).
+            let half = flow.halves.at_mut(side);
+            half.stream.start(tcp.sequence.wrapping_add(1));
+            if opens && flow.protocol.is_some() {
+                // The ports are used again.
+                flow.protocol = None;
+                flow.halves.at_mut(Side::Low).tries = 0;
+                flow.halves.at_mut(Side::High).tries = 0;
+            }
+            self.signature(now, flow, side, ip.octets, ports, known);
+        } else if tcp.flags & RST == 0 {
+            flow.halves.at_mut(side).acted = true;
+            if flow.two_way()
+                && let Some(held) = flow.halves.at_mut(flow.client).held.take()
+            {
+                self.release(now, flow, flow.client, &held, ports);
+            }
+        }
+        if tcp.payload.is_empty() {
+            return;
+        }
+        let segment = Segment {
+            sequence: tcp.sequence,
+            octets: tcp.payload,
+            frame: now.frame,
+            at: offset_in(now.octets, tcp.payload).unwrap_or_default(),
+            time: now.time,
+            missing: tcp.missing,
+        };
+        if flow.protocol.is_none() && flow.halves.at(side).tries >= limits::RECOGNITION_TRIES {
+            return;
+        }
+        let half = flow.halves.at_mut(side);
+        match half.stream.arrive(segment) {
+            Arrived::Nothing => {}
+            Arrived::Direct(fresh, at) => {
+                let piece = [Piece {
+                    start: 0,
+                    frame: now.frame,
+                    at,
+                    length: fresh.len(),
+                    time: now.time,
+                }];
+                let origin = Origin {
+                    octets: fresh,
+                    pieces: &piece,
+                };
+                let used = self.read(now, flow, side, origin, ports, known);
+                let stream = &mut flow.halves.at_mut(side).stream;
+                if let Some(rest) = fresh.get(used..).filter(|rest| !rest.is_empty()) {
+                    stream.keep(rest, now.frame, at.saturating_add(used), now.time);
+                }
+            }
+            Arrived::Buffered => self.read_buffer(now, flow, side, ports, known),
+        }
+        // Recognition by this side's data may have made the other side's readable.
+        if flow.protocol.is_some() && flow.halves.at(side.other()).stream.waits() {
+            self.read_buffer(now, flow, side.other(), (ports.1, ports.0), known);
+        }
+    }
+
     /// Reads whole messages from the front of the data; how many octets need not be kept.
     pub(crate) fn read(
         &mut self,
@@ -130,7 +216,8 @@ impl Desk {
                 }
             }
             if flow.protocol.is_none() {
-                let keep = waits && origin.octets.len() < limits::UNKNOWN_OCTETS;
+                let again = flow.halves.at(side).tries < limits::RECOGNITION_TRIES;
+                let keep = waits && again && origin.octets.len() < limits::UNKNOWN_OCTETS;
                 return if keep { 0 } else { origin.octets.len() };
             }
         }
@@ -549,6 +636,7 @@ impl Desk {
 
     /// A flow is over: who took part in it.
     pub(crate) fn end(&mut self, position: u32, flow: &Flow) {
+        self.waiting = self.waiting.saturating_sub(flow.held());
         for side in [Side::Low, Side::High] {
             if let Some((end, presence)) = flow.presence(side)
                 && presence.proven

@@ -127,6 +127,18 @@ impl Flow {
         }
     }
 
+    /// Octets that wait in its streams.
+    pub fn held(&self) -> usize {
+        let of = |side| self.halves.at(side).stream.held();
+        of(Side::Low).saturating_add(of(Side::High))
+    }
+
+    /// Gives up what waits in its streams.
+    pub fn give_up(&mut self) {
+        self.halves.at_mut(Side::Low).stream.give_up();
+        self.halves.at_mut(Side::High).stream.give_up();
+    }
+
     pub fn role(&self, side: Side) -> Role {
         if side == self.client {
             Role::Client

@@ -6,11 +6,11 @@ use fossick_model::Time;
 /// Logical shards that flows hash into, however many threads serve them: a power of two.
 pub const SHARDS: usize = 64;
 /// Flows held (both generations together); the longest idle give way.
-pub const FLOWS: usize = 4096;
+pub const FLOWS: usize = 2048;
 /// Hosts whose first and last frame are being kept before the ledger is told.
 pub const HOSTS: usize = 2048;
 /// Statements remembered as said before.
-pub const SAID: usize = 32_768;
+pub const SAID: usize = 16_384;
 /// A flow that is idle for so long (packet time, nanoseconds) is over.
 pub const FLOW_IDLE: i64 = 300 * 1_000_000_000;
 /// Octets of one message that may be waited for, per direction.

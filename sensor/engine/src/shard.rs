@@ -18,11 +18,7 @@ use crate::limits;
 use crate::proof::{Now, Origin, Speakers, offset_in};
 use crate::recognition::identify_datagram;
 use crate::registry::Registry;
-use crate::stream::{Arrived, Piece, Segment};
-
-const SYN: u8 = 0x02;
-const RST: u8 = 0x04;
-const ACK: u8 = 0x10;
+use crate::stream::Piece;
 
 /// A share of the traffic that knows nothing of the others.
 pub(crate) struct Shard {
@@ -356,68 +352,14 @@ impl Shard {
         let Some((flow, desk, side)) = self.touch(now, ip, ports, ends, known) else {
             return;
         };
-        if tcp.flags & SYN != 0 {
-            let opens = tcp.flags & ACK == 0;
-            flow.client = if opens { side } else { side.other() };
-            flow.client_known = true;
-            // The SYN takes one sequence number (RFC 9293 §3.4).
-            let half = flow.halves.at_mut(side);
-            half.stream.start(tcp.sequence.wrapping_add(1));
-            if opens && flow.protocol.is_some() {
-                // The ports are used again.
-                flow.protocol = None;
-                flow.halves.at_mut(Side::Low).tries = 0;
-                flow.halves.at_mut(Side::High).tries = 0;
-            }
-            desk.signature(now, flow, side, ip.octets, ports, known);
-        } else if tcp.flags & RST == 0 {
-            flow.halves.at_mut(side).acted = true;
-            if flow.two_way()
-                && let Some(held) = flow.halves.at_mut(flow.client).held.take()
-            {
-                desk.release(now, flow, flow.client, &held, ports);
-            }
-        }
-        if tcp.payload.is_empty() {
-            return;
-        }
-        let segment = Segment {
-            sequence: tcp.sequence,
-            octets: tcp.payload,
-            frame: now.frame,
-            at: offset_in(now.octets, tcp.payload).unwrap_or_default(),
-            time: now.time,
-            missing: tcp.missing,
-        };
-        if flow.protocol.is_none() && flow.halves.at(side).tries >= limits::RECOGNITION_TRIES {
-            return;
-        }
-        let half = flow.halves.at_mut(side);
-        match half.stream.arrive(segment) {
-            Arrived::Nothing => {}
-            Arrived::Direct(fresh, at) => {
-                let piece = [Piece {
-                    start: 0,
-                    frame: now.frame,
-                    at,
-                    length: fresh.len(),
-                    time: now.time,
-                }];
-                let origin = Origin {
-                    octets: fresh,
-                    pieces: &piece,
-                };
-                let used = desk.read(now, flow, side, origin, ports, known);
-                let stream = &mut flow.halves.at_mut(side).stream;
-                if let Some(rest) = fresh.get(used..).filter(|rest| !rest.is_empty()) {
-                    stream.keep(rest, now.frame, at.saturating_add(used), now.time);
-                }
-            }
-            Arrived::Buffered => desk.read_buffer(now, flow, side, ports, known),
-        }
-        // Recognition by this side's data may have made the other side's readable.
-        if flow.protocol.is_some() && flow.halves.at(side.other()).stream.waits() {
-            desk.read_buffer(now, flow, side.other(), (ports.1, ports.0), known);
+        let before = flow.held();
+        desk.segment(now, flow, side, ip, tcp, ports, known);
+        let after = flow.held();
+        desk.waiting = desk.waiting.saturating_add(after).saturating_sub(before);
+        if desk.waiting > limits::STREAM_OCTETS && after > 0 {
+            flow.give_up();
+            desk.waiting = desk.waiting.saturating_sub(after);
+            desk.counters.streams_given_up = desk.counters.streams_given_up.saturating_add(1);
         }
     }
 }

@@ -132,11 +132,13 @@ impl Stream {
             piece.start = piece.start.saturating_add(gone).saturating_sub(used);
             end > used
         });
+        // What is read gives its memory back: a hundred thousand quiet streams must not keep theirs.
         if buffer.is_empty() {
-            pieces.clear();
+            self.clear();
+        } else {
+            self.buffer = buffer;
+            self.pieces = pieces;
         }
-        self.buffer = buffer;
-        self.pieces = pieces;
     }
 
     /// Whether octets wait in the buffer.
@@ -148,6 +150,12 @@ impl Stream {
     pub fn clear(&mut self) {
         self.buffer = Vec::new();
         self.pieces = Vec::new();
+    }
+
+    /// Gives up everything that is held.
+    pub fn give_up(&mut self) {
+        self.clear();
+        self.early = Vec::new();
     }
 
     /// Octets held.
