@@ -36,6 +36,7 @@ test: release
 bless: release
 	BLESS=1 $(CARGO) test --workspace --locked
 
-# Ratios with whatever peers are installed; see bench/README.md.
+# Ratios with whatever peers are installed (ndpiReader, p0f, tcpdump; with libpcap-dev, a loop that does nothing).
 bench: release
-	bench/run.sh
+	@target=$$($(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'); \
+	python3 bench/run.py $$target/release/fossick $$target/bench

@@ -1,5 +1,6 @@
 //! One capture, read block by block.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,10 @@ use super::paths::STANDARD_INPUT;
 use super::{OpenError, Trouble};
 
 /// Octets read at once.
-const BLOCK: usize = 512 * 1024;
+const BLOCK: usize = 256 * 1024;
+
+/// Blocks that the workers hold at a time, as a rule.
+const BLOCKS_UNDER_WAY: usize = 24;
 
 /// One capture that is being read.
 pub struct Capture {
@@ -23,6 +27,8 @@ pub struct Capture {
     format: Format,
     /// Octets read but not yet understood: the front of the next block.
     rest: Vec<u8>,
+    /// Blocks handed out, oldest first: used again when nobody holds them any more.
+    issued: VecDeque<Arc<Vec<u8>>>,
     /// Octets of the capture before `rest`.
     offset: u64,
     frames: u64,
@@ -72,6 +78,7 @@ impl Capture {
             source: Some(source),
             format: Format::Unknown,
             rest: Vec::new(),
+            issued: VecDeque::new(),
             offset: 0,
             frames: 0,
             trouble: None,
@@ -96,19 +103,32 @@ impl Capture {
     /// The next frames; nothing at the end.
     pub fn next(&mut self) -> Option<Chunk> {
         while self.source.is_some() {
-            let mut block = std::mem::take(&mut self.rest);
+            let mut block = self.spare();
+            block.append(&mut self.rest);
             let ended = self.fill(&mut block);
             let (frames, used) = self.frames(&block, ended);
             self.offset = self.offset.saturating_add(used as u64);
             if self.source.is_some() {
-                self.rest = block.get(used..).unwrap_or_default().to_vec();
+                self.rest.extend_from_slice(block.get(used..).unwrap_or_default());
             }
             if !frames.is_empty() {
                 let block = Arc::new(block);
+                self.issued.push_back(Arc::clone(&block));
                 return Some(Chunk { block, frames });
             }
         }
         None
+    }
+
+    /// An empty block: one that was handed out and given back, or a new one.
+    fn spare(&mut self) -> Vec<u8> {
+        if self.issued.len() < BLOCKS_UNDER_WAY {
+            return Vec::new();
+        }
+        let oldest = self.issued.pop_front().and_then(Arc::into_inner);
+        let mut block = oldest.unwrap_or_default();
+        block.clear();
+        block
     }
 
     /// Reads on until the block is full; true when there is no more.
