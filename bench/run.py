@@ -57,7 +57,7 @@ def peers(path):
     if shutil.which('ndpiReader'):
         tools['ndpiReader'] = ['ndpiReader', '-i', path, '-q']
     if shutil.which('p0f'):
-        tools['p0f'] = ['p0f', '-r', path, '-o', '/dev/null']
+        tools['p0f'] = ['p0f', '-r', path, '-o', os.path.join(FOLDER, 'p0f.log')]
     if shutil.which('tcpdump'):
         tools['tcpdump'] = ['tcpdump', '-r', path, '-w', '/dev/null']
     return tools

@@ -107,10 +107,12 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
         .unwrap_or(1);
     let mut engine = Engine::new(threads, &arguments.off);
     let progress = progress();
+    let mut shown = false;
     while let Some(batch) = captures.next_batch() {
         engine.read(&Arc::new(batch));
-        if progress.elapsed() > SHOW_PROGRESS_AFTER {
+        if progress.is_hidden() && !shown && progress.elapsed() > SHOW_PROGRESS_AFTER {
             progress.set_draw_target(ProgressDrawTarget::stderr());
+            shown = true;
         }
         progress.set_position(captures.octets());
     }

@@ -27,19 +27,19 @@ struct Column {
 const COLUMNS: [Column; 8] = [
     Column {
         title: "ADDRESS",
-        least: 15,
+        least: 17,
         most: 26,
         cell: address,
     },
     Column {
         title: "NAME",
-        least: 8,
+        least: 10,
         most: 24,
         cell: |asset| asset.hostnames.first().cloned().unwrap_or_default(),
     },
     Column {
         title: "KIND",
-        least: 6,
+        least: 10,
         most: 20,
         cell: |asset| {
             asset
@@ -50,13 +50,13 @@ const COLUMNS: [Column; 8] = [
     },
     Column {
         title: "VENDOR",
-        least: 7,
+        least: 10,
         most: 24,
         cell: |asset| asset.vendor.clone().unwrap_or_default(),
     },
     Column {
         title: "MODEL",
-        least: 8,
+        least: 14,
         most: 32,
         cell: |asset| {
             let model = asset.model.clone().or_else(|| asset.product.clone());
@@ -67,21 +67,21 @@ const COLUMNS: [Column; 8] = [
     },
     Column {
         title: "FIRMWARE",
-        least: 5,
+        least: 8,
         most: 16,
         cell: |asset| asset.firmware.clone().unwrap_or_default(),
     },
     Column {
         title: "OS",
-        least: 6,
+        least: 10,
         most: 24,
         cell: |asset| asset.os.clone().unwrap_or_default(),
     },
     Column {
         title: "SPEAKS",
-        least: 8,
+        least: 12,
         most: 60,
-        cell: |asset| asset.protocols.join(", "),
+        cell: speaks,
     },
 ];
 
@@ -97,6 +97,14 @@ fn address(asset: &Asset) -> String {
         (None, Some(path)) => format!("  {path}"),
         (None, None) => String::new(),
     }
+}
+
+/// What everybody on the link speaks comes last.
+fn speaks(asset: &Asset) -> String {
+    let everybody = |name: &&str| matches!(*name, "arp" | "ndp");
+    let (common, telling): (Vec<&str>, Vec<&str>) =
+        asset.protocols.iter().copied().partition(everybody);
+    [telling, common].concat().join(", ")
 }
 
 /// Prints the assets, by address, in so many columns of text.
@@ -216,7 +224,7 @@ pub fn not_read(counters: &Counters) -> Vec<String> {
     }
     for ((protocol, what), count) in &counters.faults {
         lines.push(format!(
-            "{count} {protocol} messages broke their specification at the {what} and were read as far"
+            "{count} {protocol} messages broke their specification; read up to the {what}"
         ));
     }
     let others = [

@@ -109,7 +109,8 @@ impl Capture {
             let (frames, used) = self.frames(&block, ended);
             self.offset = self.offset.saturating_add(used as u64);
             if self.source.is_some() {
-                self.rest.extend_from_slice(block.get(used..).unwrap_or_default());
+                self.rest
+                    .extend_from_slice(block.get(used..).unwrap_or_default());
             }
             if !frames.is_empty() {
                 let block = Arc::new(block);
