@@ -3,7 +3,9 @@
     missing_docs,
     clippy::unwrap_used,
     clippy::panic,
-    clippy::indexing_slicing
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::too_many_lines
 )]
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -190,11 +190,11 @@ pub fn summary(out: &mut dyn Write, assets: &[Asset], counters: &Counters) -> io
         .map(|(name, n)| format!("{n} {name}"))
         .collect();
     let frames = counters.frames;
-    writeln!(
-        out,
-        "\n{count} assets ({}) in {frames} frames.",
-        parts.join(", ")
-    )?;
+    let parts = match parts.as_slice() {
+        [] => String::new(),
+        parts => format!(" ({})", parts.join(", ")),
+    };
+    writeln!(out, "\n{count} assets{parts} in {frames} frames.")?;
     for line in not_read(counters) {
         writeln!(out, "  {line}")?;
     }
