@@ -240,6 +240,14 @@ pub fn not_read(counters: &Counters) -> Vec<String> {
             counters.streams_given_up,
             "streams given up half read: more at once than the limit",
         ),
+        (
+            counters.fragmented_given_up,
+            "fragmented packets given up unfinished: more at once than the limit",
+        ),
+        (
+            counters.panics,
+            "frames lost to a bug of Fossick's: please report them",
+        ),
         (counters.too_long, "messages too long to be put together"),
         (
             counters.addresses_refused,

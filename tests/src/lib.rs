@@ -210,6 +210,29 @@ impl Capture {
         self.ipv4((from.0, from.1), (to.0, to.1), 0, 64, 17, &datagram)
     }
 
+    /// Adds a UDP datagram in fragments of so many octets, a multiple of eight.
+    pub fn fragmented_udp(
+        &mut self,
+        from: ([u8; 6], Ipv4Addr, u16),
+        to: ([u8; 6], Ipv4Addr, u16),
+        payload: &[u8],
+        size: usize,
+    ) -> &mut Self {
+        let mut whole = Capture::new();
+        whole.udp(from, to, payload);
+        let datagram = whole.frames[0][34..].to_vec();
+        let count = datagram.len().div_ceil(size);
+        for (n, part) in datagram.chunks(size).enumerate() {
+            self.ipv4((from.0, from.1), (to.0, to.1), 0, 64, 17, part);
+            let header = &mut self.frames.last_mut().unwrap()[14..34];
+            let more = if n + 1 < count { 0x2000 } else { 0 };
+            let field = more | (n * size / 8) as u16;
+            header[4..6].copy_from_slice(&77_u16.to_be_bytes());
+            header[6..8].copy_from_slice(&field.to_be_bytes());
+        }
+        self
+    }
+
     /// Adds one TCP segment.
     pub fn tcp(
         &mut self,

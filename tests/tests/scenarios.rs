@@ -250,3 +250,22 @@ fn a_conversation_heard_from_the_middle_is_read() {
     capture.tcp(server, client, 64, 0x18, 904, &answer);
     assert_eq!(read(&capture).asset("10.0.0.2")["vendor"], "Acme!");
 }
+
+#[test]
+fn a_datagram_in_fragments_is_read_and_its_evidence_names_each_frame() {
+    let mut capture = Capture::new();
+    let name = "x".repeat(40);
+    let answer =
+        format!("HTTP/1.1 200 OK\r\nSERVER: Linux/4.9 UPnP/1.0 {name}/1.0\r\nUSN: uuid:1\r\n\r\n");
+    let (device, asks) = ((mac(2), ip(2), 1900), (mac(1), ip(1), 50_000));
+    capture.fragmented_udp(device, asks, answer.as_bytes(), 56);
+    let asset = read(&capture).asset("10.0.0.2");
+    assert_eq!(asset["os"], "Linux");
+    let server = asset["observations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|observation| observation["key"] == "ssdp.server")
+        .unwrap();
+    assert_eq!(server["evidence"]["frames"], serde_json::json!([1, 2]));
+}

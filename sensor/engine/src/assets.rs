@@ -17,6 +17,7 @@ use fossick_parsers::{Mac, Place};
 use crate::event::Address;
 use crate::facts::{Reader, ServiceFact, rank};
 use crate::ledger::{Ledger, Node, NodeKey, is_local, is_virtual};
+use crate::limits::VALUES_PER_KEY;
 
 /// An interface with more IPv4 addresses than this that it never claimed forwards for others.
 const MOST_ADDRESSES: usize = 4;
@@ -345,6 +346,7 @@ fn describe(
         key(a).cmp(&key(b))
     });
     observations.dedup_by(|later, first| (later.key, &later.value) == (first.key, &first.value));
+    let observations = earliest(observations);
     rank(&mut facts);
     let presences = || nodes.iter().filter_map(|node| node.presence);
     let won = |attribute: Attribute| {
@@ -396,6 +398,21 @@ fn describe(
         observations,
         findings: Vec::new(),
     }
+}
+
+/// Of each key the values said first: the contract lists so many, however many addresses said them.
+fn earliest(mut observations: Vec<Observation>) -> Vec<Observation> {
+    observations.sort_by_key(|o| (o.key, o.evidence.time, o.evidence.frames.first()));
+    let (mut key, mut count) = ("", 0_usize);
+    observations.retain(|observation| {
+        if observation.key != key {
+            (key, count) = (observation.key, 0);
+        }
+        count = count.saturating_add(1);
+        count <= VALUES_PER_KEY
+    });
+    observations.sort_by(|a, b| (a.key, &a.value).cmp(&(b.key, &b.value)));
+    observations
 }
 
 fn services(nodes: &[&Node], served: &[ServiceFact]) -> Vec<Service> {

@@ -17,6 +17,10 @@ pub struct Counters {
     pub flows_given_up: u64,
     /// Streams whose waiting octets were given up: more at once than the limit.
     pub streams_given_up: u64,
+    /// Fragmented packets that gave way unfinished.
+    pub fragmented_given_up: u64,
+    /// Frames whose reading panicked: each is a bug of ours, and costs that frame alone.
+    pub panics: u64,
     /// Messages too long to be waited for.
     pub too_long: u64,
     /// Addresses refused because the inventory is full.
@@ -39,6 +43,8 @@ impl Counters {
         sum(&mut self.duplicates, other.duplicates);
         sum(&mut self.flows_given_up, other.flows_given_up);
         sum(&mut self.streams_given_up, other.streams_given_up);
+        sum(&mut self.fragmented_given_up, other.fragmented_given_up);
+        sum(&mut self.panics, other.panics);
         sum(&mut self.too_long, other.too_long);
         sum(&mut self.addresses_refused, other.addresses_refused);
         for (key, count) in other.stops {

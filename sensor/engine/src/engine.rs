@@ -1,5 +1,6 @@
 //! Batches in, assets out, on any number of threads with the same result.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -165,6 +166,7 @@ struct Share {
     first: usize,
     threads: usize,
     hash: FixedState,
+    panics: u64,
     shards: Vec<Shard>,
 }
 
@@ -175,6 +177,7 @@ impl Share {
             first,
             threads,
             hash: FixedState::with_seed(1),
+            panics: 0,
             shards: own.map(Shard::new).collect(),
         }
     }
@@ -191,7 +194,11 @@ impl Share {
                 .checked_div(self.threads)
                 .and_then(|n| self.shards.get_mut(n));
             if let Some(shard) = own {
-                shard.frame(&frame, &packet, position, registry);
+                let read = || shard.frame(&frame, &packet, position, registry);
+                // What a panic leaves half done in a shard are counts and buffers, which the next frame puts right.
+                if catch_unwind(AssertUnwindSafe(read)).is_err() {
+                    self.panics = self.panics.saturating_add(1);
+                }
             }
         }
     }
@@ -203,7 +210,10 @@ impl Share {
     }
 
     fn take(&mut self) -> Found {
-        let mut counters = Counters::default();
+        let mut counters = Counters {
+            panics: std::mem::take(&mut self.panics),
+            ..Counters::default()
+        };
         let mut events = Vec::new();
         for shard in &mut self.shards {
             events.append(&mut shard.take_events());

@@ -32,11 +32,15 @@ struct Partial {
 #[derive(Debug, Default)]
 pub(crate) struct Fragments {
     partial: std::collections::VecDeque<Partial>,
-    /// How many packets gave way unfinished.
-    pub given_up: u64,
+    given_up: u64,
 }
 
 impl Fragments {
+    /// How many packets gave way unfinished since the last call.
+    pub fn take_given_up(&mut self) -> u64 {
+        std::mem::take(&mut self.given_up)
+    }
+
     /// Takes one part; the whole payload when it was the last that was missing.
     pub fn add(
         &mut self,

@@ -48,7 +48,9 @@ impl Shard {
 
     /// Counts since the last call.
     pub fn take_counters(&mut self) -> Counters {
-        std::mem::take(&mut self.desk.counters)
+        let mut counters = std::mem::take(&mut self.desk.counters);
+        counters.fragmented_given_up = self.fragments.take_given_up();
+        counters
     }
 
     /// Reads one frame.
