@@ -100,7 +100,12 @@ fn dissect_netbeui(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault>
     };
     // The permanent name is ten zeros and the hardware address: no name.
     let text = unpadded(name);
-    if *suffix <= 0x20 && !text.is_empty() && is_printable(text) && frame.command != 0x01 {
+    // Suffix 03 may be a person's name.
+    if matches!(suffix, 0x00 | 0x20)
+        && !text.is_empty()
+        && is_printable(text)
+        && frame.command != 0x01
+    {
         out.say(Subject::Sender, NETBEUI_NAME, name);
     }
     match find(rest, b"\\MAILSLOT\\BROWSE\0") {

@@ -7,10 +7,14 @@ use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Mac, Out, Subject};
 use crate::text::Text;
 
-/// A unique name of the sender and its suffix: `SERVER01<00>`.
+/// Name of the sender (unique, suffix 00 or 20).
 pub const NAME: Key = Key("nbns.name");
-/// A group name that the sender belongs to: `WORKGROUP<00>`.
+/// Workgroup or domain that the sender belongs to (group, suffix 00 or 1e).
 pub const GROUP: Key = Key("nbns.group");
+/// Workgroup or domain of which the sender is the master browser (unique, suffix 1b or 1d).
+pub const MASTER_OF: Key = Key("nbns.master_of");
+/// Domain of which the sender is a controller (group, suffix 1c).
+pub const CONTROLLER_OF: Key = Key("nbns.controller_of");
 /// Hardware address in a node status.
 pub const UNIT_ID: Key = Key("nbns.unit_id");
 
@@ -19,7 +23,7 @@ pub static PROTOCOL: Protocol = Protocol {
     name: "nbns",
     spec: "RFC 1002",
     carriers: &[Carrier::Udp(137)],
-    keys: &[NAME, GROUP, UNIT_ID],
+    keys: &[NAME, GROUP, MASTER_OF, CONTROLLER_OF, UNIT_ID],
     frame: None,
     recognise,
     dissect,
@@ -180,15 +184,17 @@ fn node_status(data: &mut &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
+/// By its suffix a name is the host's, or that of what it serves. Suffix 03 may be a person's: never read.
 fn say(name: &NetbiosName, group: bool, octets: &[u8], out: &mut Out<'_>) {
+    let key = match (group, name.suffix()) {
+        (false, 0x00 | 0x20) => NAME,
+        (false, 0x1b | 0x1d) => MASTER_OF,
+        (true, 0x00 | 0x1e) => GROUP,
+        (true, 0x1c) => CONTROLLER_OF,
+        _ => return,
+    };
     if name.is_text() {
-        let (text, suffix) = (Text(name.text()), name.suffix());
-        let key = if group { GROUP } else { NAME };
-        out.text(
-            Subject::Sender,
-            key,
-            octets,
-            format_args!("{text}<{suffix:02x}>"),
-        );
+        let text = Text(name.text());
+        out.text(Subject::Sender, key, octets, format_args!("{text}"));
     }
 }
