@@ -11,6 +11,7 @@ pub mod database;
 pub mod dhcp;
 pub mod dhcpv6;
 pub mod dicom;
+pub mod directory;
 pub mod dnp3;
 pub mod dns;
 pub mod enip;
@@ -68,6 +69,8 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &ssh::PROTOCOL,
     &smb::PROTOCOL,
     &ntlm::PROTOCOL,
+    &directory::DCE_RPC,
+    &directory::LDAP,
     &sip::SIP,
     &sip::RTSP,
     &database::MYSQL,

@@ -21,7 +21,11 @@ pub const DNS_DOMAIN_NAME: Key = Key("ntlm.dns_domain_name");
 pub static PROTOCOL: Protocol = Protocol {
     name: "ntlm",
     spec: "MS-NLMP",
-    carriers: &[Carrier::Inside("smb")],
+    carriers: &[
+        Carrier::Inside("smb"),
+        Carrier::Inside("ldap"),
+        Carrier::Inside("dce-rpc"),
+    ],
     keys: &[
         VERSION,
         COMPUTER_NAME,
