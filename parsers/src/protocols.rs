@@ -2,6 +2,7 @@
 
 use crate::protocol::Protocol;
 
+pub mod ads;
 pub mod arp;
 pub mod bacnet;
 pub mod banner;
@@ -17,6 +18,7 @@ pub mod dns;
 pub mod enip;
 pub mod fins;
 pub mod fox;
+pub mod hart_ip;
 pub mod hl7;
 pub mod http;
 pub mod iec104;
@@ -38,6 +40,7 @@ pub mod smb;
 pub mod snmp;
 pub mod ssdp;
 pub mod ssh;
+pub mod synchrophasor;
 pub mod tcp;
 pub mod tls;
 
@@ -91,6 +94,9 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &iec61850::GOOSE,
     &iec61850::SAMPLED_VALUES,
     &fins::PROTOCOL,
+    &ads::PROTOCOL,
+    &synchrophasor::PROTOCOL,
+    &hart_ip::PROTOCOL,
     &profinet_dcp::PROTOCOL,
     &profinet_dcp::IO,
     &s7comm::PROTOCOL,

@@ -1,0 +1,127 @@
+//! HART over IP: tags and identities of process instruments and their gateways.
+//!
+//! Spec: `FieldComm` Group, HCF_SPEC-085 §10 (HART-IP header), HCF_SPEC-127 (commands 0, 13, 20).
+
+use crate::octets::{be16, foreign, head, octet, take, whole};
+use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
+use crate::statement::{Key, Out, Subject};
+use crate::text::{is_printable, unpadded};
+
+/// Manufacturer id as assigned by `FieldComm` Group (command 0).
+pub const MANUFACTURER_ID: Key = Key("hart-ip.manufacturer_id");
+/// Expanded device type (command 0).
+pub const DEVICE_TYPE: Key = Key("hart-ip.device_type");
+/// Device id, unique with the type (command 0): six hex digits.
+pub const DEVICE_ID: Key = Key("hart-ip.device_id");
+/// Long tag (command 20).
+pub const LONG_TAG: Key = Key("hart-ip.long_tag");
+
+/// Registration.
+pub static PROTOCOL: Protocol = Protocol {
+    name: "hart-ip",
+    spec: "HCF_SPEC-085",
+    carriers: &[Carrier::Tcp(5094), Carrier::Udp(5094)],
+    keys: &[MANUFACTURER_ID, DEVICE_TYPE, DEVICE_ID, LONG_TAG],
+    frame: Some(frame),
+    recognise,
+    dissect,
+};
+
+const HEADER: u16 = 8;
+
+fn frame(input: &[u8]) -> Framed {
+    let [1, kind @ 0..=3, 0..=3 | 128, _, _, _, high, low] = head::<8>(input)? else {
+        return Err(foreign("hart-ip header", input));
+    };
+    let length = u16::from_be_bytes([high, low]);
+    if !(HEADER..=4096).contains(&length) || kind == 3 {
+        return Err(foreign("hart-ip length", input));
+    }
+    whole(input, length.into())
+}
+
+/// Version 1, request, response or publish, and the exact length. Opening, closing and keeping alive are mostly zeros;
+/// a token-passing PDU proves itself: all its octets together are zero by exclusive or.
+fn recognise(message: &[u8]) -> Option<Recognition> {
+    let &[
+        1,
+        kind @ 0..=2,
+        id @ 0..=3,
+        _,
+        _,
+        _,
+        high,
+        low,
+        ref body @ ..,
+    ] = message
+    else {
+        return None;
+    };
+    if usize::from(u16::from_be_bytes([high, low])) != message.len() {
+        return None;
+    }
+    let role = if kind == 0 {
+        Role::Client
+    } else {
+        Role::Server
+    };
+    let found = match (id, body.len()) {
+        (0, 5) | (1 | 2, 0) => Recognition::WEAK,
+        (3, 4..) if body.iter().fold(0, |sum, octet| sum ^ octet) == 0 => Recognition::STRONG,
+        _ => return None,
+    };
+    Some(found.from(role))
+}
+
+/// The token-passing PDU of a response: delimiter, address, expansion octets, command, count, two of status, data.
+fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut rest = message.bytes;
+    let [_, 1, 3, ..] = *take(&mut rest, HEADER.into(), "hart-ip header")? else {
+        return Ok(());
+    };
+    let delimiter = octet(&mut rest, "delimiter")?;
+    let address = if delimiter & 0x80 == 0 { 1 } else { 5 };
+    take(&mut rest, address, "address")?;
+    take(&mut rest, usize::from(delimiter >> 5 & 3), "expansion")?;
+    let command = octet(&mut rest, "command")?;
+    let mut data = crate::octets::counted8(&mut rest, "data")?;
+    be16(&mut data, "status")?;
+    match command {
+        0 => {
+            let octets = data;
+            take(&mut data, 1, "expansion code")?;
+            let kind = be16(&mut data, "device type")?;
+            take(&mut data, 6, "revisions")?;
+            let id = take(&mut data, 3, "device id")?;
+            let place = octets.get(1..3).unwrap_or_default();
+            out.text(Subject::Sender, DEVICE_TYPE, place, format_args!("{kind}"));
+            if let [a, b, c] = id {
+                out.text(
+                    Subject::Sender,
+                    DEVICE_ID,
+                    id,
+                    format_args!("{a:02x}{b:02x}{c:02x}"),
+                );
+            }
+            // HART 7: preambles, variables, counter, flags, then the manufacturer.
+            if take(&mut data, 5, "variables").is_ok() {
+                let place = data.get(..2).unwrap_or_default();
+                let maker = be16(&mut data, "manufacturer id")?;
+                out.text(
+                    Subject::Sender,
+                    MANUFACTURER_ID,
+                    place,
+                    format_args!("{maker}"),
+                );
+            }
+        }
+        20 => {
+            let tag = take(&mut data, 32, "long tag")?;
+            if is_printable(unpadded(tag)) {
+                out.say(Subject::Sender, LONG_TAG, tag);
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
