@@ -304,3 +304,9 @@ fn damaged_frames_never_panic() {
         }
     }
 }
+
+#[test]
+fn ppp_framing_repeated_without_end_is_not_followed() {
+    let octets = [0xff, 0x03].repeat(130_000);
+    assert!(matches!(decode(9, &octets).net, Net::Nothing));
+}

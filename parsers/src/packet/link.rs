@@ -179,8 +179,9 @@ impl<'a> Decoder<'_, 'a> {
 
     /// RFC 1661 §2: a protocol field of one or two octets.
     fn ppp(&mut self, octets: &'a [u8]) -> Decoded {
+        // Address and control (RFC 1662 §3.1) come once, or are left out.
+        let octets = octets.strip_prefix(&[0xff, 0x03]).unwrap_or(octets);
         match octets {
-            [0xff, 0x03, rest @ ..] => self.ppp(rest),
             // IPv4 and IPv6.
             [0x00, 0x21 | 0x57, rest @ ..] | [0x21 | 0x57, rest @ ..] => self.ip(rest),
             [0x02, 0x81 | 0x83, rest @ ..] => self.mpls(rest),
