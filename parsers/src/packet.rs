@@ -39,7 +39,7 @@ pub struct Link {
 /// An encapsulation that was opened: what kind, between whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tunnel {
-    /// `gre`, `erspan`, `vxlan`, `geneve`, `tzsp`, `ip-in-ip`.
+    /// `gre`, `erspan`, `vxlan`, `geneve`, `tzsp`, `gtp`, `ip-in-ip`.
     pub kind: &'static str,
     /// Outer source.
     pub source: IpAddr,
@@ -145,6 +145,7 @@ pub enum Stop {
 mod link;
 mod net;
 mod tunnel;
+mod wireless;
 
 /// Headers of the same sort that may be nested: tags, labels, extension headers, tunnels.
 const DEPTH: u8 = 8;

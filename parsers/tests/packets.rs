@@ -305,8 +305,198 @@ fn damaged_frames_never_panic() {
     }
 }
 
+/// An 802.11 frame to the distribution system, from 00:1b:1b:00:00:09 to 02:00:00:00:00:01, up to its body.
+fn wireless_header(kind: u8, flags: u8, sequence: u8) -> Vec<u8> {
+    let mut header = vec![kind, flags, 0, 0, 0x02, 0, 0, 0, 0, 7];
+    header.extend([0x00, 0x1b, 0x1b, 0, 0, 9, 0x02, 0, 0, 0, 0, 1, sequence, 0]);
+    header
+}
+
+fn snap() -> Vec<u8> {
+    [&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0][..], &inner()].concat()
+}
+
 #[test]
-fn ppp_framing_repeated_without_end_is_not_followed() {
-    let octets = [0xff, 0x03].repeat(130_000);
+fn wireless_control_and_management_frames_are_no_stop() {
+    // An acknowledgement, a clear-to-send, a beacon that is cut short.
+    for octets in [
+        &[0xd4, 0, 0, 0, 2, 0, 0, 0, 0, 1][..],
+        &[0xc4, 0, 0, 0, 2, 0, 0, 0, 0, 1],
+        &[0x80, 0, 0, 0, 0xff, 0xff],
+    ] {
+        let packet = decode(105, octets);
+        assert_eq!(packet.stop, None);
+        assert!(matches!(packet.net, Net::Nothing));
+    }
+}
+
+#[test]
+fn wireless_data_is_found_behind_qos_ht_control_and_padding() {
+    let qos = wireless_header(0x88, 0x01, 0);
+    let body = snap();
+    let plain = [&qos[..], &[0, 0], &body].concat();
+    assert_eq!(datagram(&decode(105, &plain)), Some(&b"inside"[..]));
+    let ordered = wireless_header(0x88, 0x81, 0);
+    let ordered = [&ordered[..], &[0; 6], &body].concat();
+    assert_eq!(datagram(&decode(105, &ordered)), Some(&b"inside"[..]));
+    // Radiotap with TSFT and flags: data padding.
+    let mut padded = vec![0, 0, 17, 0, 3, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 0x20];
+    padded.extend([&qos[..], &[0, 0], &[0, 0], &body].concat());
+    assert_eq!(datagram(&decode(127, &padded)), Some(&b"inside"[..]));
+    // Two `present` words.
+    let mut words = vec![0, 0, 13, 0, 2, 0, 0, 0x80, 0, 0, 0, 0, 0x20];
+    words.extend([&qos[..], &[0, 0], &[0, 0], &body].concat());
+    assert_eq!(datagram(&decode(127, &words)), Some(&b"inside"[..]));
+}
+
+#[test]
+fn the_first_frame_of_a_wireless_aggregate_is_read_with_its_own_addresses() {
+    let body = snap();
+    let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+    let mut octets = wireless_header(0x88, 0x01, 0);
+    octets.extend([0x80, 0]);
+    octets.extend([0x02, 0, 0, 0, 0, 3, 0x02, 0, 0, 0, 0, 4]);
+    octets.extend(length);
+    octets.extend(&body);
+    let packet = decode(105, &octets);
+    assert_eq!(datagram(&packet), Some(&b"inside"[..]));
+    assert_eq!(packet.link.unwrap().source, Mac([0x02, 0, 0, 0, 0, 4]));
+    assert_eq!(packet.link.unwrap().destination, Mac([0x02, 0, 0, 0, 0, 3]));
+}
+
+#[test]
+fn a_wireless_frame_between_access_points_names_the_stations_behind_them() {
+    let mut octets = wireless_header(0x08, 0x03, 0);
+    octets.extend([0x02, 0, 0, 0, 0, 5]);
+    octets.extend(snap());
+    let link = decode(105, &octets).link.unwrap();
+    assert_eq!(link.source, Mac([0x02, 0, 0, 0, 0, 5]));
+    assert_eq!(link.destination, Mac([0x02, 0, 0, 0, 0, 1]));
+}
+
+#[test]
+fn wireless_frames_that_cannot_be_believed_say_nothing() {
+    let whole = [wireless_header(0x08, 0x01, 0), snap()].concat();
+    // A failed frame check.
+    let damaged = [&[0, 0, 9, 0, 2, 0, 0, 0, 0x40][..], &whole].concat();
+    let packet = decode(127, &damaged);
+    assert_eq!(packet.stop, Some(Stop::Malformed("802.11 frame check")));
+    assert!(matches!(packet.net, Net::Nothing) && packet.link.is_none());
+    // The second fragment of something.
+    let later = [wireless_header(0x08, 0x01, 1), snap()].concat();
+    assert!(matches!(decode(105, &later).net, Net::Nothing));
+}
+
+#[test]
+fn cooked_frames_keep_the_senders_address_and_kernel_numbers_are_no_lengths() {
+    let header = |protocol: u8| vec![0, 0, 0, 1, 0, 6, 0, 0x1b, 0x1b, 0, 0, 9, 0, 0, 0, protocol];
+    let mut novell = header(1);
+    novell.extend([0xff, 0xff, 0, 34, 0, 0x11, 0, 0, 0, 1]);
+    novell.extend([0xff; 24]);
+    let packet = decode(113, &novell);
+    assert_eq!(packet.link.unwrap().source, Mac([0, 0x1b, 0x1b, 0, 0, 9]));
+    assert!(matches!(
+        packet.net,
+        Net::Other(Carrier::Llc(0xff), [0xff, 0xff, ..])
+    ));
+    let mut can = header(0x0c);
+    can.extend([0xf0; 16]);
+    assert!(matches!(decode(113, &can).net, Net::Nothing));
+}
+
+#[test]
+fn discovery_on_serial_lines_has_its_snap_code() {
+    for (link, octets) in [
+        (104, &[0x8f, 0, 0x20, 0, 2, 180][..]),
+        (50, &[0x8f, 0, 0x20, 0, 2, 180]),
+        (9, &[0xff, 3, 2, 7, 2, 180]),
+    ] {
+        assert!(matches!(
+            decode(link, octets).net,
+            Net::Other(Carrier::Snap(0x0c, 0x2000), [2, 180])
+        ));
+    }
+}
+
+#[test]
+fn endless_ppp_addresses_are_not_followed() {
+    let octets = [0xff, 3].repeat(130_000);
     assert!(matches!(decode(9, &octets).net, Net::Nothing));
+}
+
+#[test]
+fn the_providers_vlan_is_not_the_customers() {
+    let frame = ethernet(0x0800, &inner());
+    let tagged = |kind: u16, rest: &[u8]| {
+        let body = [&[0, 100][..], &kind.to_be_bytes(), rest].concat();
+        ethernet(0x88a8, &body)
+    };
+    let backbone = tagged(0x88e7, &[&[0, 0, 0, 7][..], &frame].concat());
+    // The hardware address begins like a control word, but there is none.
+    let mut low = frame.clone();
+    low[0] = 0;
+    let pseudowire = tagged(0x8847, &[&[0, 2, 1, 64][..], &low].concat());
+    for octets in [backbone, pseudowire] {
+        let packet = decode(ETHERNET, &octets);
+        assert_eq!(datagram(&packet), Some(&b"inside"[..]));
+        assert_eq!(packet.vlan, None);
+    }
+}
+
+#[test]
+fn addresses_survive_headers_that_are_cut_short() {
+    let mut v6 = vec![0x60, 0, 0, 0, 0, 24, 0, 64];
+    v6.extend([1; 32]);
+    v6.extend([17, 9, 0, 0, 0, 0, 0, 0]);
+    let v4 = [&[0x4f][..], &inner()[1..24]].concat();
+    for octets in [v6, v4] {
+        let packet = decode(101, &octets);
+        assert!(matches!(packet.net, Net::Ip(_)), "{packet:?}");
+        assert!(matches!(packet.stop, Some(Stop::Short(_))), "{packet:?}");
+    }
+}
+
+#[test]
+fn what_an_authentication_header_protects_is_read() {
+    let datagram_octets = inner()[20..].to_vec();
+    let mut header = vec![17, 4];
+    header.extend([0; 22]);
+    let octets = ipv4(51, &[header, datagram_octets].concat());
+    assert_eq!(datagram(&decode(101, &octets)), Some(&b"inside"[..]));
+}
+
+#[test]
+fn extension_headers_of_gtp_are_passed_over() {
+    // A PDU session container (type 0x85), as on every 5G user plane.
+    let header = [0x34, 0xff, 0, 42, 0, 0, 0, 1, 0, 0, 0, 0x85, 1, 0x10, 1, 0];
+    let octets = udp(2152, &[&header[..], &inner()].concat());
+    let packet = decode(101, &octets);
+    assert_eq!(datagram(&packet), Some(&b"inside"[..]));
+    assert_eq!(packet.tunnel.unwrap().kind, "gtp");
+}
+
+#[test]
+fn random_octets_never_panic() {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let links = [0, 1, 6, 9, 50, 51, 101, 104, 105, 108, 113, 127, 276];
+    for _ in 0..20_000 {
+        let length = next() % 200;
+        let mut octets: Vec<u8> = (0..length).map(|_| next().to_le_bytes()[3]).collect();
+        for link in links {
+            let _ = decode(link, &octets);
+        }
+        // The same behind a type that is read on.
+        let kinds = [0x0800, 0x86dd, 0x8100, 0x8847, 0x8864, 0x88e7, 40];
+        let kind = kinds[usize::try_from(next()).unwrap() % kinds.len()];
+        if let Some(first) = octets.first_mut() {
+            *first = if kind == 0x86dd { 0x60 } else { 0x45 };
+        }
+        let _ = decode(ETHERNET, &ethernet(kind, &octets));
+    }
 }

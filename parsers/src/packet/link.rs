@@ -4,6 +4,10 @@ use super::{Decoded, Decoder, Link, LinkType, Net, Stop, split};
 use crate::protocol::Carrier;
 use crate::statement::Mac;
 
+/// Cisco's organisation code, and what its discovery protocol goes by behind it.
+const CISCO: u32 = 0x00_000c;
+const CISCO_DISCOVERY: u16 = 0x2000;
+
 impl<'a> Decoder<'_, 'a> {
     /// The link header. Values are those of the pcap LINKTYPE registry.
     pub(super) fn link(&mut self, link: LinkType, octets: &'a [u8]) -> Decoded {
@@ -33,6 +37,12 @@ impl<'a> Decoder<'_, 'a> {
             destination: Mac([d0, d1, d2, d3, d4, d5]),
         });
         self.ether_type(u16::from_be_bytes([t0, t1]), rest)
+    }
+
+    /// A customer's frame inside the provider's: the provider's VLAN is not its own.
+    fn carried_ethernet(&mut self, octets: &'a [u8]) -> Decoded {
+        self.packet.vlan = None;
+        self.ethernet(octets)
     }
 
     /// What follows an `EtherType` or length field (IEEE 802.3 §3.2.6).
@@ -72,7 +82,7 @@ impl<'a> Decoder<'_, 'a> {
     fn backbone(&mut self, octets: &'a [u8]) -> Decoded {
         self.deeper()?;
         let (_, rest) = split::<4>(octets, "802.1ah tag")?;
-        self.ethernet(rest)
+        self.carried_ethernet(rest)
     }
 
     /// Labels down to the bottom of the stack (RFC 3032 §2.1), then whatever shows itself.
@@ -85,12 +95,14 @@ impl<'a> Decoder<'_, 'a> {
         }
         match rest.first().map(|octet| octet >> 4) {
             Some(4 | 6) => self.ip(rest),
-            // RFC 4448 §4.6: an Ethernet pseudowire, here with its control word.
-            Some(0) => self.ethernet(
-                rest.get(4..)
-                    .ok_or(Stop::Short("pseudowire control word"))?,
-            ),
-            _ => self.ethernet(rest),
+            // RFC 4448 §4.6: an Ethernet pseudowire. Many hardware addresses begin like a control word, so
+            // that the frame without one is preferred where it makes sense and the other does not.
+            Some(0) => {
+                let (_, controlled) = split::<4>(rest, "pseudowire control word")?;
+                let bare = sensible_ethernet(rest) && !sensible_ethernet(controlled);
+                self.carried_ethernet(if bare { rest } else { controlled })
+            }
+            _ => self.carried_ethernet(rest),
         }
     }
 
@@ -171,8 +183,14 @@ impl<'a> Decoder<'_, 'a> {
 
     fn cooked_type(&mut self, protocol: u16, rest: &'a [u8]) -> Decoded {
         match protocol {
-            1 => self.ethernet(rest),
+            // Novell's raw 802.3, without an LLC header: it looks like access point 0xff.
+            1 => {
+                self.packet.net = Net::Other(Carrier::Llc(0xff), rest);
+                Ok(())
+            }
             4 => self.llc(rest),
+            // The kernel's own numbers (CAN, netlink …) are not lengths, as they would be behind 802.3.
+            ..0x0600 => Ok(()),
             other => self.ether_type(other, rest),
         }
     }
@@ -185,6 +203,7 @@ impl<'a> Decoder<'_, 'a> {
             // IPv4 and IPv6.
             [0x00, 0x21 | 0x57, rest @ ..] | [0x21 | 0x57, rest @ ..] => self.ip(rest),
             [0x02, 0x81 | 0x83, rest @ ..] => self.mpls(rest),
+            [0x02, 0x07, rest @ ..] => self.discovery(rest),
             [_, _, ..] => Ok(()),
             _ => Err(Stop::Short("ppp protocol")),
         }
@@ -201,7 +220,18 @@ impl<'a> Decoder<'_, 'a> {
     fn cisco_hdlc(&mut self, octets: &'a [u8]) -> Decoded {
         let (header, rest) = split::<4>(octets, "hdlc header")?;
         let [_, _, t0, t1] = *header;
-        self.ether_type(u16::from_be_bytes([t0, t1]), rest)
+        match u16::from_be_bytes([t0, t1]) {
+            CISCO_DISCOVERY => self.discovery(rest),
+            // Codes of Cisco's own, none of which is a length.
+            ..0x0600 => Ok(()),
+            other => self.ether_type(other, rest),
+        }
+    }
+
+    /// Cisco's discovery protocol on a line without LLC: given the SNAP code that it has elsewhere.
+    fn discovery(&mut self, rest: &'a [u8]) -> Decoded {
+        self.packet.net = Net::Other(Carrier::Snap(CISCO, CISCO_DISCOVERY), rest);
+        Ok(())
     }
 
     /// RFC 2516 §4: version, code, session, length.
@@ -239,76 +269,18 @@ impl<'a> Decoder<'_, 'a> {
         };
         self.llc(rest.get(routing..).ok_or(Stop::Short("source routing"))?)
     }
+}
 
-    /// Radiotap: a length, and fields about reception that are not needed here.
-    fn radiotap(&mut self, octets: &'a [u8]) -> Decoded {
-        let (header, _) = split::<8>(octets, "radiotap header")?;
-        let [version, _, l0, l1, ..] = *header;
-        if version != 0 {
-            return Err(Stop::Malformed("radiotap version"));
-        }
-        let length = usize::from(u16::from_le_bytes([l0, l1]));
-        self.wireless(octets.get(length..).ok_or(Stop::Short("radiotap header"))?)
-    }
-
-    /// IEEE 802.11 §9.3.2: data frames in the clear.
-    fn wireless(&mut self, octets: &'a [u8]) -> Decoded {
-        let (header, mut rest) = split::<24>(octets, "802.11 header")?;
-        let [
-            control,
-            flags,
-            _,
-            _,
-            a0,
-            a1,
-            a2,
-            a3,
-            a4,
-            a5,
-            b0,
-            b1,
-            b2,
-            b3,
-            b4,
-            b5,
-            c0,
-            c1,
-            c2,
-            c3,
-            c4,
-            c5,
-            _,
-            _,
-        ] = *header;
-        // Type 2 is data; the null subtypes (bit 6) carry none.
-        if control & 0x0c != 0x08 || control & 0x40 != 0 {
-            return Ok(());
-        }
-        let first = Mac([a0, a1, a2, a3, a4, a5]);
-        let second = Mac([b0, b1, b2, b3, b4, b5]);
-        let third = Mac([c0, c1, c2, c3, c4, c5]);
-        // Table 9-30: whom the addresses name depends on the directions to and from the distribution system.
-        let (destination, source) = match flags & 3 {
-            0 => (first, second),
-            1 => (third, second),
-            2 => (first, third),
-            _ => {
-                let (fourth, after) = split::<6>(rest, "802.11 address 4")?;
-                rest = after;
-                (third, Mac(*fourth))
+/// Whether these octets look like a frame: a common type, or a length that fits.
+fn sensible_ethernet(octets: &[u8]) -> bool {
+    match octets {
+        [_, _, _, _, _, _, _, _, _, _, _, _, t0, t1, rest @ ..] => {
+            match u16::from_be_bytes([*t0, *t1]) {
+                0x0800 | 0x0806 | 0x86dd | 0x8100 | 0x88a8 | 0x88cc | 0x8847 | 0x8864 => true,
+                length @ 3..=1500 => usize::from(length) <= rest.len(),
+                _ => false,
             }
-        };
-        self.packet.link = Some(Link {
-            source,
-            destination,
-        });
-        if control & 0x80 != 0 {
-            let (_, after) = split::<2>(rest, "802.11 qos control")?;
-            rest = after;
         }
-        if flags & 0x40 != 0 {
-            return Err(Stop::Encrypted);
-        }
-        self.llc(rest)
+        _ => false,
     }
 }

@@ -61,7 +61,6 @@ impl<'a> Decoder<'_, 'a> {
             .get(..total)
             .filter(|_| total >= length)
             .unwrap_or(octets);
-        let payload = octets.get(length..).ok_or(Stop::Short("ipv4 options"))?;
         let part = u16::from_be_bytes([f0, f1]);
         let offset = (part & 0x1fff).saturating_mul(8);
         let more = part & 0x2000 != 0;
@@ -71,19 +70,22 @@ impl<'a> Decoder<'_, 'a> {
             more,
         });
         let missing = total.saturating_sub(octets.len());
-        self.transport(
-            Ip {
-                source: IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3)),
-                destination: IpAddr::V4(Ipv4Addr::new(d0, d1, d2, d3)),
-                hops,
-                protocol,
-                fragment,
-                octets,
-                payload,
-                transport: Transport::Other,
-            },
-            missing,
-        )
+        let mut ip = Ip {
+            source: IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3)),
+            destination: IpAddr::V4(Ipv4Addr::new(d0, d1, d2, d3)),
+            hops,
+            protocol,
+            fragment,
+            octets,
+            payload: &[],
+            transport: Transport::Other,
+        };
+        self.packet.net = Net::Ip(ip);
+        ip.payload = octets.get(length..).ok_or(Stop::Short("ipv4 options"))?;
+        if protocol == number::AUTHENTICATION && fragment.is_none() {
+            (ip.protocol, ip.payload) = authenticated(ip.payload)?;
+        }
+        self.transport(ip, missing)
     }
 
     /// RFC 8200 §3 and §4.
@@ -97,6 +99,17 @@ impl<'a> Decoder<'_, 'a> {
         let octets = octets.get(..total).filter(|_| total > 40).unwrap_or(octets);
         let mut rest = octets.get(40..).unwrap_or_default();
         let mut fragment = None;
+        let mut ip = Ip {
+            source: IpAddr::V6(Ipv6Addr::from(*source)),
+            destination: IpAddr::V6(Ipv6Addr::from(*destination)),
+            hops,
+            protocol,
+            fragment,
+            octets,
+            payload: rest,
+            transport: Transport::Other,
+        };
+        self.packet.net = Net::Ip(ip);
         loop {
             let length = match (protocol, rest) {
                 (
@@ -128,19 +141,8 @@ impl<'a> Decoder<'_, 'a> {
             }
         }
         let missing = total.saturating_sub(octets.len());
-        self.transport(
-            Ip {
-                source: IpAddr::V6(Ipv6Addr::from(*source)),
-                destination: IpAddr::V6(Ipv6Addr::from(*destination)),
-                hops,
-                protocol,
-                fragment,
-                octets,
-                payload: rest,
-                transport: Transport::Other,
-            },
-            missing,
-        )
+        (ip.protocol, ip.payload, ip.fragment) = (protocol, rest, fragment);
+        self.transport(ip, missing)
     }
 
     /// Reads the transport header, and opens tunnels; `missing` octets of the packet were not captured.
@@ -172,6 +174,15 @@ impl<'a> Decoder<'_, 'a> {
         self.packet.net = Net::Ip(ip);
         Ok(())
     }
+}
+
+/// RFC 4302 §2: what an authentication header protects, by its protocol number.
+fn authenticated(octets: &[u8]) -> Result<(u8, &[u8]), Stop> {
+    let (header, _) = split::<2>(octets, "authentication header")?;
+    let [protocol, units] = *header;
+    let length = usize::from(units).saturating_add(2).saturating_mul(4);
+    let rest = octets.get(length..);
+    Ok((protocol, rest.ok_or(Stop::Short("authentication header"))?))
 }
 
 /// RFC 9293 §3.1.

@@ -2,7 +2,7 @@
 //!
 //! A port is not evidence: what is inside must decode, or the tunnel stays shut.
 
-use super::{Decoded, Decoder, Ip, Net, Packet, Tunnel, split};
+use super::{DEPTH, Decoded, Decoder, Ip, Net, Packet, Tunnel, split};
 
 impl<'a> Decoder<'_, 'a> {
     /// Tunnels directly on IP.
@@ -68,10 +68,9 @@ impl<'a> Decoder<'_, 'a> {
                 let frame = tzsp_frame(rest).unwrap_or_default();
                 self.open("tzsp", ip, frame, Decoder::ethernet)
             }
-            // 3GPP TS 29.281 §5.1: version 1, GTP, a G-PDU; optional fields where a flag says so.
-            (2152, [first, 0xff, _, _, _, _, _, _, rest @ ..]) if first & 0xf0 == 0x30 => {
-                let optional = if first & 0x07 == 0 { 0 } else { 4 };
-                let packet = rest.get(optional..).unwrap_or_default();
+            // 3GPP TS 29.281 §5.1: version 1, GTP, a G-PDU.
+            (2152, [first, 0xff, _, _, _, _, _, _, rest @ ..]) if first & 0xf8 == 0x30 => {
+                let packet = gtp_packet(*first, rest).unwrap_or_default();
                 self.open("gtp", ip, packet, Decoder::ip)
             }
             _ => Ok(()),
@@ -114,4 +113,28 @@ fn tzsp_frame(mut fields: &[u8]) -> Option<&[u8]> {
             _ => return None,
         };
     }
+}
+
+/// The packet behind GTP-U's optional fields, which are all there when one flag is set, and its extension
+/// headers (§5.2.1: a length in units of four octets, the content, the type of the next).
+fn gtp_packet(flags: u8, rest: &[u8]) -> Option<&[u8]> {
+    if flags & 0x07 == 0 {
+        return Some(rest);
+    }
+    let (optional, mut rest) = rest.split_first_chunk::<4>()?;
+    let [_, _, _, mut next] = *optional;
+    // Without the E flag the type has no meaning.
+    if flags & 0x04 == 0 {
+        next = 0;
+    }
+    for _ in 0..DEPTH {
+        if next == 0 {
+            return Some(rest);
+        }
+        let length = usize::from(*rest.first()?).saturating_mul(4);
+        let (extension, after) = rest.split_at_checked(length)?;
+        next = *extension.last()?;
+        rest = after;
+    }
+    None
 }
