@@ -1,10 +1,11 @@
 //! `BACnet` over IP, Ethernet and through routers: device identity.
 //!
-//! Spec: ANSI/ASHRAE 135-2016, annex J (BVLL), clause 6 (NPDU), clause 20 (APDU encoding), clause 12.11 (Device object).
+//! Spec: ANSI/ASHRAE 135-2020, annexes J (BVLL) and U (BVLL over IPv6), clause 6 (NPDU), clause 20 (APDU encoding),
+//! clause 12.11 (Device object).
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::octets::{array, be16, octet, take};
+use crate::octets::{array, be16, counted8, octet, take};
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
 use crate::statement::{Key, Out, Place, Subject};
 
@@ -28,15 +29,19 @@ pub const LOCATION: Key = Key("bacnet.location");
 pub const DESCRIPTION: Key = Key("bacnet.description");
 /// Serial number (property 372).
 pub const SERIAL_NUMBER: Key = Key("bacnet.serial_number");
+/// Longest APDU that the device accepts, in octets (I-Am and property 62).
+pub const MAX_APDU: Key = Key("bacnet.max_apdu");
+/// Protocol version (property 98).
+pub const PROTOCOL_VERSION: Key = Key("bacnet.protocol_version");
 /// Protocol revision (property 139).
 pub const PROTOCOL_REVISION: Key = Key("bacnet.protocol_revision");
-/// Networks that the sender routes to.
+/// Networks that the sender routes to: as it says, or as it shows by forwarding from them.
 pub const ROUTES_TO: Key = Key("bacnet.routes_to");
 
 /// Registration.
 pub static PROTOCOL: Protocol = Protocol {
     name: "bacnet",
-    spec: "ANSI/ASHRAE 135-2016",
+    spec: "ANSI/ASHRAE 135-2020",
     carriers: &[Carrier::Udp(47808), Carrier::Llc(0x82)],
     keys: &[
         DEVICE_INSTANCE,
@@ -49,6 +54,8 @@ pub static PROTOCOL: Protocol = Protocol {
         LOCATION,
         DESCRIPTION,
         SERIAL_NUMBER,
+        MAX_APDU,
+        PROTOCOL_VERSION,
         PROTOCOL_REVISION,
         ROUTES_TO,
     ],
@@ -59,15 +66,15 @@ pub static PROTOCOL: Protocol = Protocol {
 
 /// Object type of devices (clause 21).
 const DEVICE: u32 = 8;
-/// Instance that stands for "any" (clause 12.11.1).
+/// Instance that stands for "any" in requests and "none yet" of a device (clause 12.11.1); also the mask of instances.
 const WILDCARD: u32 = 4_194_303;
 /// Tags read from one list; more are not those of an identity.
 const MOST_TAGS: usize = 512;
 
-/// BACnet/IP begins with 0x81, a known function and its own length (J.2).
+/// BACnet/IP begins with 0x81 or, over IPv6, 0x82, a known function and its own length (J.2, U.2).
 fn recognise(message: &[u8]) -> Option<Recognition> {
     match message {
-        [0x81, 0x00..=0x0c, high, low, ..] => {
+        [0x81 | 0x82, 0x00..=0x0c, high, low, ..] => {
             let length = usize::from(u16::from_be_bytes([*high, *low]));
             (length == message.len()).then_some(Recognition::STRONG)
         }
@@ -78,28 +85,22 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
 }
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
-    let mut rest = message.bytes;
-    let mut sender = Subject::Sender;
-    if message.bytes.first() == Some(&0x81) {
-        let [_, function, _, _] = array::<4>(&mut rest, "bvll header")?;
-        match function {
-            // Forwarded by a BBMD: the true origin goes before the NPDU (J.2.5).
-            0x04 => {
-                let address = Ipv4Addr::from(array::<4>(&mut rest, "bvll origin")?);
-                be16(&mut rest, "bvll origin port")?;
-                sender = Subject::Ip(IpAddr::V4(address));
-            }
-            // Distribute-Broadcast-To-Network, Original-Unicast and -Broadcast.
-            0x09..=0x0b => {}
-            _ => return Ok(()),
-        }
-    } else {
-        take(&mut rest, 3, "llc header")?;
-    }
-    let npdu = npdu(rest)?;
+    let Some((sender, input)) = network_layer(message.bytes)? else {
+        return Ok(());
+    };
+    let npdu = npdu(input)?;
     let subject = match npdu.source {
-        Some(place) => Subject::Behind(place),
         None => sender,
+        Some(Source { network, octets }) => {
+            // Only a router adds the network that a message came from (§6.2.2, §6.5.4).
+            let number = be16(&mut &*network, "npdu source network")?;
+            out.text(sender, ROUTES_TO, network, format_args!("{number}"));
+            match place(number, octets) {
+                Some(place) => Subject::Behind(place),
+                // An address that we cannot hold is still not the router's own.
+                None => return Ok(()),
+            }
+        }
     };
     if npdu.network_message {
         return network_message(subject, npdu.rest, out);
@@ -107,12 +108,59 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     apdu(subject, npdu.rest, out)
 }
 
+/// Who first sent the NPDU, and the NPDU; `None` for what the link layers say among themselves.
+fn network_layer(mut rest: &[u8]) -> Result<Option<(Subject, &[u8])>, Fault> {
+    let [kind, function, ..] = *rest else {
+        return Err(Fault::short("bvll header"));
+    };
+    let mut sender = Subject::Sender;
+    match (kind, function) {
+        // Forwarded by a BBMD: the true origin goes before the NPDU (J.2.5).
+        (0x81, 0x04) => {
+            take(&mut rest, 4, "bvll header")?;
+            let address = Ipv4Addr::from(array::<4>(&mut rest, "bvll origin")?);
+            be16(&mut rest, "bvll origin port")?;
+            sender = Subject::Ip(IpAddr::V4(address));
+        }
+        // Distribute-Broadcast-To-Network, Original-Unicast and -Broadcast.
+        (0x81, 0x09..=0x0b) => {
+            take(&mut rest, 4, "bvll header")?;
+        }
+        // U.2: Original-Unicast has virtual addresses of source and destination.
+        (0x82, 0x01) => {
+            take(&mut rest, 10, "bvll6 header")?;
+        }
+        // U.2: Original-Broadcast and Distribute-Broadcast-To-Network have the source's alone.
+        (0x82, 0x02 | 0x0c) => {
+            take(&mut rest, 7, "bvll6 header")?;
+        }
+        // U.2: Forwarded-NPDU has the origin's virtual and its true address.
+        (0x82, 0x08) => {
+            take(&mut rest, 7, "bvll6 header")?;
+            let address = Ipv6Addr::from(array::<16>(&mut rest, "bvll6 origin")?);
+            be16(&mut rest, "bvll6 origin port")?;
+            sender = Subject::Ip(IpAddr::V6(address));
+        }
+        (0x82, 0x82 | 0x83) => {
+            take(&mut rest, 3, "llc header")?;
+        }
+        _ => return Ok(None),
+    }
+    Ok(Some((sender, rest)))
+}
+
 /// What precedes the application's own data (clause 6.2).
 struct Npdu<'a> {
-    /// Network and address of the device that sent it, when that is behind a router.
-    source: Option<Place>,
+    /// The device that sent it, when that is behind a router.
+    source: Option<Source<'a>>,
     network_message: bool,
     rest: &'a [u8],
+}
+
+/// Network number, as sent, and address on it of a device behind a router.
+struct Source<'a> {
+    network: &'a [u8],
+    octets: &'a [u8],
 }
 
 fn npdu(input: &[u8]) -> Result<Npdu<'_>, Fault> {
@@ -123,13 +171,13 @@ fn npdu(input: &[u8]) -> Result<Npdu<'_>, Fault> {
     let control = octet(&mut rest, "npdu control")?;
     if control & 0x20 != 0 {
         be16(&mut rest, "npdu destination network")?;
-        crate::octets::counted8(&mut rest, "npdu destination address")?;
+        counted8(&mut rest, "npdu destination address")?;
     }
     let mut source = None;
     if control & 0x08 != 0 {
-        let network = be16(&mut rest, "npdu source network")?;
-        let octets = crate::octets::counted8(&mut rest, "npdu source address")?;
-        source = place(network, octets);
+        let network = take(&mut rest, 2, "npdu source network")?;
+        let octets = counted8(&mut rest, "npdu source address")?;
+        source = Some(Source { network, octets });
     }
     if control & 0x20 != 0 {
         octet(&mut rest, "npdu hop count")?;
@@ -170,13 +218,23 @@ fn network_message(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Resu
     Ok(())
 }
 
-/// Clause 20.1: the types that disclose something are unconfirmed requests and complex acknowledgements.
+/// Clause 20.1: requests in which a device names itself, and complex acknowledgements.
 fn apdu(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     let first = octet(&mut rest, "apdu type")?;
     match first >> 4 {
+        // A confirmed request that is not cut into segments: what it can take, invoke id, service.
+        0 if first & 0x08 == 0 => {
+            let [_, _, service] = array::<3>(&mut rest, "confirmed request")?;
+            match service {
+                1 | 2 | 31 => notification(subject, rest, out),
+                _ => Ok(()),
+            }
+        }
         1 => match octet(&mut rest, "unconfirmed service")? {
             0 => i_am(subject, rest, out),
             1 => i_have(subject, rest, out),
+            2 | 3 | 11 => notification(subject, rest, out),
+            13 => who_am_i(subject, rest, out),
             _ => Ok(()),
         },
         3 => {
@@ -185,11 +243,13 @@ fn apdu(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Faul
             if first & 0x08 != 0 && array::<2>(&mut rest, "segment")?.first() != Some(&0) {
                 return Ok(());
             }
-            match octet(&mut rest, "acknowledged service")? {
+            let read = match octet(&mut rest, "acknowledged service")? {
                 12 => read_property(subject, rest, out),
                 14 => read_property_multiple(subject, rest, out),
                 _ => Ok(()),
-            }
+            };
+            // A first segment ends where it must, which is no fault.
+            if first & 0x0c == 0x0c { Ok(()) } else { read }
         }
         _ => Ok(()),
     }
@@ -248,9 +308,17 @@ fn object(octets: &[u8]) -> Option<(u32, u32)> {
     Some((id >> 22, id & WILDCARD))
 }
 
+fn number(subject: Subject, key: Key, octets: &[u8], out: &mut Out<'_>) {
+    if let Some(number) = unsigned(octets) {
+        out.text(subject, key, octets, format_args!("{number}"));
+    }
+}
+
+/// Whether this identifies a device object; its instance is stated unless a wildcard stands for it.
 fn instance(subject: Subject, octets: &[u8], out: &mut Out<'_>) -> bool {
     match object(octets) {
-        Some((DEVICE, instance)) if instance != WILDCARD => {
+        Some((DEVICE, WILDCARD)) => true,
+        Some((DEVICE, instance)) => {
             out.text(subject, DEVICE_INSTANCE, octets, format_args!("{instance}"));
             true
         }
@@ -258,39 +326,72 @@ fn instance(subject: Subject, octets: &[u8], out: &mut Out<'_>) -> bool {
     }
 }
 
+/// The value of the next element; lists have none.
+fn value<'a>(rest: &mut &'a [u8], what: &'static str) -> Result<&'a [u8], Fault> {
+    match tag(rest)?.kind {
+        TagKind::Value(value) => Ok(value),
+        _ => Err(Fault::value(what, rest)),
+    }
+}
+
 /// Clause 16.10.2: device, max APDU, segmentation, vendor.
 fn i_am(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
-    if let TagKind::Value(device) = tag(&mut rest)?.kind {
-        instance(subject, device, out);
+    let device = value(&mut rest, "i-am device")?;
+    // A device that nobody gave a number yet says so.
+    if let Some((DEVICE, instance)) = object(device) {
+        out.text(subject, DEVICE_INSTANCE, device, format_args!("{instance}"));
     }
-    tag(&mut rest)?;
-    tag(&mut rest)?;
-    if let TagKind::Value(vendor) = tag(&mut rest)?.kind
-        && let Some(id) = unsigned(vendor)
-    {
-        out.text(subject, VENDOR_ID, vendor, format_args!("{id}"));
+    number(subject, MAX_APDU, value(&mut rest, "i-am max apdu")?, out);
+    value(&mut rest, "i-am segmentation")?;
+    number(subject, VENDOR_ID, value(&mut rest, "i-am vendor")?, out);
+    Ok(())
+}
+
+/// Clause 16.9.3: device, object, name of the object; which is the device's where they are the same.
+fn i_have(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let device = value(&mut rest, "i-have device")?;
+    let is_device = instance(subject, device, out);
+    let object = value(&mut rest, "i-have object")?;
+    let name = value(&mut rest, "i-have name")?;
+    if is_device && object == device {
+        text(subject, OBJECT_NAME, name, out);
     }
     Ok(())
 }
 
-/// Clause 16.9.3: device, object, object name.
-fn i_have(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
-    if let TagKind::Value(device) = tag(&mut rest)?.kind {
-        instance(subject, device, out);
+/// Clauses 13.5 to 13.8, 13.14 and 13.15: the subscriber's process, then the device that notifies.
+fn notification(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    value(&mut rest, "notified process")?;
+    let device = tag(&mut rest)?;
+    if let (1, true, TagKind::Value(id)) = (device.number, device.context, device.kind) {
+        instance(subject, id, out);
     }
+    Ok(())
+}
+
+/// Clause 16.11: vendor, model and serial number of a device that has no number yet.
+fn who_am_i(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    number(
+        subject,
+        VENDOR_ID,
+        value(&mut rest, "who-am-i vendor")?,
+        out,
+    );
+    text(
+        subject,
+        MODEL_NAME,
+        value(&mut rest, "who-am-i model")?,
+        out,
+    );
+    let serial = value(&mut rest, "who-am-i serial number")?;
+    text(subject, SERIAL_NUMBER, serial, out);
     Ok(())
 }
 
 /// Clause 15.5.1.2: object, property, index, value.
 fn read_property(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
-    let TagKind::Value(id) = tag(&mut rest)?.kind else {
-        return Err(Fault::value("object identifier", rest));
-    };
-    let device = instance(subject, id, out);
-    let TagKind::Value(property) = tag(&mut rest)?.kind else {
-        return Err(Fault::value("property identifier", rest));
-    };
-    let property = unsigned(property);
+    let device = instance(subject, value(&mut rest, "object identifier")?, out);
+    let property = unsigned(value(&mut rest, "property identifier")?);
     loop {
         let tag = tag(&mut rest)?;
         if let (3, TagKind::Opening) = (tag.number, tag.kind) {
@@ -298,7 +399,7 @@ fn read_property(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Result
         }
     }
     match property {
-        Some(property) if device => values(subject, property, &mut rest, 3, out),
+        Some(property) if device => values(subject, property, &mut rest, out),
         _ => Ok(()),
     }
 }
@@ -320,41 +421,47 @@ fn read_property_multiple(
             (0, TagKind::Value(id)) if tag.context => device = instance(subject, id, out),
             (2, TagKind::Value(id)) if tag.context => property = unsigned(id),
             (4, TagKind::Opening) => match property {
-                Some(property) if device => values(subject, property, &mut rest, 4, out)?,
-                _ => skip(&mut rest, 4)?,
+                Some(property) if device => values(subject, property, &mut rest, out)?,
+                _ => skip(&mut rest)?,
             },
-            (5, TagKind::Opening) => skip(&mut rest, 5)?,
+            (5, TagKind::Opening) => skip(&mut rest)?,
             _ => {}
         }
     }
     Ok(())
 }
 
-/// Values up to the closing tag of this number.
+/// Values up to the tag that closes the list; lists within it are of other properties than ours.
 fn values(
     subject: Subject,
     property: u32,
     rest: &mut &[u8],
-    closing: u8,
     out: &mut Out<'_>,
 ) -> Result<(), Fault> {
     for _ in 0..MOST_TAGS {
         let tag = tag(rest)?;
         match tag.kind {
-            TagKind::Closing if tag.number == closing => return Ok(()),
+            TagKind::Closing => return Ok(()),
+            TagKind::Opening => skip(rest)?,
             TagKind::Value(value) if !tag.context => {
                 statement(subject, property, tag.number, value, out);
             }
-            _ => {}
+            TagKind::Value(_) => {}
         }
     }
-    Ok(())
+    Err(Fault::value("closing tag", rest))
 }
 
-fn skip(rest: &mut &[u8], closing: u8) -> Result<(), Fault> {
+/// Passes over a list and the lists in it.
+fn skip(rest: &mut &[u8]) -> Result<(), Fault> {
+    let mut depth = 1_u32;
     for _ in 0..MOST_TAGS {
-        let tag = tag(rest)?;
-        if matches!(tag.kind, TagKind::Closing) && tag.number == closing {
+        depth = match tag(rest)?.kind {
+            TagKind::Opening => depth.saturating_add(1),
+            TagKind::Closing => depth.saturating_sub(1),
+            TagKind::Value(_) => depth,
+        };
+        if depth == 0 {
             return Ok(());
         }
     }
@@ -372,22 +479,24 @@ fn statement(subject: Subject, property: u32, kind: u8, value: &[u8], out: &mut 
         (58, 7) => LOCATION,
         (28, 7) => DESCRIPTION,
         (372, 7) => SERIAL_NUMBER,
-        (120 | 139, 2) => {
-            let key = if property == 120 {
-                VENDOR_ID
-            } else {
-                PROTOCOL_REVISION
-            };
-            if let Some(number) = unsigned(value) {
-                out.text(subject, key, value, format_args!("{number}"));
-            }
-            return;
-        }
+        (62, 2) => return number(subject, MAX_APDU, value, out),
+        (98, 2) => return number(subject, PROTOCOL_VERSION, value, out),
+        (120, 2) => return number(subject, VENDOR_ID, value, out),
+        (139, 2) => return number(subject, PROTOCOL_REVISION, value, out),
         _ => return,
     };
+    text(subject, key, value, out);
+}
+
+/// A character string.
+fn text(subject: Subject, key: Key, value: &[u8], out: &mut Out<'_>) {
     // Clause 20.2.9: the first octet names the character set: 0 UTF-8 (once ANSI X3.4), 4 UCS-2, 5 ISO 8859-1.
     match value {
-        [0 | 5, text @ ..] => out.say(subject, key, text),
+        [0, text @ ..] => out.say(subject, key, text),
+        [5, text @ ..] => {
+            let text = crate::text::unpadded(text);
+            out.text(subject, key, text, format_args!("{}", Latin(text)));
+        }
         [4, text @ ..] => {
             let units = text.chunks_exact(2).map(|pair| match pair {
                 [high, low] => u16::from_be_bytes([*high, *low]),
@@ -408,5 +517,15 @@ impl<I: Iterator<Item = u16> + Clone> std::fmt::Display for Units<I> {
         use std::fmt::Write as _;
         char::decode_utf16(self.0.clone())
             .try_for_each(|c| f.write_char(c.unwrap_or(char::REPLACEMENT_CHARACTER)))
+    }
+}
+
+/// Displays ISO 8859-1.
+struct Latin<'a>(&'a [u8]);
+
+impl std::fmt::Display for Latin<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        use std::fmt::Write as _;
+        self.0.iter().try_for_each(|o| f.write_char(char::from(*o)))
     }
 }

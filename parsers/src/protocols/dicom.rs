@@ -2,7 +2,7 @@
 //! Nothing of a patient is ever read.
 //!
 //! Spec: DICOM PS3.8 §9.3 (PDUs), PS3.7 annex D.3.3 (implementation identification), PS3.5 §7.1 (data elements),
-//! PS3.3 §C.7.5.1 (General Equipment), PS3.6 (dictionary, UIDs).
+//! PS3.3 §C.7.5.1 (General Equipment), PS3.4 §F.7.2.1 (Modality Performed Procedure Step), PS3.6 (dictionary, UIDs).
 
 use crate::octets::{array, counted16, foreign, head, le16, le32, more, take};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
@@ -126,7 +126,8 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     let [kind, ..] = array::<6>(&mut rest, "pdu header")?;
     match kind {
         ASSOCIATE_RQ | ASSOCIATE_AC => association(kind, rest, out),
-        DATA => data(rest, out),
+        // A server's data sets answer queries: they describe what it keeps, not what it is.
+        DATA if message.from == Role::Client => data(rest, out),
         _ => Ok(()),
     }
 }
@@ -200,22 +201,34 @@ fn data(mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Elements in ascending order, little endian, with or without their types; stops at what cannot be read.
-fn data_set(mut rest: &[u8], out: &mut Out<'_>) {
-    let mut before = (0, 0);
-    while let Some((tag, value)) = data_element(&mut rest) {
-        if tag <= before || tag.0 > 0x0018 {
-            return;
-        }
-        before = tag;
+/// Root of the SOP classes of stored objects (PS3.4 §B.5).
+const STORAGE: &[u8] = b"1.2.840.10008.5.1.4.1.1.";
+/// SOP Class UID.
+const SOP_CLASS_UID: Tag = (0x0008, 0x0016);
+/// Performed Station AE Title: a modality reports what it does.
+const PERFORMED_STATION_AE_TITLE: Tag = (0x0040, 0x0241);
+
+/// The equipment in the data set of an object to store or of a step performed. Queries, and fragments from
+/// the middle of a data set, have neither mark.
+fn data_set(fragment: &[u8], out: &mut Out<'_>) {
+    let marked = elements(fragment).any(|(tag, value)| match tag {
+        SOP_CLASS_UID => value.starts_with(STORAGE),
+        PERFORMED_STATION_AE_TITLE => !unpadded(value).is_empty(),
+        _ => false,
+    });
+    if !marked {
+        return;
+    }
+    for (tag, value) in elements(fragment) {
         let key = match tag {
             (0x0008, 0x0060) => MODALITY,
             (0x0008, 0x0070) => MANUFACTURER,
             (0x0008, 0x0080) => INSTITUTION_NAME,
-            (0x0008, 0x1010) => STATION_NAME,
+            (0x0008, 0x1010) | (0x0040, 0x0242) => STATION_NAME,
             (0x0008, 0x1090) => MODEL_NAME,
             (0x0018, 0x1000) => SERIAL_NUMBER,
             (0x0018, 0x1020) => SOFTWARE_VERSIONS,
+            PERFORMED_STATION_AE_TITLE => AE_TITLE,
             _ => continue,
         };
         if is_printable(unpadded(value)) {
@@ -224,15 +237,44 @@ fn data_set(mut rest: &[u8], out: &mut Out<'_>) {
     }
 }
 
+/// Group and element number.
+type Tag = (u16, u16);
+
+/// Elements in ascending order from group 8 on, little endian, with or without their types; ends before pixels
+/// and at what cannot be read.
+fn elements(fragment: &[u8]) -> impl Iterator<Item = (Tag, &[u8])> {
+    let mut rest = fragment;
+    let mut before = (0x0007, 0xffff);
+    std::iter::from_fn(move || {
+        let (tag, value) = data_element(&mut rest)?;
+        let ascends = tag > before && tag <= (0x0040, 0xffff);
+        before = tag;
+        ascends.then_some((tag, value))
+    })
+    .fuse()
+}
+
 /// One element: tag and value.
-fn data_element<'a>(rest: &mut &'a [u8]) -> Option<((u16, u16), &'a [u8])> {
+fn data_element<'a>(rest: &mut &'a [u8]) -> Option<(Tag, &'a [u8])> {
     let tag = (le16(rest, "group").ok()?, le16(rest, "element").ok()?);
     let explicit = rest.get(..2)?.iter().all(u8::is_ascii_uppercase);
     let length = if !explicit {
         le32(rest, "length").ok()?
     } else if matches!(
         rest.get(..2)?,
-        b"OB" | b"OW" | b"OF" | b"SQ" | b"UT" | b"UN" | b"UC" | b"UR" | b"OD" | b"OL"
+        b"OB"
+            | b"OW"
+            | b"OF"
+            | b"SQ"
+            | b"UT"
+            | b"UN"
+            | b"UC"
+            | b"UR"
+            | b"OD"
+            | b"OL"
+            | b"OV"
+            | b"SV"
+            | b"UV"
     ) {
         take(rest, 4, "vr").ok()?;
         le32(rest, "length").ok()?

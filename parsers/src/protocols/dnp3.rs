@@ -2,8 +2,8 @@
 //!
 //! Spec: IEEE 1815-2012 clause 9 (link layer), clause 8 (transport), clause 4 (application), annex A.1 (group 0).
 
-use crate::octets::{array, foreign, head, octet, take, whole};
-use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition};
+use crate::octets::{array, counted8, foreign, head, octet, take, whole};
+use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::is_printable;
 
@@ -79,16 +79,21 @@ fn crc(octets: &[u8]) -> u16 {
     !sum
 }
 
-/// Start octets and the header's check.
+/// Start octets and the header's check. The direction bit tells masters (§9.2.4.1.3.1), who ask.
 fn recognise(message: &[u8]) -> Option<Recognition> {
     let (header, rest) = message.split_first_chunk::<8>()?;
-    let [0x05, 0x64, ..] = header else {
+    let [0x05, 0x64, _, control, ..] = *header else {
         return None;
+    };
+    let role = if control & 0x80 == 0 {
+        Role::Server
+    } else {
+        Role::Client
     };
     let [low, high, ..] = *rest else {
         return None;
     };
-    (crc(header) == u16::from_le_bytes([low, high])).then_some(Recognition::STRONG)
+    (crc(header) == u16::from_le_bytes([low, high])).then_some(Recognition::STRONG.from(role))
 }
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
@@ -114,9 +119,12 @@ fn attributes(blocks: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     let mut data = [0_u8; 250];
     let mut length = 0_usize;
     for block in blocks.chunks(BLOCK.saturating_add(2)) {
-        let user = block
-            .get(..block.len().saturating_sub(2))
-            .unwrap_or_default();
+        let Some((user, check)) = block.split_last_chunk::<2>() else {
+            return Err(Fault::short("dnp3 block"));
+        };
+        if crc(user) != u16::from_le_bytes(*check) {
+            return Err(Fault::value("dnp3 block check", block));
+        }
         for (to, from) in data.iter_mut().skip(length).zip(user) {
             *to = *from;
         }
@@ -131,12 +139,10 @@ fn attributes(blocks: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     if transport & 0xc0 != 0xc0 {
         return Ok(());
     }
-    while let Ok([0, variation, 0x00, start, stop]) = array::<5>(&mut rest, "dnp3 object header") {
-        if start != stop {
-            break;
-        }
+    // Range 0 to 0: the set that the standard defines. Other sets are their owner's own.
+    while let Ok([0, variation, 0x00, 0, 0]) = array::<5>(&mut rest, "dnp3 object header") {
         let kind = octet(&mut rest, "attribute type")?;
-        let value = crate::octets::counted8(&mut rest, "attribute")?;
+        let value = counted8(&mut rest, "attribute")?;
         let key = match variation {
             242 => SOFTWARE_VERSION,
             243 => HARDWARE_VERSION,

@@ -1,6 +1,6 @@
 //! HL7 version 2 over the Minimal Lower Layer Protocol: which systems talk. Nothing of a patient is ever read.
 //!
-//! Spec: HL7 v2.8.2 chapter 2 (MSH, SFT), chapter 7 (OBX-18), HL7 Transport Specification: MLLP, release 2.
+//! Spec: HL7 v2.8.2 chapter 2 (MSH, SFT), chapter 7 (OBX-18, PRT-10), chapter 13 (EQU-1), HL7 Transport Specification: MLLP, release 2.
 
 use crate::octets::{foreign, more};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition};
@@ -15,12 +15,14 @@ pub const FACILITY: Key = Key("hl7.facility");
 pub const MESSAGE_TYPE: Key = Key("hl7.message_type");
 /// Version (MSH-12).
 pub const VERSION: Key = Key("hl7.version");
-/// Equipment instance (OBX-18).
+/// Equipment instance (OBX-18, EQU-1, and the device of a participation, PRT-10).
 pub const EQUIPMENT: Key = Key("hl7.equipment");
 /// Software vendor organisation (SFT-1).
 pub const SOFTWARE_VENDOR: Key = Key("hl7.software_vendor");
-/// Software product and version (SFT-3 and SFT-2).
+/// Software product (SFT-3).
 pub const SOFTWARE_PRODUCT: Key = Key("hl7.software_product");
+/// Software version or release (SFT-2).
+pub const SOFTWARE_VERSION: Key = Key("hl7.software_version");
 
 /// Registration.
 pub static PROTOCOL: Protocol = Protocol {
@@ -35,6 +37,7 @@ pub static PROTOCOL: Protocol = Protocol {
         EQUIPMENT,
         SOFTWARE_VENDOR,
         SOFTWARE_PRODUCT,
+        SOFTWARE_VERSION,
     ],
     frame: Some(frame),
     recognise,
@@ -96,16 +99,13 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
                 out.say(Subject::Receiver, FACILITY, fields(5));
             }
             Some(b"OBX") => out.say(Subject::Sender, EQUIPMENT, fields(18)),
+            Some(b"EQU") => out.say(Subject::Sender, EQUIPMENT, fields(1)),
+            // The other fields of a participation name persons.
+            Some(b"PRT") => out.say(Subject::Sender, EQUIPMENT, fields(10)),
             Some(b"SFT") => {
                 out.say(Subject::Sender, SOFTWARE_VENDOR, fields(1));
-                let (product, version) =
-                    (crate::text::Text(fields(3)), crate::text::Text(fields(2)));
-                out.text(
-                    Subject::Sender,
-                    SOFTWARE_PRODUCT,
-                    fields(3),
-                    format_args!("{product} {version}"),
-                );
+                out.say(Subject::Sender, SOFTWARE_PRODUCT, fields(3));
+                out.say(Subject::Sender, SOFTWARE_VERSION, fields(2));
             }
             _ => {}
         }

@@ -30,8 +30,11 @@ fn frame(input: &[u8]) -> Framed {
 /// Control field formats (§5.1): I with an ASDU of an assigned type, S, and the six functions of U.
 fn recognise(message: &[u8]) -> Option<Recognition> {
     match *message {
-        // STARTDT, STOPDT and TESTFR: act, then confirm.
-        [0x68, 4, 0x07 | 0x13 | 0x43 | 0x0b | 0x23 | 0x83, 0, 0, 0] => Some(Recognition::STRONG),
+        // STARTDT and STOPDT: the controlling station acts, the other confirms.
+        [0x68, 4, 0x07 | 0x13, 0, 0, 0] => Some(Recognition::STRONG.from(Role::Client)),
+        [0x68, 4, 0x0b | 0x23, 0, 0, 0] => Some(Recognition::STRONG.from(Role::Server)),
+        // Either tests, either counts.
+        [0x68, 4, 0x43 | 0x83, 0, 0, 0] => Some(Recognition::WEAK),
         [0x68, 4, 1, 0, low, _] if low & 1 == 0 => Some(Recognition::WEAK),
         [0x68, length, c, _, r, _, kind, _, cause, ..]
             if c & 1 == 0 && r & 1 == 0 && length >= 13 =>
@@ -39,7 +42,11 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
             let kind_known =
                 matches!(kind, 1..=40 | 45..=51 | 58..=64 | 70 | 100..=107 | 110..=113 | 120..=127);
             let cause_known = matches!(cause & 0x3f, 1..=13 | 20..=41 | 44..=47);
-            (kind_known && cause_known).then_some(Recognition::STRONG)
+            (kind_known && cause_known).then_some(match kind {
+                // Process information comes from the controlled station, §7.2.1.1 of part 101.
+                ..=40 => Recognition::STRONG.from(Role::Server),
+                _ => Recognition::STRONG,
+            })
         }
         _ => None,
     }
@@ -53,13 +60,16 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
         && kind < 100
     {
         let octets = message.bytes.get(10..12).unwrap_or_default();
+        // 0 is not used, 65535 is everyone (§7.2.4 of part 101).
         let address = u16::from_le_bytes([low, high]);
-        out.text(
-            Subject::Sender,
-            COMMON_ADDRESS,
-            octets,
-            format_args!("{address}"),
-        );
+        if (1..u16::MAX).contains(&address) {
+            out.text(
+                Subject::Sender,
+                COMMON_ADDRESS,
+                octets,
+                format_args!("{address}"),
+            );
+        }
     }
     Ok(())
 }
