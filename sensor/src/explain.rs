@@ -76,11 +76,11 @@ pub fn print(out: &mut dyn Write, asset: &Asset) -> io::Result<()> {
         writeln!(out, "    fingerprint: {}", display_safe(&fact.fingerprint))?;
         writeln!(out, "    packet:      {}", place(&fact.evidence))?;
     }
-    let explained: BTreeSet<&str> = asset.facts.iter().map(|fact| fact.key).collect();
+    let explained: BTreeSet<&str> = asset.facts.iter().map(|fact| fact.key.as_ref()).collect();
     let mut others = asset
         .observations
         .iter()
-        .filter(|o| !explained.contains(o.key))
+        .filter(|o| !explained.contains(o.key.as_ref()))
         .peekable();
     if others.peek().is_some() {
         writeln!(out, "\n  Also said, of which no fingerprint makes a fact:")?;

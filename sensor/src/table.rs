@@ -102,8 +102,11 @@ fn address(asset: &Asset) -> String {
 /// What everybody on the link speaks comes last.
 fn speaks(asset: &Asset) -> String {
     let everybody = |name: &&str| matches!(*name, "arp" | "ndp");
-    let (common, telling): (Vec<&str>, Vec<&str>) =
-        asset.protocols.iter().copied().partition(everybody);
+    let (common, telling): (Vec<&str>, Vec<&str>) = asset
+        .protocols
+        .iter()
+        .map(AsRef::as_ref)
+        .partition(everybody);
     [telling, common].concat().join(", ")
 }
 

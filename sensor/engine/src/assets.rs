@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use fossick_fingerprints::{ETHERNET_MANUFACTURER, Fingerprints, Said, manufacturer};
 use fossick_model::{
-    Addresses, Asset, Attribute, Category, Evidence, Fact, Frames, Kind, Observation, Service, Time,
+    Addresses, Asset, Attribute, Category, Evidence, Fact, Frames, Kind, Observation, Service,
+    Time, Word,
 };
 use fossick_parsers::{Mac, Place};
 
@@ -192,7 +193,7 @@ impl Group<'_> {
         asset.id = id(&self.identity());
         asset.addresses = Some(self.addresses());
         asset.external = self.is_external();
-        asset.visibility = self.visibility();
+        asset.visibility = self.visibility().into_iter().map(Word::from).collect();
         asset.children = places
             .into_iter()
             .take(crate::limits::CHILDREN)
@@ -302,13 +303,13 @@ impl Group<'_> {
             attribute: Attribute::Vendor,
             value: vendor.clone(),
             certainty: reading.certainty,
-            key: ETHERNET_MANUFACTURER,
+            key: ETHERNET_MANUFACTURER.into(),
             raw: Arc::clone(&name),
             fingerprint: Arc::from(reading.fingerprint.as_str()),
             evidence: evidence.clone(),
         };
         let observation = Observation {
-            key: ETHERNET_MANUFACTURER,
+            key: ETHERNET_MANUFACTURER.into(),
             value: name,
             evidence,
         };
@@ -331,7 +332,7 @@ fn describe(
         served.extend(services);
         for (key, values) in &node.heard {
             observations.extend(values.iter().map(|heard| Observation {
-                key: key.0,
+                key: key.0.into(),
                 value: Arc::clone(&heard.value),
                 evidence: reader.evidence(&heard.proof),
             }));
@@ -342,10 +343,10 @@ fn describe(
         facts.push(fact);
     }
     observations.sort_by(|a, b| {
-        let key = |o: &Observation| (o.key, Arc::clone(&o.value), o.evidence.time);
-        key(a).cmp(&key(b))
+        let key = |o: &Observation| (Arc::clone(&o.value), o.evidence.time);
+        a.key.cmp(&b.key).then_with(|| key(a).cmp(&key(b)))
     });
-    observations.dedup_by(|later, first| (later.key, &later.value) == (first.key, &first.value));
+    observations.dedup_by(|later, first| (&later.key, &later.value) == (&first.key, &first.value));
     let observations = earliest(observations);
     rank(&mut facts);
     let presences = || nodes.iter().filter_map(|node| node.presence);
@@ -387,7 +388,7 @@ fn describe(
         kind,
         category: kind.map_or(Category::UNKNOWN, Kind::category),
         external: false,
-        protocols: protocols.into_iter().collect(),
+        protocols: protocols.into_iter().map(Word::from).collect(),
         services: services(nodes, &served),
         peers: u32::try_from(peers.len()).unwrap_or(u32::MAX),
         first_seen: presences().map(|p| p.first).min().unwrap_or_default(),
@@ -402,16 +403,17 @@ fn describe(
 
 /// Of each key the values said first: the contract lists so many, however many addresses said them.
 fn earliest(mut observations: Vec<Observation>) -> Vec<Observation> {
-    observations.sort_by_key(|o| (o.key, o.evidence.time, o.evidence.frames.first()));
-    let (mut key, mut count) = ("", 0_usize);
+    observations
+        .sort_by_cached_key(|o| (o.key.clone(), o.evidence.time, o.evidence.frames.first()));
+    let (mut key, mut count) = (Word::default(), 0_usize);
     observations.retain(|observation| {
         if observation.key != key {
-            (key, count) = (observation.key, 0);
+            (key, count) = (observation.key.clone(), 0);
         }
         count = count.saturating_add(1);
         count <= VALUES_PER_KEY
     });
-    observations.sort_by(|a, b| (a.key, &a.value).cmp(&(b.key, &b.value)));
+    observations.sort_by(|a, b| (&a.key, &a.value).cmp(&(&b.key, &b.value)));
     observations
 }
 
@@ -438,7 +440,7 @@ fn services(nodes: &[&Node], served: &[ServiceFact]) -> Vec<Service> {
             Service {
                 transport,
                 port,
-                protocol,
+                protocol: protocol.map(Word::from),
                 product: about(Said::ServiceProduct),
                 version: about(Said::ServiceVersion),
             }

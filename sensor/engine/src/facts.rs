@@ -72,7 +72,7 @@ impl<'f> Reader<'f> {
                             attribute: *attribute,
                             value: value.clone(),
                             certainty: reading.certainty,
-                            key: key.0,
+                            key: key.0.into(),
                             raw: Arc::clone(&heard.value),
                             fingerprint: Arc::from(reading.fingerprint.as_str()),
                             evidence: evidence.clone(),
@@ -105,11 +105,14 @@ const REFINES: u8 = 20;
 /// then the more recent.
 pub(crate) fn rank(facts: &mut Vec<Fact>) {
     facts.sort_by(|a, b| {
-        let key = |fact: &Fact| (fact.attribute, fact.key, fact.evidence.time);
-        key(a).cmp(&key(b)).then_with(|| a.value.cmp(&b.value))
+        let time = |fact: &Fact| fact.evidence.time;
+        let order = a.attribute.cmp(&b.attribute);
+        let order = order.then_with(|| a.key.cmp(&b.key));
+        let order = order.then(time(a).cmp(&time(b)));
+        order.then_with(|| a.value.cmp(&b.value))
     });
     facts.dedup_by(|later, first| {
-        (later.attribute, later.key, &later.value) == (first.attribute, first.key, &first.value)
+        (later.attribute, &later.key, &later.value) == (first.attribute, &first.key, &first.value)
     });
     let mut ranked: Vec<(usize, Fact)> = facts
         .iter()
@@ -122,7 +125,7 @@ pub(crate) fn rank(facts: &mut Vec<Fact>) {
             .then(b.value.len().cmp(&a.value.len()))
             .then(b.evidence.time.cmp(&a.evidence.time))
             .then_with(|| a.value.cmp(&b.value))
-            .then(a.key.cmp(b.key))
+            .then(a.key.cmp(&b.key))
     });
     *facts = ranked.into_iter().map(|(_, fact)| fact).collect();
     for attribute in Attribute::ALL {
@@ -135,7 +138,7 @@ fn standing(fact: &Fact, all: &[Fact]) -> usize {
         .iter()
         .filter(|other| other.attribute == fact.attribute && other.key != fact.key)
         .filter(|other| refines(&other.value, &fact.value) || refines(&fact.value, &other.value))
-        .map(|other| other.key)
+        .map(|other| other.key.as_ref())
         .collect();
     supporters.dedup();
     let support = supporters.len().saturating_mul(SUPPORT).min(MOST_SUPPORT);

@@ -1,13 +1,18 @@
 //! The asset as the output contract prints it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::kind::{Category, Kind};
 use crate::time::Time;
+
+/// One of our own words: borrowed where we say it, owned where it was read back.
+pub type Word = Cow<'static, str>;
 
 /// What a fact is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,6 +87,13 @@ impl fmt::Display for Attribute {
     }
 }
 
+impl<'de> Deserialize<'de> for Attribute {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Attribute::named(&name).ok_or_else(|| D::Error::custom("no attribute of this name"))
+    }
+}
+
 impl Serialize for Attribute {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
@@ -89,7 +101,7 @@ impl Serialize for Attribute {
 }
 
 /// The frames that say something: one, or several that the value spans.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Frames {
     /// Counts from 1 within its capture.
     #[serde(rename = "frame")]
@@ -120,7 +132,7 @@ impl Frames {
 }
 
 /// The packet that proves a word.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Name of the capture, without its folder.
     pub capture: Arc<str>,
@@ -137,7 +149,7 @@ pub struct Evidence {
 }
 
 /// Something we conclude.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
     /// What it is about.
     pub attribute: Attribute,
@@ -146,7 +158,7 @@ pub struct Fact {
     /// 0–100.
     pub certainty: u8,
     /// The observation's key.
-    pub key: &'static str,
+    pub key: Word,
     /// The observation's value, as it was said.
     pub raw: Arc<str>,
     /// Sheet and entry: `s7comm.szl.order_number/simatic-s7-300`.
@@ -156,10 +168,10 @@ pub struct Fact {
 }
 
 /// Something the asset said, word for word.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observation {
     /// What is being said.
-    pub key: &'static str,
+    pub key: Word,
     /// Canonical text; invalid UTF-8 is U+FFFD.
     pub value: Arc<str>,
     /// The packet that said it first.
@@ -167,7 +179,7 @@ pub struct Observation {
 }
 
 /// Transport of a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "protocol names")]
 pub enum Transport {
@@ -176,14 +188,14 @@ pub enum Transport {
 }
 
 /// What an asset serves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
     /// Transport protocol.
     pub transport: Transport,
     /// Port it answers on.
     pub port: u16,
     /// Protocol confirmed by content, if it was.
-    pub protocol: Option<&'static str>,
+    pub protocol: Option<Word>,
     /// Product as disclosed.
     pub product: Option<String>,
     /// Version as disclosed.
@@ -191,7 +203,7 @@ pub struct Service {
 }
 
 /// Addresses of an asset, sorted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Addresses {
     /// Hardware addresses, lower-case hex with colons.
     pub mac: Vec<String>,
@@ -202,15 +214,15 @@ pub struct Addresses {
 }
 
 /// One host, or one device behind a host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asset {
     /// 16 hex digits from its first strong identifier.
     pub id: String,
     /// Where it is, for a host.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub addresses: Option<Addresses>,
     /// Where it is, for a device behind a host: `unit 5`, `slot 3`, `bacnet 2:0a`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// VLANs its frames were tagged with.
     pub vlans: Vec<u16>,
@@ -245,10 +257,10 @@ pub struct Asset {
     /// Follows from the kind.
     pub category: Category,
     /// Not of ours: a peer on the Internet.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub external: bool,
     /// Protocols it was seen to speak, sorted.
-    pub protocols: Vec<&'static str>,
+    pub protocols: Vec<Word>,
     /// What it serves, by port.
     pub services: Vec<Service>,
     /// How many hosts it talked with.
@@ -258,7 +270,7 @@ pub struct Asset {
     /// Last frame of it.
     pub last_seen: Time,
     /// What this sensor cannot see of it.
-    pub visibility: Vec<&'static str>,
+    pub visibility: Vec<Word>,
     /// Devices behind it.
     pub children: Vec<Asset>,
     /// Everything concluded, the winner of each attribute first.

@@ -1,11 +1,17 @@
-//! What Fossick knows: assets, facts, evidence, and the output contract.
+//! What Fossick knows: assets, facts, evidence, changes, and the output contract.
 
 mod asset;
+mod change;
+mod control;
 mod kind;
+mod status;
 mod time;
 
 pub use asset::{
-    Addresses, Asset, Attribute, Evidence, Fact, Frames, Observation, Service, Transport,
+    Addresses, Asset, Attribute, Evidence, Fact, Frames, Observation, Service, Transport, Word,
 };
+pub use change::{Change, Event, Person, Reason};
+pub use control::{Hello, Order, Reply, Request, VERSION};
 pub use kind::{Category, Kind};
+pub use status::{Count, Fill, Interface, Outlet, Status, Store};
 pub use time::Time;

@@ -1,0 +1,171 @@
+//! The control socket: one JSON object a line, a request and its reply.
+//!
+//! A client begins with [`Hello`]; the sensor answers with its own. Then requests are answered in turn.
+//! [`Request::Ingest`], [`Request::Restore`] are followed, and [`Reply::Octets`] is followed, by chunks of octets:
+//! a big-endian 32-bit count, then so many octets; a count of 0 ends them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::asset::Asset;
+use crate::change::Change;
+
+/// Version of the requests and replies in this file. A sensor refuses a client of another one, and says so.
+pub const VERSION: u16 = 1;
+
+/// The first line of each side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Always `fossick`.
+    pub hello: String,
+    /// See [`VERSION`].
+    pub version: u16,
+}
+
+impl Hello {
+    /// What this side says.
+    #[must_use]
+    pub fn ours() -> Hello {
+        Hello {
+            hello: "fossick".to_owned(),
+            version: VERSION,
+        }
+    }
+}
+
+/// What a client asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "kebab-case")]
+pub enum Request {
+    /// How the sensor does.
+    Status,
+    /// A window of the inventory.
+    Assets {
+        /// In the filter language; empty for all.
+        #[serde(default)]
+        filter: String,
+        /// Column to sort by; a leading `-` turns the order..
+        #[serde(default)]
+        sort: String,
+        /// Assets to leave out at the beginning.
+        #[serde(default)]
+        offset: usize,
+        /// Assets to list at most.
+        limit: usize,
+        /// With facts and observations; otherwise those lists are empty.
+        #[serde(default)]
+        whole: bool,
+    },
+    /// One asset with everything known of it.
+    Asset {
+        /// Its id, one of its addresses, or its name.
+        asset: String,
+    },
+    /// The packets that prove what is known of an asset, as a pcapng file. Answered by [`Reply::Octets`].
+    Evidence {
+        /// Its id, one of its addresses, or its name.
+        asset: String,
+    },
+    /// The journal.
+    Changes {
+        /// Entries after this one.
+        #[serde(default)]
+        after: u64,
+        /// Entries to list at most.
+        limit: usize,
+    },
+    /// The journal from here on, as it is written: one [`Reply::Changes`] after another until the client hangs up.
+    Follow {
+        /// Entries after this one; without it, only those to come.
+        after: Option<u64>,
+    },
+    /// A decision about an asset.
+    Order {
+        /// Its id, one of its addresses, or its name.
+        asset: String,
+        /// What is decided.
+        order: Order,
+    },
+    /// A capture follows, to be read as if it had been heard.
+    Ingest {
+        /// Its name, as evidence will quote it.
+        name: String,
+    },
+    /// Is the store whole?
+    StoreCheck,
+    /// Give unused space of the store back.
+    StoreCompact,
+    /// A copy of the store as it stands. Answered by [`Reply::Octets`].
+    StoreBackup,
+    /// A backup follows, which takes the place of the store.
+    StoreRestore,
+}
+
+/// What a person decides about an asset. It outranks everything heard, and is journalled with its author.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "order", rename_all = "kebab-case")]
+pub enum Order {
+    /// I have seen it; it is no news any more.
+    Acknowledge,
+    /// Call it this; nothing to take the name away.
+    Rename {
+        /// The name.
+        name: Option<String>,
+    },
+    /// A remark; nothing to take it away.
+    Annotate {
+        /// The remark.
+        note: Option<String>,
+    },
+    /// It is of this kind; nothing to take the word back.
+    SetKind {
+        /// A word of the list of kinds.
+        kind: Option<String>,
+    },
+    /// It and another are one.
+    Merge {
+        /// The other: its id, one of its addresses, or its name.
+        with: String,
+    },
+    /// An address of it belongs to another asset, of its own.
+    Split {
+        /// The address that goes.
+        address: String,
+    },
+    /// Remove it and everything known of it.
+    Forget,
+}
+
+/// What the sensor answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "kebab-case")]
+pub enum Reply {
+    /// It was done.
+    Done {
+        /// What exactly, in a sentence.
+        what: String,
+    },
+    /// It was not, and why, and what to do next.
+    Refused {
+        /// In a sentence.
+        why: String,
+        /// Where in the filter the trouble is (in characters from its beginning), where it is one of the filter.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        position: Option<usize>,
+    },
+    /// How the sensor does.
+    Status(Box<crate::Status>),
+    /// A window of the inventory.
+    Assets {
+        /// How many assets match the filter.
+        total: usize,
+        /// Those in the window.
+        assets: Vec<Asset>,
+    },
+    /// Entries of the journal.
+    Changes {
+        /// In order.
+        changes: Vec<Change>,
+    },
+    /// Chunks of octets follow.
+    Octets,
+}
