@@ -5,9 +5,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use fossick_engine::Frame;
+use fossick_engine::masked;
 use fossick_model::{Asset, Evidence};
-use fossick_parsers::packet::{Net, Packet, Transport};
 
 use crate::capture::{Captures, PcapngWriter};
 use crate::safe::display_safe;
@@ -153,7 +152,7 @@ pub fn write_evidence(
     let mut written = 0_usize;
     while let Some(batch) = reading.next_batch() {
         for frame in batch.frames() {
-            let name = names.get(usize::from(frame.index.capture));
+            let name = names.get(usize::try_from(frame.index.capture).unwrap_or(usize::MAX));
             let key = (
                 name.map(ToString::to_string).unwrap_or_default(),
                 frame.index.number,
@@ -197,40 +196,4 @@ fn add(proven: &mut BTreeMap<(String, u64), Proven>, evidence: &Evidence, line: 
 fn display_safe_lines(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(display_safe).collect();
     lines.join("\n")
-}
-
-/// The frame with everything zeroed that is neither a header nor evidence.
-fn masked(frame: &Frame<'_>, evidence: &[(usize, usize)]) -> Vec<u8> {
-    let headers = headers(frame);
-    let kept = |at: usize| {
-        at < headers
-            || evidence
-                .iter()
-                .any(|(start, count)| at >= *start && at < start.saturating_add(*count))
-    };
-    let octets = frame.octets.iter().enumerate();
-    octets
-        .map(|(at, octet)| if kept(at) { *octet } else { 0 })
-        .collect()
-}
-
-/// How many octets of link, network and transport headers begin the frame.
-fn headers(frame: &Frame<'_>) -> usize {
-    let packet = Packet::decode(frame.index.link, frame.octets);
-    let payload: &[u8] = match packet.net {
-        Net::Ip(ip) => match ip.transport {
-            Transport::Tcp(tcp) => tcp.payload,
-            Transport::Udp { payload, .. } => payload,
-            Transport::Other => ip.payload,
-        },
-        Net::Other(_, payload) => payload,
-        Net::Nothing => return 0,
-    };
-    let start = frame.octets.as_ptr().addr();
-    payload
-        .as_ptr()
-        .addr()
-        .checked_sub(start)
-        .filter(|at| *at <= frame.octets.len())
-        .unwrap_or(0)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use fossick_engine::{Counters, Engine};
+use fossick_engine::{Counters, Engine, Inventory, Locality};
 use fossick_model::Asset;
 use fossick_parsers::PROTOCOLS;
 use fossick_parsers::packet::Stop;
@@ -100,7 +100,10 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
     for refused in captures.refused() {
         eprintln!("fossick: {refused}");
     }
-    let names = captures.names();
+    let mut inventory = Inventory::new(Locality::default(), false);
+    for name in captures.names() {
+        inventory.capture(&name);
+    }
     let threads = arguments
         .threads
         .or_else(|| std::thread::available_parallelism().ok().map(Into::into))
@@ -109,7 +112,7 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
     let progress = progress();
     let mut shown = false;
     while let Some(batch) = captures.next_batch() {
-        engine.read(&Arc::new(batch));
+        engine.read(&Arc::new(batch), &mut inventory);
         if progress.is_hidden() && !shown && progress.elapsed() > SHOW_PROGRESS_AFTER {
             progress.set_draw_target(ProgressDrawTarget::stderr());
             shown = true;
@@ -117,8 +120,11 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
         progress.set_position(captures.octets());
     }
     progress.finish_and_clear();
-    engine.finish();
-    let counters = engine.counters();
+    engine.finish(&mut inventory);
+    let counters = Counters {
+        addresses_refused: inventory.held().refused,
+        ..engine.counters().clone()
+    };
     let troubles = captures.troubles();
     for trouble in &troubles {
         eprintln!("fossick: {trouble}");
@@ -128,9 +134,8 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
             "no frame could be decoded: link type {link} is not one that Fossick reads. Capture on Ethernet, or as raw IP."
         );
     }
-    let assets = engine.assets(
+    let assets = inventory.assets(
         &fingerprints,
-        &names,
         arguments.external || arguments.explain.is_some(),
     );
     match &arguments.explain {

@@ -1,176 +1,47 @@
-//! Which addresses are one asset, and which are nobody's: the merge rules.
-//!
-//! Every rule has a scenario in `tests/scenarios.rs`. In short: an IP address belongs to the interface that says so
-//! (ARP, ND) or was leased it (DHCP). Without such word it belongs to the only interface its packets came from,
-//! if they came straight from it; otherwise it is a host behind a router, known by its address alone.
+//! What an asset looks like: its addresses, and what everything said of them comes to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use fossick_fingerprints::{ETHERNET_MANUFACTURER, Fingerprints, Said, manufacturer};
+use fossick_fingerprints::{ETHERNET_MANUFACTURER, Said, manufacturer};
 use fossick_model::{
     Addresses, Asset, Attribute, Category, Evidence, Fact, Frames, Kind, Observation, Service,
     Time, Word,
 };
-use fossick_parsers::{Mac, Place};
+use fossick_parsers::Place;
 
+use crate::census::Owner;
 use crate::event::Address;
 use crate::facts::{Reader, ServiceFact, rank};
-use crate::ledger::{Ledger, Node, NodeKey, is_local, is_virtual};
+use crate::ledger::{Node, NodeKey};
 use crate::limits::VALUES_PER_KEY;
+use crate::place::Locality;
 
-/// An interface with more IPv4 addresses than this that it never claimed forwards for others.
-const MOST_ADDRESSES: usize = 4;
-
-/// What addresses are grouped by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Owner {
-    /// The asset with this interface.
-    Interface(Mac),
-    /// A host known by its IP address alone.
-    Address(NodeKey),
-}
-
-/// Every asset, sorted by id.
-pub(crate) fn assets(
-    ledger: &Ledger,
-    fingerprints: &Fingerprints,
-    captures: &[Arc<str>],
-    external: bool,
-) -> Vec<Asset> {
-    let nodes = ledger.nodes();
-    let mut reader = Reader::new(fingerprints, captures);
-    let mut groups: BTreeMap<Owner, Vec<(NodeKey, &Node)>> = BTreeMap::new();
-    let owners = Owners::of(&nodes);
-    // A device behind a host belongs to whoever owns the host's address.
-    let hosts: BTreeMap<NodeKey, &Node> = nodes
-        .iter()
-        .filter(|(key, _)| key.behind.is_none())
-        .map(|(key, node)| (*key, *node))
-        .collect();
-    for (key, node) in &nodes {
-        let host = NodeKey {
-            behind: None,
-            ..*key
-        };
-        let speaks = hosts.get(&host).copied().unwrap_or(node);
-        if let Some(owner) = owners.owner(&host, speaks) {
-            groups.entry(owner).or_default().push((*key, node));
-        }
+/// The asset that these nodes are; nothing if nobody was heard there.
+pub(crate) fn asset(
+    owner: Owner,
+    members: Vec<(NodeKey, &Node)>,
+    id: &str,
+    locality: &Locality,
+    reader: &mut Reader<'_>,
+) -> Option<Asset> {
+    Group {
+        owner,
+        members,
+        id,
+        locality,
     }
-    let mut assets: Vec<Asset> = groups
-        .into_iter()
-        .filter_map(|(owner, members)| Group { owner, members }.asset(&mut reader))
-        .filter(|asset| external || !asset.external)
-        .collect();
-    assets.sort_by(|a, b| a.id.cmp(&b.id));
-    assets
-}
-
-/// What the frames of all hosts together show about interfaces.
-struct Owners {
-    /// Interfaces that forward other hosts' packets.
-    routers: BTreeSet<Mac>,
-    /// IPv4 addresses whose packets came from an interface, whoever they belong to.
-    sources: BTreeMap<Mac, BTreeSet<IpAddr>>,
-    /// IP address → interfaces that hold it on some VLAN.
-    holders: BTreeMap<IpAddr, BTreeSet<Mac>>,
-}
-
-impl Owners {
-    fn of(nodes: &[(NodeKey, &Node)]) -> Owners {
-        let mut owners = Owners {
-            routers: BTreeSet::new(),
-            sources: BTreeMap::new(),
-            holders: BTreeMap::new(),
-        };
-        for (key, node) in nodes {
-            let Address::Ip(_, ip) = key.address else {
-                continue;
-            };
-            if let Some(holder) = node.holder {
-                owners.holders.entry(ip).or_default().insert(holder);
-            }
-            let direct = node.presence.is_some_and(|presence| presence.direct);
-            for mac in &node.macs {
-                if ip.is_ipv4() {
-                    owners.sources.entry(*mac).or_default().insert(ip);
-                }
-                if node.holder != Some(*mac) && (!direct || !is_local(ip)) {
-                    owners.routers.insert(*mac);
-                }
-            }
-        }
-        owners
-    }
-
-    /// Whose address this is; `None` for one that redundant routers share.
-    fn owner(&self, key: &NodeKey, node: &Node) -> Option<Owner> {
-        match key.address {
-            Address::Mac(mac) if is_virtual(mac) => None,
-            Address::Mac(mac) => Some(Owner::Interface(mac)),
-            Address::Ip(_, ip) => {
-                if let Some(holder) = node.holder {
-                    return Some(Owner::Interface(holder));
-                }
-                if let Some(mac) = self.only_interface(ip, node) {
-                    return Some(Owner::Interface(mac));
-                }
-                let held = self.holders.get(&ip).map(BTreeSet::len);
-                if let (Some(1), Some(holders)) = (held, self.holders.get(&ip))
-                    && let Some(holder) = holders.first()
-                    && self.may_be_routed_copy(node, *holder)
-                {
-                    return Some(Owner::Interface(*holder));
-                }
-                if !node.macs.is_empty() && node.macs.iter().all(|mac| is_virtual(*mac)) {
-                    return None;
-                }
-                // The same address on another VLAN, nobody known to hold it: one host behind a router.
-                let anywhere = NodeKey {
-                    address: Address::Ip(0, ip),
-                    tenancy: 0,
-                    behind: None,
-                };
-                let routed = node.macs.iter().all(|mac| self.routers.contains(mac));
-                Some(Owner::Address(if routed {
-                    anywhere
-                } else {
-                    NodeKey {
-                        behind: None,
-                        ..*key
-                    }
-                }))
-            }
-        }
-    }
-
-    /// The one interface that sent everything of this local address, straight and for few others.
-    fn only_interface(&self, ip: IpAddr, node: &Node) -> Option<Mac> {
-        let [mac] = node.macs.as_slice() else {
-            return None;
-        };
-        let direct = node.presence.is_some_and(|presence| presence.direct);
-        let link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
-        let sources = self.sources.get(mac).map_or(0, BTreeSet::len);
-        let alone = ip.is_ipv6() || sources <= MOST_ADDRESSES;
-        let straight = direct && alone && is_local(ip) && !self.routers.contains(mac);
-        (!is_virtual(*mac) && (link_local || straight)).then_some(*mac)
-    }
-
-    /// Packets of an address seen elsewhere than at its holder: the same host's, unless another interface sent them itself.
-    fn may_be_routed_copy(&self, node: &Node, holder: Mac) -> bool {
-        node.macs
-            .iter()
-            .all(|mac| *mac == holder || self.routers.contains(mac) || is_virtual(*mac))
-    }
+    .asset(reader)
 }
 
 /// The addresses of one asset.
 struct Group<'n> {
     owner: Owner,
     members: Vec<(NodeKey, &'n Node)>,
+    /// Its id.
+    id: &'n str,
+    locality: &'n Locality,
 }
 
 impl Group<'_> {
@@ -190,7 +61,7 @@ impl Group<'_> {
         let nodes: Vec<&Node> = own().map(|(_, node)| *node).collect();
         let manufacturer = self.manufacturer(reader);
         let mut asset = describe(&nodes, manufacturer, reader);
-        asset.id = id(&self.identity());
+        self.id.clone_into(&mut asset.id);
         asset.addresses = Some(self.addresses());
         asset.external = self.is_external();
         asset.visibility = self.visibility().into_iter().map(Word::from).collect();
@@ -199,7 +70,7 @@ impl Group<'_> {
             .take(crate::limits::CHILDREN)
             .map(|(place, nodes)| {
                 let mut child = describe(&nodes, None, reader);
-                child.id = id(&format!("{} {place}", self.identity()));
+                child.id = hash_of(&format!("{} {place}", self.id));
                 child.path = Some(place.to_string());
                 child
             })
@@ -211,17 +82,6 @@ impl Group<'_> {
             asset.last_seen = asset.last_seen.max(child.last_seen);
         }
         Some(asset)
-    }
-
-    /// The identifier that the id is made from: the interface, or the zone and address.
-    fn identity(&self) -> String {
-        match self.owner {
-            Owner::Interface(mac) => format!("mac {mac}"),
-            Owner::Address(key) => match key.address {
-                Address::Mac(mac) => format!("mac {mac}"),
-                Address::Ip(vlan, ip) => format!("ip {vlan} {ip} {}", key.tenancy),
-            },
-        }
     }
 
     fn addresses(&self) -> Addresses {
@@ -246,7 +106,7 @@ impl Group<'_> {
     fn is_external(&self) -> bool {
         matches!(self.owner, Owner::Address(_))
             && self.members.iter().all(|(key, _)| match key.address {
-                Address::Ip(_, ip) => !is_local(ip),
+                Address::Ip(_, ip) => !self.locality.is_local(ip),
                 Address::Mac(_) => false,
             })
     }
@@ -290,8 +150,8 @@ impl Group<'_> {
             ..reader.evidence(&crate::event::Proof {
                 capture: first.capture,
                 time: first.first,
-                frames: Vec::new(),
-                octets: Vec::new(),
+                frames: Box::default(),
+                octets: Box::default(),
             })
         };
         let reading = reader.read(ETHERNET_MANUFACTURER, &name)?;
@@ -330,13 +190,11 @@ fn describe(
         let (said, services) = reader.facts(node);
         facts.extend(said);
         served.extend(services);
-        for (key, values) in &node.heard {
-            observations.extend(values.iter().map(|heard| Observation {
-                key: key.0.into(),
-                value: Arc::clone(&heard.value),
-                evidence: reader.evidence(&heard.proof),
-            }));
-        }
+        observations.extend(node.heard.iter().map(|heard| Observation {
+            key: heard.key.0.into(),
+            value: Arc::clone(&heard.value),
+            evidence: reader.evidence(&heard.proof),
+        }));
     }
     // Only the maker's name of the interface: worth telling where the device itself tells nothing.
     if let Some((fact, _)) = manufacturer {
@@ -364,7 +222,7 @@ fn describe(
             hostnames.push(fact.value.clone());
         }
     }
-    let peers: BTreeSet<Address> = nodes.iter().flat_map(|node| &node.peers).copied().collect();
+    let peers: BTreeSet<u32> = nodes.iter().flat_map(|node| &node.peers).copied().collect();
     let protocols: BTreeSet<&str> = nodes.iter().flat_map(|n| &n.protocols).copied().collect();
     let vlans: BTreeSet<u16> = nodes.iter().flat_map(|node| &node.vlans).copied().collect();
     Asset {
@@ -420,8 +278,8 @@ fn earliest(mut observations: Vec<Observation>) -> Vec<Observation> {
 fn services(nodes: &[&Node], served: &[ServiceFact]) -> Vec<Service> {
     let mut services: BTreeMap<_, Option<&'static str>> = BTreeMap::new();
     for node in nodes {
-        for (port, protocol) in &node.services {
-            let known = services.entry(*port).or_default();
+        for (transport, port, protocol) in &node.services {
+            let known = services.entry((*transport, *port)).or_default();
             *known = known.or(*protocol);
         }
     }
@@ -450,8 +308,24 @@ fn services(nodes: &[&Node], served: &[ServiceFact]) -> Vec<Service> {
     services
 }
 
+/// The id of an asset whose first strong identifier is its owner.
+pub(crate) fn first_id(owner: Owner) -> String {
+    hash_of(&identity(owner))
+}
+
+/// The identifier that an id is made from: the interface, or the zone and address.
+pub(crate) fn identity(owner: Owner) -> String {
+    match owner {
+        Owner::Interface(mac) => format!("mac {mac}"),
+        Owner::Address(key) => match key.address {
+            Address::Mac(mac) => format!("mac {mac}"),
+            Address::Ip(vlan, ip) => format!("ip {vlan} {ip} {}", key.tenancy),
+        },
+    }
+}
+
 /// 16 hex digits that stay the same from run to run (FNV-1a, 64 bits).
-fn id(identity: &str) -> String {
+fn hash_of(identity: &str) -> String {
     let hash = identity
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| {

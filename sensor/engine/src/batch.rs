@@ -18,7 +18,7 @@ pub struct Batch {
 #[derive(Debug, Clone, Copy)]
 pub struct FrameIndex {
     /// Which of the captures being read, in the order they were named.
-    pub capture: u16,
+    pub capture: u32,
     /// Counts from 1 within its capture.
     pub number: u64,
     /// When it was captured.
@@ -45,17 +45,33 @@ pub struct Frame<'a> {
 }
 
 impl Batch {
+    /// The frame with this number of this capture.
+    #[must_use]
+    pub fn frame(&self, capture: u32, number: u64) -> Option<Frame<'_>> {
+        // Numbers rise within a capture; where there is only one, the place is known.
+        let first = self.frames.first().filter(|f| f.capture == capture);
+        let guess = first.and_then(|first| usize::try_from(number.checked_sub(first.number)?).ok());
+        let wanted = |f: &&FrameIndex| f.capture == capture && f.number == number;
+        let index = guess
+            .and_then(|guess| self.frames.get(guess))
+            .filter(wanted)
+            .or_else(|| self.frames.iter().find(wanted))?;
+        self.at(index)
+    }
+
+    fn at(&self, index: &FrameIndex) -> Option<Frame<'_>> {
+        let block = self.blocks.get(usize::from(index.block))?;
+        let start = usize::try_from(index.start).ok()?;
+        let length = usize::try_from(index.length).ok()?;
+        let octets = block.get(start..)?.get(..length)?;
+        Some(Frame {
+            index: *index,
+            octets,
+        })
+    }
+
     /// The frames in order. One whose index points outside its block is left out.
     pub fn frames(&self) -> impl Iterator<Item = Frame<'_>> {
-        self.frames.iter().filter_map(|index| {
-            let block = self.blocks.get(usize::from(index.block))?;
-            let start = usize::try_from(index.start).ok()?;
-            let length = usize::try_from(index.length).ok()?;
-            let octets = block.get(start..)?.get(..length)?;
-            Some(Frame {
-                index: *index,
-                octets,
-            })
-        })
+        self.frames.iter().filter_map(|index| self.at(index))
     }
 }

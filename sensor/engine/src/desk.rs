@@ -637,6 +637,11 @@ impl Desk {
     /// A flow is over: who took part in it.
     pub(crate) fn end(&mut self, position: u32, flow: &Flow) {
         self.waiting = self.waiting.saturating_sub(flow.held());
+        self.tell_of(position, flow);
+    }
+
+    /// Who takes part in a flow.
+    pub(crate) fn tell_of(&mut self, position: u32, flow: &Flow) {
         for side in [Side::Low, Side::High] {
             if let Some((end, presence)) = flow.presence(side)
                 && presence.proven

@@ -1,22 +1,22 @@
 //! Batches in, assets out, on any number of threads with the same result.
 
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use foldhash::fast::FixedState;
-use fossick_fingerprints::Fingerprints;
-use fossick_model::Asset;
+use fossick_model::Time;
 use fossick_parsers::packet::{Net, Packet};
-use std::hash::BuildHasher;
 
-use crate::assets;
 use crate::batch::Batch;
 use crate::counters::Counters;
-use crate::event::Stamped;
-use crate::ledger::Ledger;
-use crate::limits::SHARDS;
+use crate::event::{Event, Proof, Stamped};
+use crate::inventory::Inventory;
+use crate::kept::Kept;
+use crate::limits::{RECENT_OCTETS, SHARDS};
 use crate::registry::Registry;
 use crate::shard::Shard;
 
@@ -24,6 +24,10 @@ use crate::shard::Shard;
 enum Work {
     /// Read the frames of its shards.
     Read(Arc<Batch>),
+    /// Tell who is there, by a clock that goes on when no frame comes.
+    Tick(Time),
+    /// What was said before is news again.
+    Repeat,
     /// End everything that is going on.
     Finish,
 }
@@ -37,12 +41,13 @@ struct Worker {
     thread: JoinHandle<()>,
 }
 
-/// From frames to assets.
+/// From frames to what is said in them, on several threads.
 pub struct Engine {
     workers: Vec<Worker>,
-    /// Batches handed out whose events the ledger has not taken yet.
-    waiting: usize,
-    ledger: Ledger,
+    /// What was handed out and not collected: the batch, where it was one.
+    waiting: VecDeque<Option<Arc<Batch>>>,
+    /// Batches read a while ago: a value may stand in several frames, and all of them are evidence.
+    recent: VecDeque<Arc<Batch>>,
     counters: Counters,
 }
 
@@ -59,60 +64,66 @@ impl Engine {
             workers: (0..threads)
                 .map(|share| Worker::start(share, threads, Arc::clone(&registry)))
                 .collect(),
-            waiting: 0,
-            ledger: Ledger::default(),
+            waiting: VecDeque::new(),
+            recent: VecDeque::new(),
             counters: Counters::default(),
         }
     }
 
-    /// Reads a batch. Returns before it is read; the ledger follows a batch behind.
-    pub fn read(&mut self, batch: &Arc<Batch>) {
+    /// Reads a batch. Returns before it is read; the inventory follows a batch behind.
+    pub fn read(&mut self, batch: &Arc<Batch>, inventory: &mut Inventory) {
         let frames = u64::try_from(batch.frames.len()).unwrap_or(u64::MAX);
         self.counters.frames = self.counters.frames.saturating_add(frames);
-        if self.waiting >= UNDER_WAY {
-            self.collect();
-        }
-        for worker in &self.workers {
-            // A worker that is gone took its batch with it; `collect` counts what it did not find.
-            let _ = worker.work.send(Work::Read(Arc::clone(batch)));
-        }
-        self.waiting = self.waiting.saturating_add(1);
+        self.order(Some(batch), || Work::Read(Arc::clone(batch)), inventory);
+    }
+
+    /// Tells the inventory who is there: time goes on, also while no frame comes. Returns when it was told.
+    pub fn tick(&mut self, now: Time, inventory: &mut Inventory) {
+        self.order(None, || Work::Tick(now), inventory);
+        self.settle(inventory);
+    }
+
+    /// Has everything said again that was said before: an asset was forgotten.
+    pub fn repeat(&mut self, inventory: &mut Inventory) {
+        self.order(None, || Work::Repeat, inventory);
     }
 
     /// Ends all conversations: the captures are at their end.
-    pub fn finish(&mut self) {
-        while self.waiting > 0 {
-            self.collect();
-        }
-        for worker in &self.workers {
-            let _ = worker.work.send(Work::Finish);
-        }
-        self.waiting = 1;
-        self.collect();
-    }
-
-    /// The inventory as it stands, sorted by id.
-    #[must_use]
-    pub fn assets(
-        &self,
-        fingerprints: &Fingerprints,
-        captures: &[Arc<str>],
-        external: bool,
-    ) -> Vec<Asset> {
-        assets::assets(&self.ledger, fingerprints, captures, external)
+    pub fn finish(&mut self, inventory: &mut Inventory) {
+        self.order(None, || Work::Finish, inventory);
+        self.settle(inventory);
     }
 
     /// What was read and what was not.
     #[must_use]
-    pub fn counters(&self) -> Counters {
-        Counters {
-            addresses_refused: self.ledger.refused,
-            ..self.counters.clone()
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    fn order(
+        &mut self,
+        batch: Option<&Arc<Batch>>,
+        work: impl Fn() -> Work,
+        inventory: &mut Inventory,
+    ) {
+        if self.waiting.len() >= UNDER_WAY {
+            self.collect(inventory);
+        }
+        for worker in &self.workers {
+            // A worker that is gone took its batch with it; `collect` counts what it did not find.
+            let _ = worker.work.send(work());
+        }
+        self.waiting.push_back(batch.map(Arc::clone));
+    }
+
+    fn settle(&mut self, inventory: &mut Inventory) {
+        while !self.waiting.is_empty() {
+            self.collect(inventory);
         }
     }
 
     /// Takes what all workers found in one batch, in frame order.
-    fn collect(&mut self) {
+    fn collect(&mut self, inventory: &mut Inventory) {
         let mut all = Vec::new();
         for worker in &self.workers {
             if let Ok((events, counters)) = worker.found.recv() {
@@ -120,11 +131,53 @@ impl Engine {
                 self.counters.add(counters);
             }
         }
+        let keeps = inventory.keeps_packets();
+        if let Some(batch) = self.waiting.pop_front().flatten()
+            && keeps
+        {
+            self.remember(batch);
+        }
         all.sort_by_key(|stamped: &Stamped| (stamped.position, stamped.shard));
         for stamped in all {
-            self.ledger.apply(stamped);
+            let proof = match &stamped.event {
+                Event::Observed { proof, .. } if keeps => Some(proof.clone()),
+                _ => None,
+            };
+            if inventory.apply(stamped)
+                && let Some(proof) = proof
+            {
+                for packet in self.packets(&proof) {
+                    inventory.keep(packet);
+                }
+            }
         }
-        self.waiting = self.waiting.saturating_sub(1);
+    }
+
+    fn remember(&mut self, batch: Arc<Batch>) {
+        self.recent.push_back(batch);
+        let octets = |batch: &Arc<Batch>| batch.blocks.iter().map(|block| block.len()).sum::<usize>();
+        let mut total: usize = self.recent.iter().map(octets).sum();
+        while total > RECENT_OCTETS && self.recent.len() > 1 {
+            total = total.saturating_sub(self.recent.pop_front().as_ref().map_or(0, octets));
+        }
+    }
+
+    /// The packets that prove something, as far as they are still at hand.
+    fn packets(&self, proof: &Proof) -> Vec<Kept> {
+        let frames = proof.frames.iter();
+        frames
+            .filter_map(|number| {
+                let mut batches = self.recent.iter().rev();
+                let frame = batches.find_map(|batch| batch.frame(proof.capture, *number))?;
+                let own = proof.octets.iter().filter(|(frame, _, _)| frame == number);
+                let own: Vec<(usize, usize)> = own
+                    .filter_map(|(_, at, count)| {
+                        Some((usize::try_from(*at).ok()?, usize::try_from(*count).ok()?))
+                    })
+                    .collect();
+                Some(Kept::of(&frame, &own))
+            })
+            .collect()
     }
 }
 
@@ -146,6 +199,8 @@ impl Worker {
             for work in todo {
                 match work {
                     Work::Read(batch) => shards.read(&batch, &registry),
+                    Work::Tick(now) => shards.tick(now),
+                    Work::Repeat => shards.repeat(),
                     Work::Finish => shards.finish(),
                 }
                 if done.send(shards.take()).is_err() {
@@ -200,6 +255,18 @@ impl Share {
                     self.panics = self.panics.saturating_add(1);
                 }
             }
+        }
+    }
+
+    fn tick(&mut self, now: Time) {
+        for shard in &mut self.shards {
+            shard.tick(now);
+        }
+    }
+
+    fn repeat(&mut self) {
+        for shard in &mut self.shards {
+            shard.repeat();
         }
     }
 

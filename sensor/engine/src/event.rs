@@ -55,13 +55,13 @@ impl End {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Proof {
     /// Which capture.
-    pub capture: u16,
+    pub capture: u32,
     /// When the last of its frames was captured.
     pub time: Time,
     /// Its frames, in order.
-    pub frames: Vec<u64>,
+    pub frames: Box<[u64]>,
     /// The octets that carry the value: frame, first octet, count.
-    pub octets: Vec<(u64, u32, u32)>,
+    pub octets: Box<[(u64, u32, u32)]>,
 }
 
 /// What is known of a host from its frames alone.
@@ -75,7 +75,7 @@ pub(crate) struct Presence {
     pub last: Time,
     /// Frame of `first`.
     pub frame: u64,
-    pub capture: u16,
+    pub capture: u32,
     /// Its packets arrived with the hops they were sent with: no router in between.
     pub direct: bool,
     /// It took part in an exchange, or was recognised by what it said.
@@ -89,9 +89,12 @@ pub(crate) struct Presence {
 }
 
 impl Presence {
-    /// Takes in another sight of the same host.
-    pub fn merge(&mut self, other: Presence) {
-        if other.first < self.first {
+    /// Takes in another sight of the same host. True if that shows more than that it is still there.
+    pub fn merge(&mut self, other: Presence) -> bool {
+        let before = (self.direct, self.proven, self.two_way, self.unicast);
+        let passed_once = self.announced <= 1;
+        let earlier = other.first < self.first;
+        if earlier {
             self.first = other.first;
             self.frame = other.frame;
             self.capture = other.capture;
@@ -102,6 +105,8 @@ impl Presence {
         self.two_way |= other.two_way;
         self.unicast |= other.unicast;
         self.announced = self.announced.saturating_add(other.announced);
+        let after = (self.direct, self.proven, self.two_way, self.unicast);
+        earlier || before != after || (passed_once && self.announced > 1)
     }
 }
 

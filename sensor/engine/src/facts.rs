@@ -35,16 +35,16 @@ impl<'f> Reader<'f> {
     }
 
     pub fn evidence(&self, proof: &Proof) -> Evidence {
-        let capture = self.captures.get(usize::from(proof.capture));
+        let capture = self.captures.get(usize::try_from(proof.capture).unwrap_or(usize::MAX));
         Evidence {
             capture: capture.map_or_else(|| Arc::from(""), Arc::clone),
-            frames: match proof.frames.as_slice() {
+            frames: match &*proof.frames {
                 [one] => Frames::One(*one),
                 several => Frames::Several(several.to_vec()),
             },
             time: proof.time,
             heard: true,
-            octets: proof.octets.clone(),
+            octets: proof.octets.to_vec(),
         }
     }
 
@@ -60,32 +60,30 @@ impl<'f> Reader<'f> {
     pub fn facts(&mut self, node: &Node) -> (Vec<Fact>, Vec<ServiceFact>) {
         let mut facts = Vec::new();
         let mut services = Vec::new();
-        for (key, values) in &node.heard {
-            for heard in values {
-                let evidence = self.evidence(&heard.proof);
-                let Some(reading) = self.read(key.0, &heard.value) else {
-                    continue;
-                };
-                for (said, value) in &reading.facts {
-                    match (said, heard.service) {
-                        (Said::Asset(attribute), _) => facts.push(Fact {
-                            attribute: *attribute,
-                            value: value.clone(),
-                            certainty: reading.certainty,
-                            key: key.0.into(),
-                            raw: Arc::clone(&heard.value),
-                            fingerprint: Arc::from(reading.fingerprint.as_str()),
-                            evidence: evidence.clone(),
-                        }),
-                        (_, Some((transport, port))) => services.push(ServiceFact {
-                            transport,
-                            port,
-                            said: *said,
-                            value: value.clone(),
-                            certainty: reading.certainty,
-                        }),
-                        (_, None) => {}
-                    }
+        for heard in &node.heard {
+            let evidence = self.evidence(&heard.proof);
+            let Some(reading) = self.read(heard.key.0, &heard.value) else {
+                continue;
+            };
+            for (said, value) in &reading.facts {
+                match (said, heard.service) {
+                    (Said::Asset(attribute), _) => facts.push(Fact {
+                        attribute: *attribute,
+                        value: value.clone(),
+                        certainty: reading.certainty,
+                        key: heard.key.0.into(),
+                        raw: Arc::clone(&heard.value),
+                        fingerprint: Arc::from(reading.fingerprint.as_str()),
+                        evidence: evidence.clone(),
+                    }),
+                    (_, Some((transport, port))) => services.push(ServiceFact {
+                        transport,
+                        port,
+                        said: *said,
+                        value: value.clone(),
+                        certainty: reading.certainty,
+                    }),
+                    (_, None) => {}
                 }
             }
         }

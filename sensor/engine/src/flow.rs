@@ -105,14 +105,16 @@ pub(crate) struct Flow {
     /// Messages in a row that said nothing new.
     pub quiet: u16,
     pub last: Time,
-    pub capture: u16,
+    /// `last`, when the ledger was told of it.
+    pub told: Time,
+    pub capture: u32,
     pub to_group: bool,
     /// Of its services.
     pub transport: Option<Transport>,
 }
 
 impl Flow {
-    pub fn new(client: Side, capture: u16, to_group: bool, transport: Option<Transport>) -> Flow {
+    pub fn new(client: Side, capture: u32, to_group: bool, transport: Option<Transport>) -> Flow {
         Flow {
             halves: Both::default(),
             client,
@@ -121,6 +123,7 @@ impl Flow {
             faults: 0,
             quiet: 0,
             last: Time(0),
+            told: Time(i64::MIN),
             capture,
             to_group,
             transport,

@@ -45,6 +45,11 @@ impl<K: Hash + Eq, V> Generations<K, V> {
         std::mem::replace(&mut self.old, std::mem::take(&mut self.young))
     }
 
+    /// Those used since the last ageing, in no order.
+    pub fn young_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+        self.young.iter_mut()
+    }
+
     /// Everything that is held, in no order.
     pub fn drain(&mut self) -> impl Iterator<Item = (K, V)> {
         self.young.drain().chain(self.old.drain())

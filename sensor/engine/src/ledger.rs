@@ -1,15 +1,17 @@
-//! What was said of whom. The only writer of the asset model; applies events in frame order.
+//! What was said of whom. The only writer of what is known; applies events in frame order.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::hash::BuildHasher;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
 use fossick_model::{Time, Transport};
 use fossick_parsers::{Key, Mac, Place};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::event::{Address, End, Event, Presence, Proof, Stamped, Who};
 use crate::limits;
+use crate::place::Locality;
 
 /// One address at one time: when an IP address goes to another interface, another node begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,23 +22,38 @@ pub(crate) struct NodeKey {
     pub behind: Option<Place>,
 }
 
+impl NodeKey {
+    /// The host itself, where this is a device behind it.
+    pub fn host(self) -> NodeKey {
+        NodeKey {
+            behind: None,
+            ..self
+        }
+    }
+}
+
 /// Something said, and who heard it where.
 #[derive(Debug, Clone)]
 pub(crate) struct Heard {
+    pub key: Key,
     pub value: Arc<str>,
     pub proof: Proof,
     pub service: Option<(Transport, u16)>,
 }
 
-/// Everything known of one address, or of one device behind it.
+/// A port that is served, and the protocol where that was recognised.
+pub(crate) type Served = (Transport, u16, Option<&'static str>);
+
+/// Everything known of one address, or of one device behind it. Lists are short, in order, and without repetition.
 #[derive(Debug, Default)]
 pub(crate) struct Node {
     pub presence: Option<Presence>,
-    pub vlans: BTreeSet<u16>,
-    pub protocols: BTreeSet<&'static str>,
-    pub heard: BTreeMap<Key, Vec<Heard>>,
-    pub services: BTreeMap<(Transport, u16), Option<&'static str>>,
-    pub peers: BTreeSet<Address>,
+    pub vlans: Vec<u16>,
+    pub protocols: Vec<&'static str>,
+    pub heard: Vec<Heard>,
+    pub services: Vec<Served>,
+    /// Hashes of the addresses it talked with: to count them.
+    pub peers: Vec<u32>,
     /// Interfaces its packets came from.
     pub macs: Vec<Mac>,
     /// The interface that said, or was told, to hold this IP address.
@@ -49,13 +66,22 @@ pub(crate) struct Ledger {
     nodes: HashMap<NodeKey, Node>,
     tenancies: HashMap<Address, Vec<Option<Mac>>>,
     current: HashMap<Address, u8>,
+    /// Nodes that are not ours (yet), in the order in which they came.
+    passing: VecDeque<NodeKey>,
+    /// Nodes of which something changed, besides when they were heard last.
+    changed: HashSet<NodeKey>,
+    /// Nodes that were heard since they were written down.
+    heard: HashSet<NodeKey>,
+    pub locality: Locality,
     /// Nodes that were refused because there are too many.
     pub refused: u64,
+    /// Nodes in passing that gave way.
+    pub gave_way: u64,
 }
 
 impl Ledger {
-    /// Takes one event.
-    pub fn apply(&mut self, stamped: Stamped) {
+    /// Takes one event. True if it brought an observation that is kept.
+    pub fn apply(&mut self, stamped: Stamped) -> bool {
         match stamped.event {
             Event::Observed {
                 who,
@@ -65,19 +91,20 @@ impl Ledger {
                 service,
             } => {
                 let time = stamped.time;
-                if let Some(node) = self.node(who) {
-                    node.observe(key, value, proof, service);
+                return self.edit(who, |node| {
+                    let new = node.observe(key, value, proof, service);
                     if who.behind.is_some() {
+                        let first = node.presence.is_none();
                         node.sighted(time);
                         // A key begins with the name of the protocol that declares it.
-                        node.protocols.extend(key.0.split('.').next());
+                        let spoken = key.0.split('.').next();
+                        return new | first | spoken.is_some_and(|name| add(&mut node.protocols, name));
                     }
-                }
+                    new
+                });
             }
             Event::Speaks { who, protocol } => {
-                if let Some(node) = self.node(who) {
-                    node.protocols.insert(protocol.name);
-                }
+                self.edit(who, |node| add(&mut node.protocols, protocol.name));
             }
             Event::Serves {
                 who,
@@ -85,56 +112,165 @@ impl Ledger {
                 port,
                 protocol,
             } => {
-                if let Some(node) = self.node(who)
-                    && (node.services.len() < limits::SERVICES
-                        || node.services.contains_key(&(transport, port)))
-                {
-                    let known = node.services.entry((transport, port)).or_default();
-                    *known = protocol.map(|protocol| protocol.name).or(*known);
-                }
+                let name = protocol.map(|protocol| protocol.name);
+                self.edit(who, |node| node.serves(transport, port, name));
             }
             Event::Holds { mac, vlan, ip } => self.holds(mac, Address::Ip(vlan, ip)),
             Event::Present { end, presence } => self.present(end, presence),
             Event::Talked { one, other } => {
                 for (who, peer) in [(one, other), (other, one)] {
-                    if let Some(node) = self.node(who.into())
-                        && node.peers.len() < limits::PEERS
-                    {
-                        node.peers.insert(peer);
-                    }
+                    let hash = FixedState::with_seed(2).hash_one(peer);
+                    let peer = u32::try_from(hash >> 32).unwrap_or_default();
+                    self.edit(who.into(), |node| {
+                        node.peers.len() < limits::PEERS && add(&mut node.peers, peer)
+                    });
                 }
             }
         }
+        false
     }
 
-    /// Everything, in order of address.
-    pub fn nodes(&self) -> Vec<(NodeKey, &Node)> {
-        let mut nodes: Vec<_> = self.nodes.iter().map(|(key, node)| (*key, node)).collect();
-        nodes.sort_by_key(|(key, _)| *key);
-        nodes
+    /// One node.
+    pub fn get(&self, key: &NodeKey) -> Option<&Node> {
+        self.nodes.get(key)
     }
 
-    fn node(&mut self, who: Who) -> Option<&mut Node> {
+    /// How many nodes are held.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// How many of them are in passing.
+    pub fn passing(&self) -> usize {
+        self.passing.len()
+    }
+
+    /// The nodes that changed since the last call, in order. Some are gone.
+    pub fn take_changed(&mut self) -> Vec<NodeKey> {
+        let mut changed: Vec<NodeKey> = self.changed.drain().collect();
+        changed.sort_unstable();
+        changed
+    }
+
+    /// The nodes heard since the last call of which nothing else changed.
+    pub fn take_heard(&mut self) -> Vec<NodeKey> {
+        self.heard.drain().collect()
+    }
+
+    /// How many nodes wait to be looked at.
+    pub fn waiting(&self) -> usize {
+        self.changed.len()
+    }
+
+    /// Whether the address is in this tenancy now.
+    pub fn is_current(&self, key: &NodeKey) -> bool {
+        self.current.get(&key.address).copied().unwrap_or_default() == key.tenancy
+    }
+
+    /// Takes in a node that was written down.
+    pub fn restore(&mut self, key: NodeKey, node: Node, current: bool) {
+        if let (Some(holder), Address::Ip(..)) = (node.holder, key.address) {
+            let tenancies = self.tenancies.entry(key.address).or_default();
+            let tenancy = usize::from(key.tenancy);
+            if tenancies.len() <= tenancy {
+                tenancies.resize(tenancy.saturating_add(1), None);
+            }
+            if let Some(place) = tenancies.get_mut(tenancy) {
+                *place = Some(holder);
+            }
+        }
+        if current && key.tenancy > 0 {
+            self.current.insert(key.address, key.tenancy);
+        }
+        self.nodes.insert(key, node);
+        self.changed.insert(key);
+    }
+
+    /// Has nodes looked at again.
+    pub fn touch(&mut self, keys: &[NodeKey]) {
+        self.changed.extend(keys);
+    }
+
+    /// Has every node looked at again.
+    pub fn touch_all(&mut self) {
+        self.changed.extend(self.nodes.keys());
+    }
+
+    /// The nodes with this IP address, on whatever VLAN.
+    pub fn nodes_at(&self, ip: std::net::IpAddr) -> Vec<NodeKey> {
+        let keys = self.nodes.keys();
+        keys.filter(|key| matches!(key.address, Address::Ip(_, other) if other == ip))
+            .copied()
+            .collect()
+    }
+
+    /// Removes a node and what is known of it.
+    pub fn forget(&mut self, key: &NodeKey) {
+        self.nodes.remove(key);
+        self.changed.insert(*key);
+    }
+
+    /// Changes a node; the closure says whether it did.
+    fn edit(&mut self, who: Who, change: impl FnOnce(&mut Node) -> bool) -> bool {
         let tenancy = self.current.get(&who.address).copied().unwrap_or_default();
-        self.at(NodeKey {
+        let key = NodeKey {
             address: who.address,
             tenancy,
             behind: who.behind,
-        })
+        };
+        let Some(node) = self.at(key) else {
+            return false;
+        };
+        let changed = change(node);
+        if changed {
+            self.changed.insert(key);
+        }
+        changed
     }
 
     fn at(&mut self, key: NodeKey) -> Option<&mut Node> {
-        if self.nodes.len() >= limits::NODES && !self.nodes.contains_key(&key) {
-            self.refused = self.refused.saturating_add(1);
-            return None;
+        if !self.nodes.contains_key(&key) {
+            let ours = self.nodes.len().saturating_sub(self.passing.len());
+            if ours >= limits::NODES {
+                self.refused = self.refused.saturating_add(1);
+                return None;
+            }
+            self.make_room();
+            self.passing.push_back(key);
+            self.changed.insert(key);
         }
         let node = self.nodes.entry(key).or_default();
         if let Address::Ip(vlan, _) = key.address
             && vlan != 0
         {
-            node.vlans.insert(vlan);
+            add(&mut node.vlans, vlan);
         }
         Some(node)
+    }
+
+    /// Everybody comes in passing; who turns out to be ours stays, the others give way in the order they came.
+    fn make_room(&mut self) {
+        while self.passing.len() >= limits::PASSING {
+            let Some(oldest) = self.passing.pop_front() else {
+                return;
+            };
+            let host = self.nodes.get(&oldest.host());
+            let heard = host.is_some_and(Node::was_heard) || oldest.behind.is_some();
+            let local = match oldest.address {
+                Address::Ip(_, ip) => {
+                    self.locality.is_local(ip) || host.is_some_and(|node| node.holder.is_some())
+                }
+                Address::Mac(_) => true,
+            };
+            if !(heard && local) {
+                self.nodes.remove(&oldest);
+                self.tenancies.remove(&oldest.address);
+                self.current.remove(&oldest.address);
+                self.changed.insert(oldest);
+                self.heard.remove(&oldest);
+                self.gave_way = self.gave_way.saturating_add(1);
+            }
+        }
     }
 
     /// An interface holds an IP address. If another held it, a new tenancy begins, or an earlier one goes on.
@@ -153,10 +289,17 @@ impl Ledger {
             None => return,
         };
         let tenancy = u8::try_from(tenancy).unwrap_or(u8::MAX);
-        self.current.insert(address, tenancy);
-        if let Some(node) = self.node(address.into()) {
-            node.holder = Some(mac);
+        let before = self.current.insert(address, tenancy).unwrap_or_default();
+        if before != tenancy {
+            self.changed.insert(NodeKey {
+                address,
+                tenancy: before,
+                behind: None,
+            });
         }
+        self.edit(address.into(), |node| {
+            node.holder.replace(mac) != Some(mac) || before != tenancy
+        });
     }
 
     fn present(&mut self, end: End, presence: Presence) {
@@ -181,18 +324,39 @@ impl Ledger {
         let Some(node) = self.at(key) else {
             return;
         };
-        match &mut node.presence {
+        let mut changed = match &mut node.presence {
             Some(known) => known.merge(presence),
-            None => node.presence = Some(presence),
-        }
+            None => {
+                node.presence = Some(presence);
+                true
+            }
+        };
         if end.vlan != 0 {
-            node.vlans.insert(end.vlan);
+            changed |= add(&mut node.vlans, end.vlan);
         }
         if let (Some(mac), Some(_)) = (end.mac, end.ip)
-            && !node.macs.contains(&mac)
             && node.macs.len() < limits::MACS_PER_IP
         {
-            node.macs.push(mac);
+            changed |= add(&mut node.macs, mac);
+        }
+        if changed {
+            self.changed.insert(key);
+        } else {
+            self.heard.insert(key);
+        }
+    }
+}
+
+/// Adds to a list in order; true if it was not there.
+fn add<T: Ord>(list: &mut Vec<T>, item: T) -> bool {
+    match list.binary_search(&item) {
+        Ok(_) => false,
+        Err(place) => {
+            if list.is_empty() {
+                list.reserve_exact(1);
+            }
+            list.insert(place, item);
+            true
         }
     }
 }
@@ -204,16 +368,47 @@ impl Node {
         value: String,
         proof: Proof,
         service: Option<(Transport, u16)>,
-    ) {
-        let values = self.heard.entry(key).or_default();
+    ) -> bool {
+        let start = self.heard.partition_point(|heard| heard.key < key);
+        let end = self.heard.partition_point(|heard| heard.key <= key);
+        let values = self.heard.get(start..end).unwrap_or_default();
         let known = values.iter().any(|heard| *heard.value == *value);
-        if !known && values.len() < limits::VALUES_PER_KEY {
-            let value = Arc::from(value);
-            values.push(Heard {
+        if known || values.len() >= limits::VALUES_PER_KEY {
+            return false;
+        }
+        if self.heard.len() == self.heard.capacity() {
+            self.heard.reserve_exact(2);
+        }
+        let value = Arc::from(value);
+        self.heard.insert(
+            end,
+            Heard {
+                key,
                 value,
                 proof,
                 service,
+            },
+        );
+        true
+    }
+
+    fn serves(&mut self, transport: Transport, port: u16, protocol: Option<&'static str>) -> bool {
+        let place = self
+            .services
+            .binary_search_by_key(&(transport, port), |(transport, port, _)| {
+                (*transport, *port)
             });
+        match place {
+            Ok(place) => self
+                .services
+                .get_mut(place)
+                .filter(|_| protocol.is_some())
+                .is_some_and(|known| std::mem::replace(&mut known.2, protocol) != protocol),
+            Err(place) if self.services.len() < limits::SERVICES => {
+                self.services.insert(place, (transport, port, protocol));
+                true
+            }
+            Err(_) => false,
         }
     }
 
@@ -231,7 +426,9 @@ impl Node {
             announced: 0,
         };
         match &mut self.presence {
-            Some(known) => known.merge(presence),
+            Some(known) => {
+                known.merge(presence);
+            }
             None => self.presence = Some(presence),
         }
     }
@@ -255,12 +452,4 @@ pub(crate) fn is_virtual(mac: Mac) -> bool {
             | [0x00, 0x00, 0x0c, 0x9f, 0xf0..=0xff, _]
             | [0x00, 0x07, 0xb4, 0x00, _, _]
     )
-}
-
-/// Private, shared, link-local, unique-local and loopback addresses: ours unless configured otherwise.
-pub(crate) fn is_local(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_private() || ip.is_link_local() || ip.is_loopback(),
-        IpAddr::V6(ip) => ip.is_unicast_link_local() || ip.is_unique_local() || ip.is_loopback(),
-    }
 }

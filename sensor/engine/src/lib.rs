@@ -2,10 +2,12 @@
 //!
 //! The road of a frame: [`Batch`] → `engine` (threads) → `shard` (flows, streams) → `recognition` and
 //! `desk` (protocols; what was said before stops here) → `event`s →
-//! `ledger` (who said what) → `facts` and `assets` (what that means, and of whom).
+//! `ledger` (who said what) → `census` (which addresses are one asset) → `facts` and `assets` (what that comes to).
+//! [`Inventory`] holds all of the latter.
 
 mod assets;
 mod batch;
+mod census;
 mod counters;
 mod desk;
 mod engine;
@@ -14,10 +16,14 @@ mod facts;
 mod flow;
 mod fragments;
 mod generations;
+mod inventory;
+mod kept;
 mod ledger;
 pub mod limits;
+mod place;
 mod proof;
 mod recognition;
+mod record;
 mod registry;
 mod shard;
 mod stream;
@@ -25,3 +31,7 @@ mod stream;
 pub use batch::{Batch, Frame, FrameIndex};
 pub use counters::Counters;
 pub use engine::Engine;
+pub use inventory::{Held, Inventory, Round};
+pub use kept::{Kept, masked};
+pub use place::{Locality, Network};
+pub use record::Row;

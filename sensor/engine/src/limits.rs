@@ -40,6 +40,14 @@ pub const SAMPLE_ONE_IN: u32 = 16;
 
 /// Addresses the ledger holds (all shards together). The youngest is refused: an inventory is not a cache.
 pub const NODES: usize = 262_144;
+/// Hosts that are not (yet) ours: on the Internet, or heard only in passing. The first to come give way.
+pub const PASSING: usize = 65_536;
+/// Octets of the batches kept for a while, from which packets are taken that prove something.
+pub const RECENT_OCTETS: usize = 8 * 1_048_576;
+/// Octets kept of a packet that proves something.
+pub const KEPT_OCTETS: usize = 2048;
+/// Packets that wait to be stored.
+pub const KEPT_PACKETS: usize = 16_384;
 /// Distinct values kept of one key of one address; the contract's number.
 pub const VALUES_PER_KEY: usize = 8;
 /// Octets kept of one value.

@@ -11,7 +11,7 @@ use crate::stream::Piece;
 #[derive(Clone, Copy)]
 pub(crate) struct Now<'a> {
     pub position: u32,
-    pub capture: u16,
+    pub capture: u32,
     pub frame: u64,
     pub time: Time,
     pub octets: &'a [u8],
@@ -88,7 +88,7 @@ pub(crate) fn proof(now: Now<'_>, origin: Origin<'_>, message: &[u8], octets: &[
     Proof {
         capture: now.capture,
         time: last.unwrap_or(now.time),
-        frames,
+        frames: frames.into_boxed_slice(),
         octets: places
             .into_iter()
             .filter(|_| exact)

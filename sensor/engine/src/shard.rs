@@ -119,6 +119,36 @@ impl Shard {
         }
     }
 
+    /// Tells who took part in anything since the last time, and lets idle flows go.
+    pub fn tick(&mut self, now: Time) {
+        let mut ended = Vec::new();
+        if limits::passed(self.aged, now, limits::FLOW_IDLE) {
+            self.aged = now;
+            ended.extend(self.flows.age());
+            ended.sort_by_key(|(key, _)| *key);
+        }
+        for (_, flow) in ended {
+            self.desk.end(0, &flow);
+        }
+        let mut active: Vec<(&FlowKey, &mut Flow)> = self.flows.young_mut().collect();
+        active.retain(|(_, flow)| flow.last > flow.told);
+        active.sort_by_key(|(key, _)| **key);
+        for (_, flow) in active {
+            flow.told = flow.last;
+            self.desk.tell_of(0, flow);
+        }
+        self.desk.flush(0);
+    }
+
+    /// What was said before is news again.
+    pub fn repeat(&mut self) {
+        self.desk.said = Generations::new(limits::SAID);
+        for (_, flow) in self.flows.young_mut() {
+            flow.quiet = 0;
+            flow.told = Time(i64::MIN);
+        }
+    }
+
     /// Ends everything that is going on.
     pub fn finish(&mut self, position: u32) {
         let mut flows: Vec<_> = self.flows.drain().collect();

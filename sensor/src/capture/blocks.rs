@@ -20,7 +20,7 @@ const BLOCKS_UNDER_WAY: usize = 24;
 
 /// One capture that is being read.
 pub struct Capture {
-    number: u16,
+    number: u32,
     name: Arc<str>,
     /// Gone when everything was read.
     source: Option<Box<dyn Read + Send>>,
@@ -43,7 +43,7 @@ pub struct Chunk {
 
 impl Capture {
     /// Opens a capture and looks at its first octets.
-    pub fn open(path: &Path, number: u16) -> Result<Capture, OpenError> {
+    pub fn open(path: &Path, number: u32) -> Result<Capture, OpenError> {
         let unreadable = |source| OpenError::Unreadable {
             path: path.to_owned(),
             source,

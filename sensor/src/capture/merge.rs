@@ -51,7 +51,7 @@ impl Captures {
         };
         for path in &files {
             let number = captures.readers.len();
-            match Capture::open(path, u16::try_from(number).unwrap_or(u16::MAX)) {
+            match Capture::open(path, u32::try_from(number).unwrap_or(u32::MAX)) {
                 Ok(capture) => {
                     captures.readers.push(Reader {
                         capture,

@@ -1,0 +1,330 @@
+//! Everything known, kept up as events arrive: what `read` prints at the end and a sensor publishes round by round.
+
+use std::sync::Arc;
+
+use fossick_fingerprints::Fingerprints;
+use fossick_model::Asset;
+use hashbrown::{HashMap, HashSet};
+
+use crate::assets;
+use crate::census::{Census, Owner};
+use crate::event::Stamped;
+use crate::facts::Reader;
+use crate::kept::Kept;
+use crate::ledger::{Ledger, NodeKey};
+use crate::limits;
+use crate::place::Locality;
+use crate::record::{self, Row};
+
+/// What is known of all hosts.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    ledger: Ledger,
+    census: Census,
+    /// Names of the captures and live runs that evidence quotes, by number.
+    captures: Vec<Arc<str>>,
+    /// Ids that are not made from their present owner: an asset keeps its first.
+    ids: HashMap<Owner, Arc<str>>,
+    /// Owners whose assets were handed out.
+    known: HashSet<Owner>,
+    /// Whether packets that prove something are kept for whoever asks for the next round.
+    keeps_packets: bool,
+    kept: Vec<Kept>,
+    kept_given_up: u64,
+}
+
+/// What changed since the round before.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// Nodes as they are to be written down, by key; without a value they are gone.
+    pub rows: Vec<Row>,
+    /// Assets that may look different.
+    pub assets: Vec<Asset>,
+    /// Ids of assets that are no more, and into which they went, if into one.
+    pub gone: Vec<(String, Option<String>)>,
+    /// Ids that are not made from their owner: owner, id.
+    pub ids: Vec<(String, String)>,
+    /// Packets that prove something said since.
+    pub packets: Vec<Kept>,
+}
+
+/// How much is held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Addresses, and devices behind them.
+    pub nodes: usize,
+    /// Those of them that are not ours (yet).
+    pub passing: usize,
+    /// Those that changed since the last round.
+    pub waiting: usize,
+    /// Refused because there were too many.
+    pub refused: u64,
+    /// In passing, and gave way.
+    pub gave_way: u64,
+    /// Packets that prove something and wait to be stored.
+    pub packets: usize,
+    /// Packets that could not be kept.
+    pub packets_given_up: u64,
+}
+
+impl Inventory {
+    /// Empty, with what the configuration says of the networks.
+    #[must_use]
+    pub fn new(locality: Locality, keeps_packets: bool) -> Inventory {
+        let mut inventory = Inventory {
+            keeps_packets,
+            ..Inventory::default()
+        };
+        inventory.ledger.locality = locality;
+        inventory
+    }
+
+    /// A number for a capture or a live run, under which its frames are quoted from now on.
+    pub fn capture(&mut self, name: &str) -> u32 {
+        self.captures.push(Arc::from(name));
+        u32::try_from(self.captures.len().saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
+    /// The names that were given numbers.
+    #[must_use]
+    pub fn captures(&self) -> &[Arc<str>] {
+        &self.captures
+    }
+
+    /// Takes one event. True if it brought an observation that is kept.
+    pub(crate) fn apply(&mut self, stamped: Stamped) -> bool {
+        self.ledger.apply(stamped)
+    }
+
+    /// Whether packets are to be handed to [`Inventory::keep`].
+    pub(crate) fn keeps_packets(&self) -> bool {
+        self.keeps_packets
+    }
+
+    pub(crate) fn keep(&mut self, packet: Kept) {
+        if self.kept.len() < limits::KEPT_PACKETS {
+            self.kept.push(packet);
+        } else {
+            self.kept_given_up = self.kept_given_up.saturating_add(1);
+        }
+    }
+
+    /// How much is held.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        Held {
+            nodes: self.ledger.len(),
+            passing: self.ledger.passing(),
+            waiting: self.ledger.waiting(),
+            refused: self.ledger.refused,
+            gave_way: self.ledger.gave_way,
+            packets: self.kept.len(),
+            packets_given_up: self.kept_given_up,
+        }
+    }
+
+    /// Every asset as it stands, sorted by id. Those on the Internet are left out unless they are asked for.
+    pub fn assets(&mut self, fingerprints: &Fingerprints, external: bool) -> Vec<Asset> {
+        let changed = self.ledger.take_changed();
+        self.census.update(&self.ledger, &changed);
+        let captures = self.captures.clone();
+        let mut reader = Reader::new(fingerprints, &captures);
+        let owners = self.census.all();
+        let mut assets: Vec<Asset> = owners
+            .into_iter()
+            .filter_map(|owner| self.asset(owner, &mut reader))
+            .filter(|asset| external || !asset.external)
+            .collect();
+        assets.sort_by(|a, b| a.id.cmp(&b.id));
+        assets
+    }
+
+    /// What changed since the round before. `sightings` asks for the rows of nodes, too, that were merely heard again.
+    pub fn round(&mut self, fingerprints: &Fingerprints, sightings: bool) -> Round {
+        let changed = self.ledger.take_changed();
+        let before: Vec<Option<Owner>> = changed
+            .iter()
+            .map(|key| self.census.owner_of(key))
+            .collect();
+        let owners = self.census.update(&self.ledger, &changed);
+        let mut round = Round::default();
+        self.follow(&changed, &before, &mut round);
+        let mut rows = changed;
+        let mut looked: HashSet<Owner> = owners.iter().copied().collect();
+        let mut owners = owners;
+        if sightings {
+            for key in self.ledger.take_heard() {
+                rows.push(key);
+                if let Some(owner) = self.census.owner_of(&key)
+                    && looked.insert(owner)
+                {
+                    owners.push(owner);
+                }
+            }
+        }
+        let captures = self.captures.clone();
+        let mut reader = Reader::new(fingerprints, &captures);
+        for owner in owners {
+            let asset = self.asset(owner, &mut reader);
+            match asset.filter(|asset| !asset.external) {
+                Some(asset) => {
+                    self.known.insert(owner);
+                    round.assets.push(asset);
+                }
+                None if self.known.remove(&owner) => {
+                    let into = self.heir(owner, &round);
+                    round.gone.push((self.id(owner), into));
+                    self.ids.remove(&owner);
+                }
+                None => {}
+            }
+        }
+        rows.sort_unstable();
+        rows.dedup();
+        round.rows = rows
+            .iter()
+            .map(|key| record::row(&self.ledger, key))
+            .collect();
+        round.packets = std::mem::take(&mut self.kept);
+        round
+    }
+
+    /// An asset that gets a stronger identifier keeps its id.
+    fn follow(
+        &mut self,
+        changed: &[NodeKey],
+        before: &[Option<Owner>],
+        round: &mut Round,
+    ) {
+        for (key, before) in changed.iter().zip(before) {
+            let (Some(before), Some(after)) = (*before, self.census.owner_of(key)) else {
+                continue;
+            };
+            let moved = before != after && key.behind.is_none();
+            let left = moved && self.census.members(before).is_empty();
+            if left && self.known.contains(&before) && !self.known.contains(&after) {
+                let id = self.id(before);
+                self.known.remove(&before);
+                self.known.insert(after);
+                self.ids.remove(&before);
+                self.ids.insert(after, Arc::from(id.as_str()));
+                round.ids.push((assets::identity(after), id));
+            }
+        }
+    }
+
+    /// Into which asset the one that is no more went.
+    fn heir(&self, owner: Owner, round: &Round) -> Option<String> {
+        let stands = self.census.standing_for(owner);
+        if stands != owner {
+            return Some(self.id(stands));
+        }
+        let Owner::Address(key) = owner else {
+            return None;
+        };
+        let heir = self.id(self.census.owner_of(&key)?);
+        round
+            .assets
+            .iter()
+            .any(|asset| asset.id == heir)
+            .then_some(heir)
+    }
+
+    fn id(&self, owner: Owner) -> String {
+        match self.ids.get(&owner) {
+            Some(id) => id.to_string(),
+            None => assets::first_id(owner),
+        }
+    }
+
+    fn asset(&self, owner: Owner, reader: &mut Reader<'_>) -> Option<Asset> {
+        let members = self.census.members(owner);
+        let members = members
+            .into_iter()
+            .filter_map(|key| Some((key, self.ledger.get(&key)?)))
+            .collect();
+        let id = self.id(owner);
+        assets::asset(owner, members, &id, &self.ledger.locality, reader)
+    }
+
+    /// Takes in what was written down before: rows, names of captures, ids. Rows that cannot be read are counted.
+    pub fn restore(
+        &mut self,
+        captures: Vec<Arc<str>>,
+        ids: &[(String, String)],
+        rows: impl Iterator<Item = Row>,
+    ) -> usize {
+        self.captures = captures;
+        let mut unreadable = 0_usize;
+        for row in rows {
+            match record::node(&row) {
+                Some((key, node, current)) => self.ledger.restore(key, node, current),
+                None => unreadable = unreadable.saturating_add(1),
+            }
+        }
+        let changed = self.ledger.take_changed();
+        let owners = self.census.update(&self.ledger, &changed);
+        for (identity, id) in ids {
+            if let Some(owner) = record::owner(identity) {
+                self.ids.insert(owner, Arc::from(id.as_str()));
+            }
+        }
+        self.known.extend(owners);
+        unreadable
+    }
+
+    /// Looks at every asset again in the next round: sheets or the configuration changed.
+    pub fn look_again(&mut self, locality: Option<Locality>) {
+        if let Some(locality) = locality {
+            self.ledger.locality = locality;
+        }
+        self.ledger.touch_all();
+    }
+
+    /// What an operator said: these two assets are one. False if either is unknown, or they are one already.
+    pub fn merge(&mut self, from: &str, into: &str) -> bool {
+        let (Some(from), Some(into)) = (self.owner_named(from), self.owner_named(into)) else {
+            return false;
+        };
+        let again = self.census.merge(from, into);
+        self.ledger.touch(&again);
+        !again.is_empty()
+    }
+
+    /// What an operator said: this IP address stands alone. False if nobody has it.
+    pub fn split(&mut self, address: std::net::IpAddr) -> bool {
+        let nodes = self.ledger.nodes_at(address);
+        for key in &nodes {
+            let again = self.census.split(key.address);
+            self.ledger.touch(&again);
+        }
+        !nodes.is_empty()
+    }
+
+    /// Removes an asset and what is known of it.
+    pub fn forget(&mut self, id: &str) -> bool {
+        let Some(owner) = self.owner_named(id) else {
+            return false;
+        };
+        for key in self.census.members(owner) {
+            self.ledger.forget(&key);
+        }
+        true
+    }
+
+    fn owner_named(&self, id: &str) -> Option<Owner> {
+        let renamed = self.ids.iter().find(|(_, known)| ***known == *id);
+        renamed.map(|(owner, _)| *owner).or_else(|| {
+            let mut known = self.known.iter();
+            known
+                .find(|owner| !self.ids.contains_key(*owner) && assets::first_id(**owner) == id)
+                .copied()
+        })
+    }
+
+    /// The addresses that an IP address has been known under.
+    #[must_use]
+    pub fn knows(&self, address: std::net::IpAddr) -> bool {
+        !self.ledger.nodes_at(address).is_empty()
+    }
+}
