@@ -5,12 +5,13 @@ mod explain;
 mod knowledge;
 mod protocols;
 mod read;
-mod safe;
 mod table;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use fossick_sensor::safe;
 
 /// Passive discovery sensor: what is on this network, and the packet that proves each word.
 #[derive(Debug, Parser)]

@@ -20,20 +20,27 @@ fn acts(character: char) -> bool {
         )
 }
 
+/// Adds a character, written out (`\u{1b}`) where a terminal would obey it.
+pub fn push_safe(character: char, to: &mut String) {
+    if acts(character) {
+        to.extend(character.escape_default());
+    } else {
+        to.push(character);
+    }
+}
+
 /// The text with every character that a terminal would obey written out (`\u{1b}`).
+#[must_use]
 pub fn display_safe(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
-        if acts(character) {
-            safe.extend(character.escape_default());
-        } else {
-            safe.push(character);
-        }
+        push_safe(character, &mut safe);
     }
     safe
 }
 
 /// The safe text in exactly so many columns: cut with an ellipsis, or filled with blanks.
+#[must_use]
 pub fn fit(text: &str, columns: usize) -> String {
     let safe = display_safe(text);
     let width = safe.width();
