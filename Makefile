@@ -8,6 +8,11 @@ SHELL := /bin/bash
 PACKAGES := $(shell command -v cc >/dev/null || echo gcc libc6-dev) \
             $(shell command -v python3 >/dev/null || echo python3)
 
+# What the tests need besides: a real syslog receiver. They run it on a loopback port with a configuration of its own.
+TEST_PACKAGES := $(shell ls /usr/sbin/rsyslogd /usr/bin/rsyslogd 2>/dev/null | grep -q . || echo rsyslog) \
+                 $(shell ls /usr/lib/*/rsyslog/lmnsd_gtls.so 2>/dev/null | grep -q . || echo rsyslog-gnutls)
+test: PACKAGES += $(TEST_PACKAGES)
+
 setup:
 	@command -v $(CARGO) >/dev/null || { \
 	  echo "Rust is missing: install it with rustup (https://rustup.rs) or your distribution, then run this again."; exit 1; }

@@ -59,7 +59,8 @@ pub trait Journal: Send + Sync {
     /// The store cannot be read.
     fn after(&self, seq: u64, limit: usize) -> anyhow::Result<Vec<Change>>;
 
-    /// Waits until there is an entry after `seq`, for so long at most. Whether there is one.
+    /// Waits until there is an entry after `seq`, for so long at most. Whether there is one. It is called over and over:
+    /// an answer of no that comes at once keeps a processor busy.
     fn wait(&self, seq: u64, timeout: Duration) -> bool;
 
     /// Everything up to `seq` is known to be out: where this outlet shall begin after a restart.
