@@ -197,3 +197,30 @@ fn display_safe_lines(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(display_safe).collect();
     lines.join("\n")
 }
+
+/// What a frame proves of an asset, line by line: the comment of its packet.
+pub fn proves(asset: &Asset, capture: &str, frame: u64) -> String {
+    let mut lines = vec![format!("{capture} frame {frame}")];
+    for asset in std::iter::once(asset).chain(&asset.children) {
+        let said = asset.observations.iter().filter(|observation| {
+            *observation.evidence.capture == *capture
+                && observation.evidence.frames.all().contains(&frame)
+        });
+        lines.extend(said.map(|observation| format!("{} = {}", observation.key, observation.value)));
+    }
+    display_safe_lines(&lines.join("\n"))
+}
+
+/// How a kept packet is written to a capture.
+pub fn index(kept: &fossick_engine::Kept) -> fossick_engine::FrameIndex {
+    fossick_engine::FrameIndex {
+        capture: kept.capture,
+        number: kept.frame,
+        time: kept.time,
+        link: kept.link,
+        block: 0,
+        start: 0,
+        length: u32::try_from(kept.octets.len()).unwrap_or(u32::MAX),
+        original: kept.original,
+    }
+}

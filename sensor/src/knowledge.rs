@@ -36,6 +36,28 @@ pub fn load(folder: Option<&Path>) -> anyhow::Result<Fingerprints> {
     Ok(fingerprints)
 }
 
+/// A number that is another when the fingerprints in use are others.
+///
+/// # Errors
+/// A sheet of the folder cannot be read.
+pub fn hash(folder: Option<&Path>) -> anyhow::Result<u64> {
+    let mut hash = Fingerprints::built_in().hash();
+    if let Some(folder) = folder {
+        let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|end| end == "toml"))
+            .collect();
+        paths.sort();
+        for path in paths {
+            for octet in std::fs::read(&path)? {
+                // FNV-1a, as for ids: the same from run to run.
+                hash = (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
+            }
+        }
+    }
+    Ok(hash)
+}
+
 /// Arguments of `fossick fingerprint`.
 #[derive(Debug, Args)]
 pub struct Arguments {

@@ -1,4 +1,21 @@
-//! The parts of the sensor that tests drive without a network card: everything else is the program's own.
+//! The sensor: captures and interfaces in, inventory, journal and syslog out. `main.rs` is its command line.
 
+pub mod capture;
+pub mod chunks;
+pub mod client;
+pub mod config;
+pub mod control;
+pub mod explain;
+pub mod health;
+pub mod knowledge;
+pub mod live;
+pub mod metrics;
 pub mod outlet;
+pub mod privileges;
+pub mod protocols;
+pub mod read;
+pub mod run;
 pub mod safe;
+pub mod select;
+pub mod store;
+pub mod table;

@@ -1,17 +1,9 @@
 //! Fossick: what is on this network, and the packet that proves each word.
 
-mod capture;
-mod explain;
-mod knowledge;
-mod protocols;
-mod read;
-mod table;
-
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-
-use fossick_sensor::safe;
+use fossick_sensor::{client, config, knowledge, protocols, read, run};
 
 /// Passive discovery sensor: what is on this network, and the packet that proves each word.
 #[derive(Debug, Parser)]
@@ -25,6 +17,24 @@ struct Arguments {
 enum Command {
     /// Read captures and print the inventory
     Read(read::Arguments),
+    /// Listen on SPAN ports and keep the inventory
+    Run(run::Arguments),
+    /// List the assets of a running sensor
+    Assets(client::Assets),
+    /// Explain one asset of a running sensor: each fact with what was said, and the packet
+    Asset(client::One),
+    /// Print what changed
+    Changes(client::Changes),
+    /// Say how a running sensor does
+    Status(client::StatusArguments),
+    /// Read captures into a running sensor's inventory
+    Ingest(client::Ingest),
+    /// Decide something about an asset: name, note, kind, merge, split, forget
+    Order(client::OrderArguments),
+    /// Check, compact, back up or restore the store, also while the sensor runs
+    Store(client::StoreArguments),
+    /// Check a configuration
+    Config(config::Arguments),
     /// Say what a raw value would yield, and by which fingerprint
     Fingerprint(knowledge::Arguments),
     /// List the protocols that are read, as a table
@@ -35,6 +45,18 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Command::Read(arguments) => return read::run(&arguments),
+        Command::Run(arguments) => match run::run(&arguments) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
+        Command::Assets(arguments) => client::assets(&arguments),
+        Command::Asset(arguments) => client::asset(&arguments),
+        Command::Changes(arguments) => client::changes(&arguments),
+        Command::Status(arguments) => client::status(&arguments),
+        Command::Ingest(arguments) => client::ingest(&arguments),
+        Command::Order(arguments) => client::order(&arguments),
+        Command::Store(arguments) => client::store(&arguments),
+        Command::Config(arguments) => config::run(&arguments),
         Command::Fingerprint(arguments) => knowledge::run(&arguments),
         Command::Protocols => {
             print!("{}", protocols::table());
@@ -43,6 +65,7 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if read::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("fossick: {error:#}");
             ExitCode::from(read::NOTHING_READ)

@@ -81,7 +81,8 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
+/// Whether whoever reads our output has had enough of it.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let cause = error
         .chain()
         .find_map(|cause| cause.downcast_ref::<io::Error>());

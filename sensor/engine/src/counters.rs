@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::limits;
 use fossick_parsers::packet::Stop;
 use fossick_parsers::{Carrier, Fault, Protocol};
 
-/// Counts of everything that did not go as it should. Keys are our own words and numbers from the wire,
-/// of which there are at most 65,536 of a sort.
+/// Counts of everything that did not go as it should. Keys are our own words, and codes from the wire,
+/// of which there are at most [`limits::CARRIERS`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Frames read.
@@ -27,8 +28,14 @@ pub struct Counters {
     pub addresses_refused: u64,
     /// Frames whose decoding stopped early, by reason.
     pub stops: BTreeMap<Stop, u64>,
+    /// Flows held now.
+    pub flows_held: usize,
+    /// Octets waiting in streams now.
+    pub stream_octets_held: usize,
     /// Frames of link protocols that nothing here reads, by `EtherType`, LLC or SNAP code.
     pub not_understood: BTreeMap<Carrier, u64>,
+    /// Such frames of codes that there was no room to count.
+    pub carriers_given_up: u64,
     /// Messages read, by protocol.
     pub messages: BTreeMap<&'static str, u64>,
     /// Messages that broke their specification, by protocol and by the part that could not be read.
@@ -46,12 +53,23 @@ impl Counters {
         sum(&mut self.fragmented_given_up, other.fragmented_given_up);
         sum(&mut self.panics, other.panics);
         sum(&mut self.too_long, other.too_long);
+        sum(&mut self.carriers_given_up, other.carriers_given_up);
         sum(&mut self.addresses_refused, other.addresses_refused);
+        self.flows_held = self.flows_held.saturating_add(other.flows_held);
+        self.stream_octets_held = self
+            .stream_octets_held
+            .saturating_add(other.stream_octets_held);
         for (key, count) in other.stops {
             sum(self.stops.entry(key).or_default(), count);
         }
         for (key, count) in other.not_understood {
-            sum(self.not_understood.entry(key).or_default(), count);
+            if self.not_understood.len() < limits::CARRIERS
+                || self.not_understood.contains_key(&key)
+            {
+                sum(self.not_understood.entry(key).or_default(), count);
+            } else {
+                sum(&mut self.carriers_given_up, count);
+            }
         }
         for (key, count) in other.messages {
             sum(self.messages.entry(key).or_default(), count);
@@ -75,7 +93,13 @@ impl Counters {
     }
 
     pub(crate) fn not_understood(&mut self, carrier: Carrier) {
-        increment(self.not_understood.entry(carrier).or_default());
+        if self.not_understood.len() < limits::CARRIERS
+            || self.not_understood.contains_key(&carrier)
+        {
+            increment(self.not_understood.entry(carrier).or_default());
+        } else {
+            increment(&mut self.carriers_given_up);
+        }
     }
 }
 

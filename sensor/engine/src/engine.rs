@@ -125,6 +125,8 @@ impl Engine {
     /// Takes what all workers found in one batch, in frame order.
     fn collect(&mut self, inventory: &mut Inventory) {
         let mut all = Vec::new();
+        // What is held now, not what was held before as well.
+        (self.counters.flows_held, self.counters.stream_octets_held) = (0, 0);
         for worker in &self.workers {
             if let Ok((events, counters)) = worker.found.recv() {
                 all.extend(events);

@@ -45,6 +45,11 @@ impl<K: Hash + Eq, V> Generations<K, V> {
         std::mem::replace(&mut self.old, std::mem::take(&mut self.young))
     }
 
+    /// How many are held.
+    pub fn len(&self) -> usize {
+        self.young.len().saturating_add(self.old.len())
+    }
+
     /// Those used since the last ageing, in no order.
     pub fn young_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
         self.young.iter_mut()

@@ -1,5 +1,6 @@
 //! Everything known, kept up as events arrive: what `read` prints at the end and a sensor publishes round by round.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fossick_fingerprints::Fingerprints;
@@ -125,7 +126,7 @@ impl Inventory {
 
     /// Every asset as it stands, sorted by id. Those on the Internet are left out unless they are asked for.
     pub fn assets(&mut self, fingerprints: &Fingerprints, external: bool) -> Vec<Asset> {
-        let changed = self.ledger.take_changed();
+        let changed = self.ledger.take_changed(usize::MAX);
         self.census.update(&self.ledger, &changed);
         let captures = self.captures.clone();
         let mut reader = Reader::new(fingerprints, &captures);
@@ -139,9 +140,9 @@ impl Inventory {
         assets
     }
 
-    /// What changed since the round before. `sightings` asks for the rows of nodes, too, that were merely heard again.
+    /// What changed since the round before, [`limits::ROUND`] nodes at most. `sightings` asks for the rows of nodes, too, that were merely heard again.
     pub fn round(&mut self, fingerprints: &Fingerprints, sightings: bool) -> Round {
-        let changed = self.ledger.take_changed();
+        let changed = self.ledger.take_changed(limits::ROUND);
         let before: Vec<Option<Owner>> = changed
             .iter()
             .map(|key| self.census.owner_of(key))
@@ -153,7 +154,7 @@ impl Inventory {
         let mut looked: HashSet<Owner> = owners.iter().copied().collect();
         let mut owners = owners;
         if sightings {
-            for key in self.ledger.take_heard() {
+            for key in self.ledger.take_heard(limits::ROUND) {
                 rows.push(key);
                 if let Some(owner) = self.census.owner_of(&key)
                     && looked.insert(owner)
@@ -247,11 +248,12 @@ impl Inventory {
         assets::asset(owner, members, &id, &self.ledger.locality, reader)
     }
 
-    /// Takes in what was written down before: rows, names of captures, ids. Rows that cannot be read are counted.
+    /// Takes in what was written down before: names of captures, ids, ids of the assets that were published, rows. Rows that cannot be read are counted.
     pub fn restore(
         &mut self,
         captures: Vec<Arc<str>>,
         ids: &[(String, String)],
+        known: &BTreeSet<String>,
         rows: impl Iterator<Item = Row>,
     ) -> usize {
         self.captures = captures;
@@ -262,14 +264,18 @@ impl Inventory {
                 None => unreadable = unreadable.saturating_add(1),
             }
         }
-        let changed = self.ledger.take_changed();
-        let owners = self.census.update(&self.ledger, &changed);
+        let changed = self.ledger.take_changed(usize::MAX);
+        self.census.update(&self.ledger, &changed);
         for (identity, id) in ids {
             if let Some(owner) = record::owner(identity) {
                 self.ids.insert(owner, Arc::from(id.as_str()));
             }
         }
-        self.known.extend(owners);
+        for owner in self.census.all() {
+            if known.contains(&self.id(owner)) {
+                self.known.insert(owner);
+            }
+        }
         unreadable
     }
 
@@ -322,9 +328,4 @@ impl Inventory {
         })
     }
 
-    /// The addresses that an IP address has been known under.
-    #[must_use]
-    pub fn knows(&self, address: std::net::IpAddr) -> bool {
-        !self.ledger.nodes_at(address).is_empty()
-    }
 }

@@ -145,16 +145,14 @@ impl Ledger {
         self.passing.len()
     }
 
-    /// The nodes that changed since the last call, in order. Some are gone.
-    pub fn take_changed(&mut self) -> Vec<NodeKey> {
-        let mut changed: Vec<NodeKey> = self.changed.drain().collect();
-        changed.sort_unstable();
-        changed
+    /// Nodes that changed, so many at most, in order. Some are gone.
+    pub fn take_changed(&mut self, most: usize) -> Vec<NodeKey> {
+        take(&mut self.changed, most)
     }
 
-    /// The nodes heard since the last call of which nothing else changed.
-    pub fn take_heard(&mut self) -> Vec<NodeKey> {
-        self.heard.drain().collect()
+    /// Nodes that were heard again, so many at most, of which nothing else changed.
+    pub fn take_heard(&mut self, most: usize) -> Vec<NodeKey> {
+        take(&mut self.heard, most)
     }
 
     /// How many nodes wait to be looked at.
@@ -345,6 +343,20 @@ impl Ledger {
             self.heard.insert(key);
         }
     }
+}
+
+/// Takes so many out at most, in order.
+fn take(from: &mut HashSet<NodeKey>, most: usize) -> Vec<NodeKey> {
+    let mut taken: Vec<NodeKey> = if from.len() <= most {
+        from.drain().collect()
+    } else {
+        from.iter().take(most).copied().collect()
+    };
+    for key in &taken {
+        from.remove(key);
+    }
+    taken.sort_unstable();
+    taken
 }
 
 /// Adds to a list in order; true if it was not there.

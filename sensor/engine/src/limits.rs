@@ -33,6 +33,8 @@ pub const FRAGMENTS: usize = 64;
 pub const DUPLICATE_WINDOW: i64 = 20_000_000;
 /// Who holds an address is told to the ledger at most this often (nanoseconds).
 pub const HOLDER_AGAIN: i64 = 1_000_000_000;
+/// Codes of link protocols that nobody here reads, counted one by one.
+pub const CARRIERS: usize = 512;
 /// Messages in a row that said nothing new, after which a flow is only sampled.
 pub const QUIET_AFTER: u16 = 64;
 /// Of a quiet flow, one message in so many is dissected.
@@ -48,6 +50,8 @@ pub const RECENT_OCTETS: usize = 8 * 1_048_576;
 pub const KEPT_OCTETS: usize = 2048;
 /// Packets that wait to be stored.
 pub const KEPT_PACKETS: usize = 16_384;
+/// Nodes looked at in one round of what changed.
+pub const ROUND: usize = 2048;
 /// Distinct values kept of one key of one address; the contract's number.
 pub const VALUES_PER_KEY: usize = 8;
 /// Octets kept of one value.

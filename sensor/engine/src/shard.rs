@@ -50,6 +50,8 @@ impl Shard {
     pub fn take_counters(&mut self) -> Counters {
         let mut counters = std::mem::take(&mut self.desk.counters);
         counters.fragmented_given_up = self.fragments.take_given_up();
+        counters.flows_held = self.flows.len();
+        counters.stream_octets_held = self.desk.waiting;
         counters
     }
 

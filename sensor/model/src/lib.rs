@@ -3,6 +3,8 @@
 mod asset;
 mod change;
 mod control;
+mod difference;
+mod filter;
 mod kind;
 mod status;
 mod time;
@@ -12,6 +14,8 @@ pub use asset::{
 };
 pub use change::{Change, Event, Person, Reason};
 pub use control::{Hello, Order, Reply, Request, VERSION};
+pub use difference::difference;
+pub use filter::{About, FIELDS, Field, Filter, FilterError};
 pub use kind::{Category, Kind};
 pub use status::{Count, Fill, Interface, Outlet, Status, Store};
 pub use time::Time;

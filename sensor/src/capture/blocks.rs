@@ -53,7 +53,22 @@ impl Capture {
         } else {
             Box::new(File::open(path).map_err(unreadable)?)
         };
-        let (magic, file) = peek(file).map_err(unreadable)?;
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        Capture::of(path, &name.to_string_lossy(), file, number)
+    }
+
+    /// Looks at the first octets of a capture that is read from wherever it is.
+    pub fn of(
+        path: &Path,
+        name: &str,
+        source: Box<dyn Read + Send>,
+        number: u32,
+    ) -> Result<Capture, OpenError> {
+        let unreadable = |source| OpenError::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
+        let (magic, file) = peek(source).map_err(unreadable)?;
         let source: Box<dyn Read + Send> = match Compression::of(&magic) {
             Compression::None => file,
             Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
@@ -71,10 +86,9 @@ impl Capture {
         if !is_capture(&magic) {
             return Err(OpenError::NotACapture { path });
         }
-        let name = path.file_name().unwrap_or(path.as_os_str());
         Ok(Capture {
             number,
-            name: Arc::from(name.to_string_lossy()),
+            name: Arc::from(name),
             source: Some(source),
             format: Format::Unknown,
             rest: Vec::new(),

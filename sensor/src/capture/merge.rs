@@ -2,7 +2,8 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fossick_engine::{Batch, FrameIndex};
@@ -66,6 +67,25 @@ impl Captures {
         if captures.readers.is_empty() && !captures.refused.is_empty() {
             return Err(captures.refused.swap_remove(0));
         }
+        Ok(captures)
+    }
+
+    /// One capture, read from wherever it is.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn stream(name: &str, source: Box<dyn Read + Send>) -> Result<Captures, OpenError> {
+        let capture = Capture::of(Path::new(name), name, source, 0)?;
+        let mut captures = Captures {
+            readers: vec![Reader {
+                capture,
+                chunk: None,
+                at: 0,
+            }],
+            next: BinaryHeap::new(),
+            refused: Vec::new(),
+        };
+        captures.advance(0);
         Ok(captures)
     }
 

@@ -269,6 +269,12 @@ fn cut(text: &str, most: usize, put: fn(char, &mut String)) -> String {
     short
 }
 
+/// What happened, in one sentence that is safe to print.
+#[must_use]
+pub fn sentence(change: &Change) -> String {
+    Sentence(change, 200).to_string()
+}
+
 /// What happened, in one sentence.
 struct Sentence<'a>(&'a Change, usize);
 

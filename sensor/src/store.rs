@@ -1,0 +1,470 @@
+//! The store: one thread owns the database, and a change is published only after its commit.
+//!
+//! What is in it is in [`tables`]. The thread takes [`Job`]s one at a time; a round of changes is one transaction.
+//! When a commit fails, the database is dropped and opened again, and the same job is tried until it succeeds: meanwhile
+//! the inventory gathers what happens, and the round after that says of each asset only what it is like by then.
+
+mod copy;
+mod open;
+mod orders;
+mod retention;
+mod tables;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use fossick_engine::{Kept, Round, Row};
+use fossick_model::{Asset, Change, Order, Person, Time};
+use redb::{Database, ReadableDatabase, ReadableTable};
+
+pub use open::{Opened, Opener, backup, check, compact, file_opener};
+pub use tables::Standing;
+
+use writer::Writer;
+
+/// Jobs that may wait.
+const JOBS: usize = 8;
+/// Time between two tries to write what could not be written.
+const RETRY: Duration = Duration::from_secs(2);
+/// Time between two looks at what is old.
+const TIDY: Duration = Duration::from_secs(60);
+
+/// How long and how much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// Entries of the journal older than this (seconds) are dropped once every outlet has them.
+    pub age: i64,
+    /// Octets on disk; above that the oldest entries and packets are dropped.
+    pub octets: u64,
+    /// An asset that was not heard for so long (seconds) is silent.
+    pub silent: i64,
+}
+
+/// What the thread is asked to do.
+pub enum Job {
+    /// Write down what changed. With a time, changes could not be written since then.
+    Round {
+        /// What changed.
+        round: Box<Round>,
+        /// Names of the captures that its evidence quotes, by number.
+        captures: Vec<Arc<str>>,
+        /// The sensor's clock.
+        now: Time,
+    },
+    /// Something about the sensor itself.
+    Note {
+        /// Which part.
+        part: &'static str,
+        /// What, in a sentence.
+        what: String,
+        /// The sensor's clock.
+        now: Time,
+    },
+    /// A person decided something; the inventory has followed where it must.
+    Order {
+        /// Id of the asset.
+        asset: String,
+        /// What.
+        order: Order,
+        /// Who.
+        by: Person,
+        /// The sensor's clock.
+        now: Time,
+        /// Told when it is written down, or why not.
+        done: SyncSender<Result<(), String>>,
+    },
+    /// Look whether everything is whole.
+    Check(SyncSender<Result<String, String>>),
+    /// Give unused space back.
+    Compact(SyncSender<Result<String, String>>),
+    /// Put this file in the place of the store.
+    Restore(PathBuf, SyncSender<Result<String, String>>),
+    /// Write down what waits, and end.
+    Stop,
+}
+
+/// One asset as lists show it, and what persons said of it.
+#[derive(Debug, Clone)]
+pub struct Card {
+    /// Without facts and observations.
+    pub asset: Asset,
+    /// What persons said.
+    pub standing: Standing,
+}
+
+/// What everybody may read: only what was committed.
+pub struct Shared {
+    database: RwLock<Option<Database>>,
+    cards: RwLock<BTreeMap<String, Card>>,
+    published: Mutex<u64>,
+    news: Condvar,
+    state: Mutex<State>,
+    idle: AtomicBool,
+    delivered: Mutex<BTreeMap<String, u64>>,
+    generation: AtomicU64,
+}
+
+#[derive(Debug, Clone, Default)]
+struct State {
+    trouble: Option<(String, Time)>,
+    commit: Duration,
+    failed: u64,
+    octets: u64,
+}
+
+/// The store of a running sensor.
+pub struct Store {
+    /// What everybody may read.
+    pub shared: Arc<Shared>,
+    jobs: SyncSender<Job>,
+    thread: JoinHandle<()>,
+}
+
+/// What was written down before.
+pub struct Memory {
+    /// Names of captures, by number.
+    pub captures: Vec<Arc<str>>,
+    /// Ids that are not made from their owner.
+    pub ids: Vec<(String, String)>,
+    /// Nodes.
+    pub rows: Vec<Row>,
+    /// Merges and splits that persons ordered, in order: asset, order.
+    pub arrangements: Vec<(String, Order)>,
+    /// Whether the sheets in use are those that the facts were derived with.
+    pub same_sheets: bool,
+    /// What happened to the file, if anything did.
+    pub notes: Vec<String>,
+}
+
+impl Store {
+    /// Opens the store and starts its thread. `sheets` is a hash of the fingerprints in use.
+    ///
+    /// # Errors
+    /// Neither the file nor a fresh one can be opened: the folder is not there, not writable, or full.
+    pub fn start(opener: Opener, keep: Keep, sheets: u64, outlets: &[String]) -> anyhow::Result<(Store, Memory)> {
+        let Opened { database, notes } = opener.open()?;
+        let memory = tables::memory(&database, sheets, notes).context("reading the store")?;
+        let cards = tables::cards(&database).context("reading the assets of the store")?;
+        let seq = tables::last(&database).context("reading the journal of the store")?;
+        let mut delivered = tables::cursors(&database)?;
+        for outlet in outlets {
+            delivered.entry(outlet.clone()).or_default();
+        }
+        delivered.retain(|name, _| outlets.contains(name));
+        let shared = Arc::new(Shared {
+            database: RwLock::new(Some(database)),
+            cards: RwLock::new(cards),
+            published: Mutex::new(seq),
+            news: Condvar::new(),
+            state: Mutex::new(State::default()),
+            idle: AtomicBool::new(true),
+            delivered: Mutex::new(delivered),
+            generation: AtomicU64::new(0),
+        });
+        let (jobs, todo) = sync_channel(JOBS);
+        let writer = Writer::new(Arc::clone(&shared), opener, keep, seq, sheets);
+        let thread = std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || work(writer, &todo))
+            .context("starting the store's thread")?;
+        let store = Store {
+            shared,
+            jobs,
+            thread,
+        };
+        Ok((store, memory))
+    }
+
+    /// Whether it has nothing to do: only then is a round worth taking.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.shared.idle.load(Ordering::Acquire)
+    }
+
+    /// Hands over a job without waiting. It comes back if there are too many.
+    ///
+    /// # Errors
+    /// The job, which nobody took.
+    pub fn offer(&self, job: Job) -> Result<(), Job> {
+        self.shared.idle.store(false, Ordering::Release);
+        self.jobs.try_send(job).map_err(|refused| match refused {
+            std::sync::mpsc::TrySendError::Full(job)
+            | std::sync::mpsc::TrySendError::Disconnected(job) => job,
+        })
+    }
+
+    /// Where jobs are handed over by others.
+    #[must_use]
+    pub fn jobs(&self) -> SyncSender<Job> {
+        self.jobs.clone()
+    }
+
+    /// Writes down what waits and ends; gives up after a while when that cannot be written.
+    pub fn stop(self, patience: Duration) {
+        let until = Instant::now().checked_add(patience);
+        let mut stop = Some(Job::Stop);
+        while let Some(job) = stop.take() {
+            if let Err(refused) = self.jobs.try_send(job)
+                && until.is_some_and(|until| Instant::now() < until)
+            {
+                std::thread::sleep(Duration::from_millis(20));
+                stop = match refused {
+                    std::sync::mpsc::TrySendError::Full(job) => Some(job),
+                    std::sync::mpsc::TrySendError::Disconnected(_) => None,
+                };
+            }
+        }
+        while !self.thread.is_finished() && until.is_some_and(|until| Instant::now() < until) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+fn work(mut writer: Writer, todo: &Receiver<Job>) {
+    let mut tidied = Instant::now();
+    loop {
+        if tidied.elapsed() > TIDY {
+            tidied = Instant::now();
+            writer.tidy();
+        }
+        writer.shared.idle.store(true, Ordering::Release);
+        match todo.recv_timeout(Duration::from_secs(1)) {
+            Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                writer.save_cursors();
+                return;
+            }
+            Ok(job) => {
+                writer.shared.idle.store(false, Ordering::Release);
+                if !writer.carry_out(job, || stopping(todo)) {
+                    return;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => writer.save_cursors(),
+        }
+    }
+}
+
+/// Whether somebody wants the thread to end while it tries again and again.
+fn stopping(todo: &Receiver<Job>) -> bool {
+    match todo.try_recv() {
+        Ok(Job::Stop) | Err(std::sync::mpsc::TryRecvError::Disconnected) => true,
+        Ok(job) => {
+            refuse(job);
+            false
+        }
+        Err(std::sync::mpsc::TryRecvError::Empty) => false,
+    }
+}
+
+/// Says no to whoever waits for a job that cannot be done now.
+fn refuse(job: Job) {
+    let why = || "the store cannot be written at present; `fossick status` says why".to_owned();
+    let sent = match job {
+        Job::Order { done, .. } => done.try_send(Err(why())).is_ok(),
+        Job::Check(done) | Job::Compact(done) | Job::Restore(_, done) => {
+            done.try_send(Err(why())).is_ok()
+        }
+        Job::Round { .. } | Job::Note { .. } | Job::Stop => true,
+    };
+    if !sent {
+        tracing::debug!("nobody waits for the answer any more");
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Whoever panicked left a whole value behind: each change is one assignment.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// Every asset as lists show it, by id.
+    pub fn cards(&self) -> RwLockReadGuard<'_, BTreeMap<String, Card>> {
+        self.cards.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last entry of the journal.
+    #[must_use]
+    pub fn published(&self) -> u64 {
+        *lock(&self.published)
+    }
+
+    /// How often another store was put in the place of this one.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Waits until there is an entry after `seq`, for so long at most. Whether there is one.
+    #[must_use]
+    pub fn wait(&self, seq: u64, timeout: Duration) -> bool {
+        let published = lock(&self.published);
+        let waited = self
+            .news
+            .wait_timeout_while(published, timeout, |last| *last <= seq);
+        let (published, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        *published > seq
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>) -> anyhow::Result<T> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database
+            .as_ref()
+            .context("the store is closed at present: it could not be written")?;
+        Ok(read(&database.begin_read()?)?)
+    }
+
+    /// Entries of the journal after `seq`, in order, so many at most.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn changes(&self, seq: u64, limit: usize) -> anyhow::Result<Vec<Change>> {
+        let lines = self.read(|txn| {
+            let journal = txn.open_table(tables::JOURNAL)?;
+            let from = seq.saturating_add(1);
+            let mut lines = Vec::new();
+            for entry in journal.range(from..)?.take(limit) {
+                lines.push(entry?.1.value().to_owned());
+            }
+            Ok(lines)
+        })?;
+        let changes = lines.iter().map(|line| Ok(serde_json::from_str(line)?));
+        changes.collect()
+    }
+
+    /// One asset with everything known of it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn asset(&self, id: &str) -> anyhow::Result<Option<Asset>> {
+        let text = self.read(|txn| {
+            let assets = txn.open_table(tables::ASSETS)?;
+            Ok(assets.get(id)?.map(|text| text.value().to_owned()))
+        })?;
+        Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
+    }
+
+    /// The packets that are kept as evidence of an asset, with the name of their capture.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn packets(&self, asset: &Asset) -> anyhow::Result<Vec<(Arc<str>, Kept)>> {
+        let mut wanted: BTreeMap<(&str, u64), ()> = BTreeMap::new();
+        for asset in std::iter::once(asset).chain(&asset.children) {
+            for observation in &asset.observations {
+                for frame in observation.evidence.frames.all() {
+                    wanted.insert((&observation.evidence.capture, *frame), ());
+                }
+            }
+        }
+        self.read(|txn| {
+            let captures = txn.open_table(tables::CAPTURES)?;
+            let packets = txn.open_table(tables::PACKETS)?;
+            let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
+            for entry in captures.iter()? {
+                let (number, name) = entry?;
+                numbers.insert(name.value().to_owned(), number.value());
+            }
+            let mut found = Vec::new();
+            for (capture, frame) in wanted.into_keys() {
+                let Some(number) = numbers.get(capture) else {
+                    continue;
+                };
+                if let Some(octets) = packets.get((*number, frame))?
+                    && let Some(kept) = tables::kept(*number, frame, octets.value())
+                {
+                    found.push((Arc::from(capture), kept));
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    /// A copy of everything as it stands, in a file of its own.
+    ///
+    /// # Errors
+    /// The store cannot be read, or the copy not be written.
+    pub fn backup(&self, to: &Path) -> anyhow::Result<()> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database
+            .as_ref()
+            .context("the store is closed at present: it could not be written")?;
+        copy::copy(database, to)
+    }
+
+    /// The id of the asset that somebody means: by its id, one of its addresses, or its name.
+    #[must_use]
+    pub fn named(&self, wanted: &str) -> Option<String> {
+        let cards = self.cards();
+        let lower = wanted.to_lowercase();
+        if cards.contains_key(&lower) {
+            return Some(lower);
+        }
+        let ip: Option<IpAddr> = wanted.parse().ok();
+        let found = cards.iter().find(|(_, card)| {
+            let asset = &card.asset;
+            ip.is_some_and(|ip| asset.ips().contains(&ip))
+                || asset
+                    .addresses
+                    .as_ref()
+                    .is_some_and(|addresses| addresses.mac.contains(&lower))
+                || asset.hostnames.iter().any(|name| name.to_lowercase() == lower)
+        });
+        found.map(|(id, _)| id.clone())
+    }
+
+    /// Where each outlet is.
+    #[must_use]
+    pub fn cursor(&self, outlet: &str) -> u64 {
+        lock(&self.delivered).get(outlet).copied().unwrap_or_default()
+    }
+
+    /// How it does; `waiting` is what the inventory has for it.
+    #[must_use]
+    pub fn status(&self, waiting: u64) -> fossick_model::Store {
+        let state = lock(&self.state).clone();
+        fossick_model::Store {
+            state: match state.trouble {
+                None => "writing".to_owned(),
+                Some((what, since)) => format!("cannot be written since {since}: {what}"),
+            },
+            octets: state.octets,
+            commit: state.commit.as_secs_f64(),
+            failed: state.failed,
+            waiting,
+        }
+    }
+
+    /// Everything that an inventory begins with.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn memory(&self, sheets: u64) -> anyhow::Result<Memory> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database
+            .as_ref()
+            .context("the store is closed at present: it could not be written")?;
+        Ok(tables::memory(database, sheets, Vec::new())?)
+    }
+}
+
+impl crate::outlet::Journal for Shared {
+    fn after(&self, seq: u64, limit: usize) -> anyhow::Result<Vec<Change>> {
+        self.changes(seq, limit)
+    }
+
+    fn wait(&self, seq: u64, timeout: Duration) -> bool {
+        Shared::wait(self, seq, timeout)
+    }
+
+    fn delivered(&self, outlet: &str, seq: u64) {
+        lock(&self.delivered).insert(outlet.to_owned(), seq);
+    }
+}

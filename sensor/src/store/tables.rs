@@ -1,0 +1,205 @@
+//! What is in the store, table by table. Values are JSON, so that a newer program can read what an older one wrote.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fossick_engine::{Kept, Row};
+use fossick_model::{Asset, Order, Time};
+use fossick_parsers::packet::LinkType;
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use serde::{Deserialize, Serialize};
+
+use super::{Card, Memory};
+
+/// `schema`, `sheets` (hash of the fingerprints that the facts were derived with).
+pub const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
+/// Key of a node → what is known of it.
+pub const NODES: TableDefinition<&str, &str> = TableDefinition::new("nodes");
+/// Id → the asset as the output contract has it.
+pub const ASSETS: TableDefinition<&str, &str> = TableDefinition::new("assets");
+/// Id → what persons said of the asset, and what the sensor must remember of it.
+pub const STANDING: TableDefinition<&str, &str> = TableDefinition::new("standing");
+/// Owner → the id of its asset, where that is not made from the owner.
+pub const IDS: TableDefinition<&str, &str> = TableDefinition::new("ids");
+/// Number of a capture → its name.
+pub const CAPTURES: TableDefinition<u32, &str> = TableDefinition::new("captures");
+/// Sequence number → what changed.
+pub const JOURNAL: TableDefinition<u64, &str> = TableDefinition::new("journal");
+/// Capture and frame → time (8 octets), link type (2), length on the wire (4), then the packet, masked.
+pub const PACKETS: TableDefinition<(u32, u64), &[u8]> = TableDefinition::new("packets");
+/// Merges and splits, in the order in which they were ordered: asset and order.
+pub const ARRANGEMENTS: TableDefinition<u64, &str> = TableDefinition::new("arrangements");
+/// Outlet → the last entry of the journal that it has delivered. An entry with a number above is in its outbox.
+pub const OUTLETS: TableDefinition<&str, u64> = TableDefinition::new("outlets");
+
+/// Version of the above. What an older program wrote is brought up to it step by step; a newer one is refused.
+pub const SCHEMA: u64 = 1;
+
+/// What persons said of an asset, and what the sensor must remember of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Standing {
+    /// What they call it, and since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<(String, Time)>,
+    /// What kind they say it is, and since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<(String, Time)>,
+    /// Their remark.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Everything up to this entry of the journal is no news to them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<u64>,
+    /// It is silent, and was heard last at this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silent: Option<Time>,
+}
+
+/// Makes every table, so that readers find them.
+pub fn create(txn: &WriteTransaction) -> Result<(), redb::Error> {
+    txn.open_table(META)?.insert("schema", SCHEMA)?;
+    txn.open_table(NODES)?;
+    txn.open_table(ASSETS)?;
+    txn.open_table(STANDING)?;
+    txn.open_table(IDS)?;
+    txn.open_table(CAPTURES)?;
+    txn.open_table(JOURNAL)?;
+    txn.open_table(PACKETS)?;
+    txn.open_table(ARRANGEMENTS)?;
+    txn.open_table(OUTLETS)?;
+    Ok(())
+}
+
+/// The schema of a store; 0 for an empty one.
+pub fn schema(database: &Database) -> Result<u64, redb::Error> {
+    let txn = database.begin_read()?;
+    match txn.open_table(META) {
+        Ok(meta) => Ok(meta.get("schema")?.map_or(0, |version| version.value())),
+        Err(redb::TableError::TableDoesNotExist(_)) => Ok(0),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Everything that the inventory begins with.
+pub fn memory(database: &Database, sheets: u64, notes: Vec<String>) -> Result<Memory, redb::Error> {
+    let txn = database.begin_read()?;
+    let mut captures: Vec<Arc<str>> = Vec::new();
+    for entry in txn.open_table(CAPTURES)?.iter()? {
+        let (number, name) = entry?;
+        let number = usize::try_from(number.value()).unwrap_or(usize::MAX);
+        // Numbers are given without a gap; one that is missing must not move those behind it.
+        while captures.len() < number {
+            captures.push(Arc::from(""));
+        }
+        captures.push(Arc::from(name.value()));
+    }
+    let mut ids = Vec::new();
+    for entry in txn.open_table(IDS)?.iter()? {
+        let (owner, id) = entry?;
+        ids.push((owner.value().to_owned(), id.value().to_owned()));
+    }
+    let mut rows = Vec::new();
+    for entry in txn.open_table(NODES)?.iter()? {
+        let (key, value) = entry?;
+        rows.push(Row {
+            key: key.value().to_owned(),
+            value: Some(value.value().to_owned()),
+        });
+    }
+    let mut arrangements = Vec::new();
+    for entry in txn.open_table(ARRANGEMENTS)?.iter()? {
+        if let Ok(arrangement) = serde_json::from_str::<(String, Order)>(entry?.1.value()) {
+            arrangements.push(arrangement);
+        }
+    }
+    let known = txn.open_table(META)?.get("sheets")?.map(|hash| hash.value());
+    Ok(Memory {
+        captures,
+        ids,
+        rows,
+        arrangements,
+        same_sheets: known.is_none_or(|known| known == sheets),
+        notes,
+    })
+}
+
+/// Every asset as lists show it.
+pub fn cards(database: &Database) -> Result<BTreeMap<String, Card>, redb::Error> {
+    let txn = database.begin_read()?;
+    let standing = txn.open_table(STANDING)?;
+    let mut cards = BTreeMap::new();
+    for entry in txn.open_table(ASSETS)?.iter()? {
+        let (id, text) = entry?;
+        let Ok(asset) = serde_json::from_str::<Asset>(text.value()) else {
+            continue;
+        };
+        let standing = standing.get(id.value())?;
+        let standing = standing.and_then(|text| serde_json::from_str(text.value()).ok());
+        cards.insert(
+            id.value().to_owned(),
+            Card {
+                asset: asset.brief(),
+                standing: standing.unwrap_or_default(),
+            },
+        );
+    }
+    Ok(cards)
+}
+
+/// The last entry of the journal.
+pub fn last(database: &Database) -> Result<u64, redb::Error> {
+    let txn = database.begin_read()?;
+    let last = txn.open_table(JOURNAL)?.last()?.map(|(seq, _)| seq.value());
+    // Old entries are dropped, numbers are not given again.
+    let meta = txn.open_table(META)?.get("seq")?.map(|seq| seq.value());
+    Ok(last.unwrap_or_default().max(meta.unwrap_or_default()))
+}
+
+/// The last entry of the journal of another store.
+pub fn last_of(path: &std::path::Path) -> Result<u64, redb::Error> {
+    last(&Database::open(path)?)
+}
+
+/// Where each outlet is.
+pub fn cursors(database: &Database) -> Result<BTreeMap<String, u64>, redb::Error> {
+    let txn = database.begin_read()?;
+    let mut cursors = BTreeMap::new();
+    for entry in txn.open_table(OUTLETS)?.iter()? {
+        let (name, seq) = entry?;
+        cursors.insert(name.value().to_owned(), seq.value());
+    }
+    Ok(cursors)
+}
+
+/// A packet as it is written down. What another observation of the same frame keeps of it is added.
+pub fn packet(packet: &Kept, known: Option<&[u8]>) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(packet.octets.len().saturating_add(14));
+    octets.extend(packet.time.0.to_be_bytes());
+    octets.extend(packet.link.0.to_be_bytes());
+    octets.extend(packet.original.to_be_bytes());
+    octets.extend(&packet.octets);
+    if let Some(known) = known {
+        octets.resize(octets.len().max(known.len()), 0);
+        // What is masked is zero.
+        for (octet, known) in octets.iter_mut().zip(known) {
+            *octet |= known;
+        }
+    }
+    octets
+}
+
+/// A packet that was written down.
+pub fn kept(capture: u32, frame: u64, octets: &[u8]) -> Option<Kept> {
+    let (time, rest) = octets.split_first_chunk::<8>()?;
+    let (link, rest) = rest.split_first_chunk::<2>()?;
+    let (original, rest) = rest.split_first_chunk::<4>()?;
+    Some(Kept {
+        capture,
+        frame,
+        time: Time(i64::from_be_bytes(*time)),
+        link: LinkType(u16::from_be_bytes(*link)),
+        original: u32::from_be_bytes(*original),
+        octets: rest.to_vec(),
+    })
+}

@@ -1,0 +1,630 @@
+//! The store's thread: jobs in, transactions out, and the picture that everybody reads.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use fossick_engine::Round;
+use fossick_model::{Asset, Change, Event, Order, Person, Time, difference};
+use redb::{Database, ReadableTable};
+
+use super::open::{Opener, last_good};
+use super::tables::{self, Standing};
+use super::{Card, Job, Keep, RETRY, Shared, copy, lock, orders, retention};
+
+/// Time between two copies of the last good state.
+const LAST_GOOD_EVERY: std::time::Duration = std::time::Duration::from_hours(12);
+/// Of too large a store, one in so many entries is dropped at a time.
+const SHARE: u64 = 10;
+
+pub(super) struct Writer {
+    pub shared: Arc<Shared>,
+    opener: Opener,
+    keep: Keep,
+    seq: u64,
+    sheets: u64,
+    /// Names of captures that are written down.
+    captures: usize,
+    /// Which asset has an address.
+    holders: BTreeMap<IpAddr, String>,
+    /// Since when nothing could be written: the next round after that only says what assets are like.
+    behind_since: Option<Time>,
+    saved: BTreeMap<String, u64>,
+    copied: Option<Instant>,
+    now: Time,
+}
+
+/// One transaction's worth: what to write, and what everybody reads once it is written.
+#[derive(Default)]
+struct Draft {
+    changes: Vec<Change>,
+    cards: Vec<(String, Option<Card>)>,
+    texts: Vec<(String, Option<String>)>,
+}
+
+impl Writer {
+    pub fn new(shared: Arc<Shared>, opener: Opener, keep: Keep, seq: u64, sheets: u64) -> Writer {
+        let mut holders = BTreeMap::new();
+        for (id, card) in shared.cards().iter() {
+            holders.extend(card.asset.ips().into_iter().map(|ip| (ip, id.clone())));
+        }
+        let saved = lock(&shared.delivered).clone();
+        let mut writer = Writer {
+            shared,
+            opener,
+            keep,
+            seq,
+            sheets,
+            captures: 0,
+            holders,
+            behind_since: None,
+            saved,
+            copied: None,
+            now: Time::default(),
+        };
+        writer.measure();
+        writer
+    }
+
+    /// Does it, however often it must be tried. False if it was given up because the sensor ends.
+    pub fn carry_out(&mut self, job: Job, stopping: impl Fn() -> bool) -> bool {
+        match job {
+            Job::Round {
+                round,
+                captures,
+                now,
+            } => {
+                self.now = now;
+                let draft = self.draft(&round, now);
+                self.insist(stopping, |writer| writer.write_round(&round, &captures, &draft))
+                    && self.publish(draft)
+            }
+            Job::Note { part, what, now } => {
+                self.now = now;
+                tracing::info!(part, "{what}");
+                let event = Event::Sensor {
+                    part: part.to_owned(),
+                    what,
+                };
+                let draft = self.single(String::new(), "sensor".to_owned(), event, None, now);
+                self.insist(stopping, |writer| writer.write(&draft, |_| Ok(()))) && self.publish(draft)
+            }
+            Job::Order {
+                asset,
+                order,
+                by,
+                now,
+                done,
+            } => {
+                self.now = now;
+                let result = self.order(&asset, order, by, now);
+                answer(&done, result.map_err(|error| error.to_string()));
+                true
+            }
+            Job::Check(done) => {
+                answer(&done, self.check().map_err(|error| format!("{error:#}")));
+                true
+            }
+            Job::Compact(done) => {
+                answer(&done, self.compact().map_err(|error| format!("{error:#}")));
+                true
+            }
+            Job::Restore(from, done) => {
+                answer(&done, self.restore(&from).map_err(|error| format!("{error:#}")));
+                true
+            }
+            Job::Stop => false,
+        }
+    }
+
+    /// Tries until it succeeds. After a failure the database is opened anew, as it must be.
+    fn insist(
+        &mut self,
+        stopping: impl Fn() -> bool,
+        mut write: impl FnMut(&mut Writer) -> Result<(), redb::Error>,
+    ) -> bool {
+        loop {
+            let begun = Instant::now();
+            match write(self) {
+                Ok(()) => {
+                    let mut state = lock(&self.shared.state);
+                    state.commit = begun.elapsed();
+                    if let Some((what, since)) = state.trouble.take() {
+                        tracing::warn!("the store can be written again (it could not since {since}: {what})");
+                    }
+                    return true;
+                }
+                Err(error) => {
+                    let mut state = lock(&self.shared.state);
+                    state.failed = state.failed.saturating_add(1);
+                    if state.trouble.is_none() {
+                        tracing::error!("the store cannot be written: {error}");
+                        state.trouble = Some((error.to_string(), self.now));
+                    }
+                    drop(state);
+                    self.behind_since.get_or_insert(self.now);
+                    let until = Instant::now().checked_add(RETRY);
+                    while until.is_some_and(|until| Instant::now() < until) {
+                        if stopping() {
+                            return false;
+                        }
+                        std::thread::sleep(std::time::Duration::from_millis(50));
+                    }
+                    self.reopen();
+                }
+            }
+        }
+    }
+
+    /// Drops the database, as it must be after a failed commit, and opens it again.
+    fn reopen(&mut self) {
+        let mut database = self.shared.database.write().unwrap_or_else(PoisonError::into_inner);
+        *database = None;
+        match self.opener.open() {
+            Ok(opened) => {
+                for note in &opened.notes {
+                    tracing::error!("{note}");
+                }
+                *database = Some(opened.database);
+            }
+            Err(error) => tracing::error!("the store cannot be opened again: {error:#}"),
+        }
+    }
+
+    fn write(
+        &self,
+        draft: &Draft,
+        more: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>,
+    ) -> Result<(), redb::Error> {
+        let database = self.shared.database.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(database) = database.as_ref() else {
+            return Err(std::io::Error::other("it is closed").into());
+        };
+        let txn = database.begin_write()?;
+        {
+            let mut journal = txn.open_table(tables::JOURNAL)?;
+            for change in &draft.changes {
+                journal.insert(change.seq, json(change).as_str())?;
+            }
+            let mut meta = txn.open_table(tables::META)?;
+            let last = draft.changes.last().map_or(self.seq, |change| change.seq);
+            meta.insert("seq", last)?;
+            meta.insert("sheets", self.sheets)?;
+            let mut assets = txn.open_table(tables::ASSETS)?;
+            for (id, text) in &draft.texts {
+                match text {
+                    Some(text) => assets.insert(id.as_str(), text.as_str())?,
+                    None => assets.remove(id.as_str())?,
+                };
+            }
+            let mut standing = txn.open_table(tables::STANDING)?;
+            for (id, card) in &draft.cards {
+                match card {
+                    Some(card) if card.standing != Standing::default() => {
+                        standing.insert(id.as_str(), json(&card.standing).as_str())?
+                    }
+                    _ => standing.remove(id.as_str())?,
+                };
+            }
+        }
+        more(&txn)?;
+        txn.commit()?;
+        Ok(())
+    }
+
+    fn write_round(
+        &mut self,
+        round: &Round,
+        captures: &[Arc<str>],
+        draft: &Draft,
+    ) -> Result<(), redb::Error> {
+        let known = self.captures;
+        self.write(draft, |txn| {
+            let mut nodes = txn.open_table(tables::NODES)?;
+            for row in &round.rows {
+                match &row.value {
+                    Some(value) => nodes.insert(row.key.as_str(), value.as_str())?,
+                    None => nodes.remove(row.key.as_str())?,
+                };
+            }
+            let mut ids = txn.open_table(tables::IDS)?;
+            for (owner, id) in &round.ids {
+                ids.insert(owner.as_str(), id.as_str())?;
+            }
+            let mut names = txn.open_table(tables::CAPTURES)?;
+            for (number, name) in captures.iter().enumerate().skip(known) {
+                let number = u32::try_from(number).unwrap_or(u32::MAX);
+                names.insert(number, name.as_ref())?;
+            }
+            let mut packets = txn.open_table(tables::PACKETS)?;
+            for packet in &round.packets {
+                let key = (packet.capture, packet.frame);
+                let known = packets.get(key)?.map(|octets| octets.value().to_vec());
+                let octets = tables::packet(packet, known.as_deref());
+                packets.insert(key, octets.as_slice())?;
+            }
+            Ok(())
+        })?;
+        self.captures = captures.len();
+        Ok(())
+    }
+
+    /// What a round changes, against what everybody reads now.
+    fn draft(&mut self, round: &Round, now: Time) -> Draft {
+        let behind = self.behind_since.take();
+        let mut draft = Draft::default();
+        let mut seq = self.seq;
+        let cards = self.shared.cards();
+        for asset in &round.assets {
+            let mut asset = asset.clone();
+            let known = cards.get(&asset.id);
+            let mut standing = known.map(|card| card.standing.clone()).unwrap_or_default();
+            orders::apply(&mut asset, &standing);
+            let time = asset.last_seen;
+            let mut events = match (behind, known) {
+                (Some(since), known) => {
+                    let differs = known.is_none_or(|known| !difference(Some(&known.asset), &asset).is_empty());
+                    let event = Event::Resynchronised { since };
+                    let label = asset.label();
+                    differs.then(|| (asset.id.clone(), label, event)).into_iter().collect()
+                }
+                (None, known) => self.moves(difference(known.map(|card| &card.asset), &asset)),
+            };
+            if let Some(since) = standing.silent.take_if(|since| asset.last_seen > *since) {
+                events.push((asset.id.clone(), asset.label(), Event::AssetReturned { since }));
+            }
+            for (asset, label, event) in events {
+                seq = seq.saturating_add(1);
+                draft.changes.push(Change {
+                    seq,
+                    time,
+                    asset,
+                    label,
+                    event,
+                    by: None,
+                });
+            }
+            draft.texts.push((asset.id.clone(), Some(json(&asset))));
+            let id = asset.id.clone();
+            let card = Card {
+                asset: asset.brief(),
+                standing,
+            };
+            draft.cards.push((id, Some(card)));
+        }
+        for (id, into) in &round.gone {
+            let Some(card) = cards.get(id) else { continue };
+            seq = seq.saturating_add(1);
+            let event = match into {
+                Some(into) => Event::AssetMerged { into: into.clone() },
+                None => Event::AssetForgotten,
+            };
+            draft.changes.push(Change {
+                seq,
+                time: now,
+                asset: id.clone(),
+                label: card.asset.label(),
+                event,
+                by: None,
+            });
+            draft.texts.push((id.clone(), None));
+            draft.cards.push((id.clone(), None));
+        }
+        draft
+    }
+
+    /// An address that another asset had was moved, not gained.
+    fn moves(&self, events: Vec<(String, String, Event)>) -> Vec<(String, String, Event)> {
+        let moved = |(asset, label, event): (String, String, Event)| {
+            let event = match event {
+                Event::AddressGained { address } => {
+                    let ip = address.parse::<IpAddr>().ok();
+                    let from = ip.and_then(|ip| self.holders.get(&ip));
+                    match from.filter(|from| **from != asset) {
+                        Some(from) => Event::AddressMoved {
+                            address,
+                            from: from.clone(),
+                        },
+                        None => Event::AddressGained { address },
+                    }
+                }
+                other => other,
+            };
+            (asset, label, event)
+        };
+        events.into_iter().map(moved).collect()
+    }
+
+    fn single(
+        &self,
+        asset: String,
+        label: String,
+        event: Event,
+        by: Option<Person>,
+        time: Time,
+    ) -> Draft {
+        Draft {
+            changes: vec![Change {
+                seq: self.seq.saturating_add(1),
+                time,
+                asset,
+                label,
+                event,
+                by,
+            }],
+            ..Draft::default()
+        }
+    }
+
+    /// It is written: now everybody may read it.
+    fn publish(&mut self, draft: Draft) -> bool {
+        {
+            let mut cards = self.shared.cards.write().unwrap_or_else(PoisonError::into_inner);
+            for (id, card) in draft.cards {
+                match card {
+                    Some(card) => {
+                        let ips = card.asset.ips().into_iter();
+                        self.holders.extend(ips.map(|ip| (ip, id.clone())));
+                        cards.insert(id, card);
+                    }
+                    None => {
+                        let gone = cards.remove(&id);
+                        for ip in gone.iter().flat_map(|card| card.asset.ips()) {
+                            if self.holders.get(&ip) == Some(&id) {
+                                self.holders.remove(&ip);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        if let Some(last) = draft.changes.last() {
+            self.seq = last.seq;
+            *lock(&self.shared.published) = self.seq;
+            self.shared.news.notify_all();
+        }
+        true
+    }
+
+    fn order(&mut self, id: &str, order: Order, by: Person, now: Time) -> anyhow::Result<()> {
+        let card = self.shared.cards().get(id).cloned();
+        let Some(mut card) = card else {
+            anyhow::bail!("there is no asset {id} any more");
+        };
+        let whole = self.shared.asset(id)?;
+        let text = |text: &Option<String>| text.clone().map(|text| (text, now));
+        match &order {
+            Order::Acknowledge => card.standing.acknowledged = Some(self.seq.saturating_add(1)),
+            Order::Rename { name } => card.standing.name = text(name),
+            Order::Annotate { note } => card.standing.note.clone_from(note),
+            Order::SetKind { kind } => card.standing.kind = text(kind),
+            Order::Merge { .. } | Order::Split { .. } | Order::Forget => {}
+        }
+        let arrangement = matches!(order, Order::Merge { .. } | Order::Split { .. })
+            .then(|| json(&(id, &order)));
+        let label = card.asset.label();
+        let event = Event::Ordered { order };
+        let mut draft = self.single(id.to_owned(), label, event, Some(by), now);
+        if let Some(mut asset) = whole {
+            take_back(&mut asset);
+            orders::apply(&mut asset, &card.standing);
+            draft.texts.push((id.to_owned(), Some(json(&asset))));
+            card.asset = Asset::brief(asset);
+        }
+        draft.cards.push((id.to_owned(), Some(card)));
+        let seq = self.seq.saturating_add(1);
+        self.write(&draft, |txn| {
+            if let Some(text) = arrangement {
+                txn.open_table(tables::ARRANGEMENTS)?.insert(seq, text.as_str())?;
+            }
+            Ok(())
+        })?;
+        self.publish(draft);
+        Ok(())
+    }
+
+    /// What time does: entries grow old, assets fall silent, the last good state is copied.
+    pub fn tidy(&mut self) {
+        self.measure();
+        if let Err(error) = self.fall_silent().and_then(|()| self.drop_surplus()) {
+            tracing::warn!("tidying the store: {error}");
+        }
+        let due = self.copied.is_none_or(|last| last.elapsed() > LAST_GOOD_EVERY);
+        if let (true, Some(path)) = (due, &self.opener.path) {
+            let good = last_good(path);
+            let fresh = good.with_extension("new");
+            // A copy that was cut off is of no use.
+            let _ = std::fs::remove_file(&fresh);
+            let copied = self.shared.backup(&fresh);
+            match copied.and_then(|()| Ok(std::fs::rename(&fresh, &good)?)) {
+                Ok(()) => self.copied = Some(Instant::now()),
+                Err(error) => tracing::warn!("copying the last good state: {error:#}"),
+            }
+        }
+    }
+
+    fn fall_silent(&mut self) -> Result<(), redb::Error> {
+        let before = self.now.0.saturating_sub(self.keep.silent.saturating_mul(1_000_000_000));
+        let mut draft = Draft::default();
+        let mut seq = self.seq;
+        {
+            let cards = self.shared.cards();
+            let silent = cards.iter().filter(|(_, card)| {
+                card.standing.silent.is_none() && card.asset.last_seen.0 < before
+            });
+            for (id, card) in silent {
+                seq = seq.saturating_add(1);
+                let since = card.asset.last_seen;
+                draft.changes.push(Change {
+                    seq,
+                    time: self.now,
+                    asset: id.clone(),
+                    label: card.asset.label(),
+                    event: Event::AssetSilent { since },
+                    by: None,
+                });
+                let mut card = card.clone();
+                card.standing.silent = Some(since);
+                draft.cards.push((id.clone(), Some(card)));
+            }
+        }
+        if draft.changes.is_empty() || self.now == Time::default() {
+            return Ok(());
+        }
+        self.write(&draft, |_| Ok(()))?;
+        self.publish(draft);
+        Ok(())
+    }
+
+    fn drop_surplus(&mut self) -> Result<(), redb::Error> {
+        let delivered = lock(&self.shared.delivered).values().copied().min();
+        let delivered = delivered.unwrap_or(u64::MAX);
+        let before = Time(self.now.0.saturating_sub(self.keep.age.saturating_mul(1_000_000_000)));
+        let too_large = lock(&self.shared.state).octets > self.keep.octets;
+        let database = self.shared.database.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(database) = database.as_ref() else {
+            return Ok(());
+        };
+        let txn = database.begin_write()?;
+        let old = retention::drop_old(&txn, before, delivered)?;
+        let surplus = if too_large {
+            retention::drop_oldest(&txn, SHARE)?
+        } else {
+            None
+        };
+        txn.commit()?;
+        if let Some(last) = old.max(surplus) {
+            tracing::info!("entries of the journal up to {last} are dropped: too old or too many");
+        }
+        if surplus.is_some_and(|last| last > delivered) {
+            tracing::error!(
+                "the store is full: entries after {delivered} were dropped that not every outlet has had"
+            );
+        }
+        Ok(())
+    }
+
+    /// Writes down where outlets are, if they have moved.
+    pub fn save_cursors(&mut self) {
+        let delivered = lock(&self.shared.delivered).clone();
+        if delivered == self.saved {
+            return;
+        }
+        let written = self.write(&Draft::default(), |txn| {
+            let mut outlets = txn.open_table(tables::OUTLETS)?;
+            for (name, seq) in &delivered {
+                outlets.insert(name.as_str(), *seq)?;
+            }
+            Ok(())
+        });
+        match written {
+            Ok(()) => self.saved = delivered,
+            // They will deliver some entries twice: no harm, and no reason to stop.
+            Err(error) => tracing::warn!("writing down where outlets are: {error}"),
+        }
+    }
+
+    fn measure(&mut self) {
+        let path = self.opener.path.as_deref();
+        let octets = path.and_then(|path| Some(std::fs::metadata(path).ok()?.len()));
+        lock(&self.shared.state).octets = octets.unwrap_or_default();
+    }
+
+    fn exclusive<T>(&self, work: impl FnOnce(&mut Database) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let mut database = self.shared.database.write().unwrap_or_else(PoisonError::into_inner);
+        match database.as_mut() {
+            Some(database) => work(database),
+            None => anyhow::bail!("the store is closed at present: it could not be written"),
+        }
+    }
+
+    fn check(&self) -> anyhow::Result<String> {
+        self.exclusive(|database| {
+            if !database.check_integrity()? {
+                anyhow::bail!("the store was damaged and could be repaired");
+            }
+            copy::summary(database)
+        })
+    }
+
+    fn compact(&mut self) -> anyhow::Result<String> {
+        self.measure();
+        let before = lock(&self.shared.state).octets;
+        self.exclusive(|database| Ok(database.compact()?))?;
+        self.measure();
+        let after = lock(&self.shared.state).octets;
+        Ok(format!("{before} octets before, {after} now"))
+    }
+
+    /// The file takes the place of the store; the one that was is set aside.
+    fn restore(&mut self, from: &std::path::Path) -> anyhow::Result<String> {
+        let Some(path) = self.opener.path.clone() else {
+            anyhow::bail!("this store has no file");
+        };
+        let summary = super::check(from)?;
+        let aside = path.with_extension("before-restore");
+        let mut database = self.shared.database.write().unwrap_or_else(PoisonError::into_inner);
+        // What happened since the backup stays in the journal: nobody who has seen an entry shall see another of its
+        // number, nor miss one.
+        let since = match database.as_ref() {
+            Some(database) => retention::entries_after(database, tables::last_of(from)?)?,
+            None => Vec::new(),
+        };
+        *database = None;
+        std::fs::rename(&path, &aside)?;
+        std::fs::rename(from, &path)?;
+        let opened = self.opener.open()?;
+        retention::add_entries(&opened.database, &since)?;
+        let cards = tables::cards(&opened.database)?;
+        self.seq = self.seq.max(tables::last(&opened.database)?);
+        *database = Some(opened.database);
+        drop(database);
+        self.captures = 0;
+        self.holders.clear();
+        *self.shared.cards.write().unwrap_or_else(PoisonError::into_inner) = cards;
+        self.shared.generation.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+        Ok(format!("{summary}; the store that was is {}", aside.display()))
+    }
+}
+
+/// Removes the facts that persons stated, so that others can be put in their place.
+fn take_back(asset: &mut Asset) {
+    let stated = |fact: &fossick_model::Fact| &*fact.fingerprint == "operator";
+    let names: Vec<String> = asset
+        .facts
+        .iter()
+        .filter(|fact| stated(fact) && fact.attribute == fossick_model::Attribute::Hostname)
+        .map(|fact| fact.value.clone())
+        .collect();
+    asset.facts.retain(|fact| !stated(fact));
+    let heard = |name: &String| {
+        asset.facts.iter().any(|fact| {
+            fact.attribute == fossick_model::Attribute::Hostname && fact.value == *name
+        })
+    };
+    let kept: Vec<String> = asset
+        .hostnames
+        .iter()
+        .filter(|name| !names.contains(name) || heard(name))
+        .cloned()
+        .collect();
+    asset.hostnames = kept;
+    let kind = asset.winner(fossick_model::Attribute::Kind);
+    asset.kind = kind.and_then(|fact| fossick_model::Kind::named(&fact.value));
+    asset.category = asset
+        .kind
+        .map_or(fossick_model::Category::UNKNOWN, fossick_model::Kind::category);
+}
+
+fn answer<T>(to: &SyncSender<T>, answer: T) {
+    if to.try_send(answer).is_err() {
+        tracing::debug!("nobody waits for the answer any more");
+    }
+}
+
+/// Numbers, text and lists alone: there is nothing in it that JSON cannot say.
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
