@@ -141,7 +141,12 @@ pub struct StoreArguments {
     #[command(flatten)]
     sensor: Where,
     /// The store's file, where no sensor is running
-    #[arg(long, global = true, default_value = "/var/lib/fossick/fossick.redb", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        default_value = "/var/lib/fossick/fossick.redb",
+        value_name = "FILE"
+    )]
     file: PathBuf,
 }
 
@@ -175,7 +180,10 @@ impl Sensor {
         let line = sensor.line()?.context("the sensor hung up")?;
         match serde_json::from_str::<Hello>(&line) {
             Ok(hello) if hello.version == VERSION => Ok(sensor),
-            Ok(hello) => bail!("the sensor speaks version {} of the control protocol, this command version {VERSION}: use the command of the sensor's version", hello.version),
+            Ok(hello) => bail!(
+                "the sensor speaks version {} of the control protocol, this command version {VERSION}: use the command of the sensor's version",
+                hello.version
+            ),
             Err(_) => match serde_json::from_str::<Reply>(&line) {
                 Ok(Reply::Refused { why, .. }) => bail!("{why}"),
                 _ => bail!("what answers on {} is no sensor", path.display()),
@@ -186,19 +194,28 @@ impl Sensor {
     fn send(&mut self, message: &impl serde::Serialize) -> anyhow::Result<()> {
         let mut line = serde_json::to_vec(message)?;
         line.push(b'\n');
-        self.reader.get_mut().write_all(&line).context("the sensor hung up")
+        self.reader
+            .get_mut()
+            .write_all(&line)
+            .context("the sensor hung up")
     }
 
     fn line(&mut self) -> anyhow::Result<Option<String>> {
         let mut line = String::new();
-        let read = self.reader.read_line(&mut line).context("the sensor hung up")?;
+        let read = self
+            .reader
+            .read_line(&mut line)
+            .context("the sensor hung up")?;
         Ok((read > 0).then_some(line))
     }
 
     fn reply(&mut self) -> anyhow::Result<Reply> {
         let line = self.line()?.context("the sensor hung up")?;
         match serde_json::from_str(&line).context("the sensor's answer makes no sense")? {
-            Reply::Refused { why, position: None } => bail!("{why}"),
+            Reply::Refused {
+                why,
+                position: None,
+            } => bail!("{why}"),
             reply => Ok(reply),
         }
     }
@@ -227,7 +244,9 @@ impl Sensor {
 }
 
 fn unexpected() -> anyhow::Error {
-    anyhow::anyhow!("the sensor answered something else than was asked: are both of the same version?")
+    anyhow::anyhow!(
+        "the sensor answered something else than was asked: are both of the same version?"
+    )
 }
 
 /// `fossick assets`.
@@ -238,7 +257,11 @@ pub fn assets(arguments: &Assets) -> anyhow::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     if arguments.fields {
         for field in FIELDS {
-            writeln!(out, "{:<12} {:<38} {}", field.name, field.meaning, field.example)?;
+            writeln!(
+                out,
+                "{:<12} {:<38} {}",
+                field.name, field.meaning, field.example
+            )?;
         }
         return Ok(out.flush()?);
     }
@@ -327,7 +350,10 @@ pub fn asset(arguments: &One) -> anyhow::Result<()> {
             return Err(unexpected());
         };
         sensor.download(to)?;
-        eprintln!("fossick: packets written to {} (all but headers and evidence zeroed)", to.display());
+        eprintln!(
+            "fossick: packets written to {} (all but headers and evidence zeroed)",
+            to.display()
+        );
     }
     Ok(())
 }
@@ -347,7 +373,13 @@ pub fn changes(arguments: &Changes) -> anyhow::Result<()> {
                     serde_json::to_writer(&mut out, change)?;
                     out.write_all(b"\n")?;
                 }
-                Format::Table => writeln!(out, "{:>8}  {}  {}", change.seq, change.time, syslog::sentence(change))?,
+                Format::Table => writeln!(
+                    out,
+                    "{:>8}  {}  {}",
+                    change.seq,
+                    change.time,
+                    syslog::sentence(change)
+                )?,
             }
         }
         Ok(out.flush()?)
@@ -399,24 +431,75 @@ pub fn status(arguments: &StatusArguments) -> anyhow::Result<()> {
 
 fn print_status(out: &mut dyn Write, status: &Status) -> io::Result<()> {
     let mib = |octets: u64| octets >> 20;
-    writeln!(out, "Fossick {} at {}, since {}", status.version, if status.site.is_empty() { "a site without a name" } else { &status.site }, status.started)?;
-    writeln!(out, "  {} assets, journal at {}", status.assets, status.journal)?;
-    writeln!(out, "  memory   {} of {} MiB", mib(status.memory.used), mib(status.memory.most))?;
+    writeln!(
+        out,
+        "Fossick {} at {}, since {}",
+        status.version,
+        if status.site.is_empty() {
+            "a site without a name"
+        } else {
+            &status.site
+        },
+        status.started
+    )?;
+    writeln!(
+        out,
+        "  {} assets, journal at {}",
+        status.assets, status.journal
+    )?;
+    writeln!(
+        out,
+        "  memory   {} of {} MiB",
+        mib(status.memory.used),
+        mib(status.memory.most)
+    )?;
     writeln!(out, "  lag      {:.3} s behind the wire", status.lag)?;
-    writeln!(out, "  store    {}; {} MiB, last commit {:.0} ms, {} addresses wait", display_safe(&status.store.state), mib(status.store.octets), status.store.commit * 1000.0, status.store.waiting)?;
+    writeln!(
+        out,
+        "  store    {}; {} MiB, last commit {:.0} ms, {} addresses wait",
+        display_safe(&status.store.state),
+        mib(status.store.octets),
+        status.store.commit * 1000.0,
+        status.store.waiting
+    )?;
     for interface in &status.interfaces {
-        writeln!(out, "  {:<8} {}; {} frames, {} MiB, dropped by the kernel {}, by the interface {}", display_safe(&interface.name), display_safe(&interface.state), interface.frames, mib(interface.octets), interface.dropped, interface.interface_dropped)?;
+        writeln!(
+            out,
+            "  {:<8} {}; {} frames, {} MiB, dropped by the kernel {}, by the interface {}",
+            display_safe(&interface.name),
+            display_safe(&interface.state),
+            interface.frames,
+            mib(interface.octets),
+            interface.dropped,
+            interface.interface_dropped
+        )?;
     }
     for outlet in &status.outlets {
-        writeln!(out, "  outlet {}: {}; delivered up to {}", display_safe(&outlet.name), display_safe(&outlet.state), outlet.delivered)?;
+        writeln!(
+            out,
+            "  outlet {}: {}; delivered up to {}",
+            display_safe(&outlet.name),
+            display_safe(&outlet.state),
+            outlet.delivered
+        )?;
     }
     writeln!(out, "\nLimits")?;
     for fill in &status.limits {
-        writeln!(out, "  {:<26} {:>9} of {:>9}, gave way {}", fill.name, fill.used, fill.most, fill.given_up)?;
+        writeln!(
+            out,
+            "  {:<26} {:>9} of {:>9}, gave way {}",
+            fill.name, fill.used, fill.most, fill.given_up
+        )?;
     }
     writeln!(out, "\nCounts")?;
     for count in &status.counts {
-        writeln!(out, "  {:<14} {:<40} {:>12}", count.name, display_safe(&count.of), count.count)?;
+        writeln!(
+            out,
+            "  {:<14} {:<40} {:>12}",
+            count.name,
+            display_safe(&count.of),
+            count.count
+        )?;
     }
     Ok(())
 }
@@ -428,8 +511,13 @@ fn print_status(out: &mut dyn Write, status: &Status) -> io::Result<()> {
 pub fn ingest(arguments: &Ingest) -> anyhow::Result<()> {
     let mut sensor = Sensor::connect(&arguments.sensor)?;
     for path in &arguments.captures {
-        let mut file = std::fs::File::open(path).with_context(|| format!("reading {}", path.display()))?;
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let mut file =
+            std::fs::File::open(path).with_context(|| format!("reading {}", path.display()))?;
+        let name = path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned();
         sensor.send(&Request::Ingest { name })?;
         sensor.upload(&mut file)?;
         match sensor.reply().with_context(|| path.display().to_string())? {
@@ -490,7 +578,8 @@ pub fn store(arguments: &StoreArguments) -> anyhow::Result<()> {
             return Ok(());
         }
         StoreCommand::Restore { from } => {
-            let mut file = std::fs::File::open(from).with_context(|| format!("reading {}", from.display()))?;
+            let mut file =
+                std::fs::File::open(from).with_context(|| format!("reading {}", from.display()))?;
             sensor.send(&Request::StoreRestore)?;
             sensor.upload(&mut file)?;
             sensor.reply()?

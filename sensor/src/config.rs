@@ -224,14 +224,19 @@ impl Config {
     /// It cannot be read, or something in it is wrong: where and what.
     pub fn load(path: &Path) -> anyhow::Result<Config> {
         let text = std::fs::read_to_string(path).with_context(|| {
-            format!("reading the configuration {} (--config names another)", path.display())
+            format!(
+                "reading the configuration {} (--config names another)",
+                path.display()
+            )
         })?;
         let config: Config =
             toml::from_str(&text).with_context(|| format!("{} is wrong", path.display()))?;
         let wrong = config.faults();
         if let Some((words, what)) = wrong.first() {
             let line = text.lines().position(|line| line.contains(words.as_str()));
-            let line = line.map_or(String::new(), |line| format!(" line {}", line.saturating_add(1)));
+            let line = line.map_or(String::new(), |line| {
+                format!(" line {}", line.saturating_add(1))
+            });
             bail!("{}{line}: {what}", path.display());
         }
         Ok(config)
@@ -250,19 +255,31 @@ impl Config {
             }
             for vlan in &zone.vlans {
                 if !(1..=4094).contains(vlan) {
-                    fault(&vlan.to_string(), format!("VLAN {vlan}: they are 1 to 4094"));
+                    fault(
+                        &vlan.to_string(),
+                        format!("VLAN {vlan}: they are 1 to 4094"),
+                    );
                 }
                 if let Some(other) = vlans.insert(*vlan, &zone.name) {
-                    fault(&vlan.to_string(), format!("VLAN {vlan} is in zone `{other}` already"));
+                    fault(
+                        &vlan.to_string(),
+                        format!("VLAN {vlan} is in zone `{other}` already"),
+                    );
                 }
             }
-            if zone.purdue.is_some_and(|level| !(0.0..=5.0).contains(&level)) {
+            if zone
+                .purdue
+                .is_some_and(|level| !(0.0..=5.0).contains(&level))
+            {
                 fault("purdue", "Purdue levels are 0 to 5".to_owned());
             }
         }
         for off in &self.detectors.off {
             if !PROTOCOLS.iter().any(|protocol| protocol.name == off) {
-                fault(off, format!("no such protocol `{off}`; `fossick protocols` lists them"));
+                fault(
+                    off,
+                    format!("no such protocol `{off}`; `fossick protocols` lists them"),
+                );
             }
         }
         if self.limits.memory_mib < LEAST_MEMORY {
@@ -277,7 +294,11 @@ impl Config {
                 fault(&outlet.name, format!("outlet `{}`: {error}", outlet.name));
             }
         }
-        let mut names: Vec<&str> = self.outlets.iter().map(|outlet| outlet.name.as_str()).collect();
+        let mut names: Vec<&str> = self
+            .outlets
+            .iter()
+            .map(|outlet| outlet.name.as_str())
+            .collect();
         names.sort_unstable();
         if let Some([name, _]) = names.windows(2).find(|pair| pair.first() == pair.last()) {
             fault(name, format!("two outlets are called `{name}`"));
@@ -290,12 +311,16 @@ impl Config {
     pub fn locality(&self) -> Locality {
         let networks = self.zones.iter().flat_map(|zone| &zone.networks);
         let mut locality = Locality {
-            networks: networks.filter_map(|text| parse_network(text).ok()).collect(),
+            networks: networks
+                .filter_map(|text| parse_network(text).ok())
+                .collect(),
             zones: BTreeMap::new(),
         };
         for zone in &self.zones {
             if let Some(first) = zone.vlans.iter().min() {
-                locality.zones.extend(zone.vlans.iter().map(|vlan| (*vlan, *first)));
+                locality
+                    .zones
+                    .extend(zone.vlans.iter().map(|vlan| (*vlan, *first)));
             }
         }
         locality
@@ -304,11 +329,18 @@ impl Config {
     /// The zone of an asset: by its VLAN, or else by the narrowest network that holds one of its addresses.
     #[must_use]
     pub fn zone(&self, vlans: &[u16], ips: &[IpAddr]) -> Option<&str> {
-        let by_vlan = self.zones.iter().find(|zone| vlans.iter().any(|vlan| zone.vlans.contains(vlan)));
+        let by_vlan = self
+            .zones
+            .iter()
+            .find(|zone| vlans.iter().any(|vlan| zone.vlans.contains(vlan)));
         let by_network = || {
             let mut best: Option<(u8, &Zone)> = None;
             for zone in &self.zones {
-                for network in zone.networks.iter().filter_map(|text| parse_network(text).ok()) {
+                for network in zone
+                    .networks
+                    .iter()
+                    .filter_map(|text| parse_network(text).ok())
+                {
                     let holds = ips.iter().any(|ip| network.contains(*ip));
                     if holds && best.is_none_or(|(prefix, _)| network.prefix > prefix) {
                         best = Some((network.prefix, zone));
@@ -371,7 +403,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     println!(
         "{} is right: listens on {}; {} zones, {} outlets, store in {}",
         file.display(),
-        if interfaces.is_empty() { "nothing".to_owned() } else { interfaces.join(", ") },
+        if interfaces.is_empty() {
+            "nothing".to_owned()
+        } else {
+            interfaces.join(", ")
+        },
         config.zones.len(),
         config.outlets.len(),
         config.store.path.display()

@@ -62,11 +62,15 @@ enum Role {
 /// Another sensor answers there, or the folder cannot be written.
 pub fn listen(path: &Path) -> anyhow::Result<UnixListener> {
     if UnixStream::connect(path).is_ok() {
-        bail!("another sensor answers on {}: end it first, or name another socket", path.display());
+        bail!(
+            "another sensor answers on {}: end it first, or name another socket",
+            path.display()
+        );
     }
     // A socket that nobody answers on was left behind by a sensor that was killed.
     let _ = std::fs::remove_file(path);
-    let listener = UnixListener::bind(path).with_context(|| format!("opening the socket {}", path.display()))?;
+    let listener = UnixListener::bind(path)
+        .with_context(|| format!("opening the socket {}", path.display()))?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
@@ -92,27 +96,34 @@ pub fn serve(listener: UnixListener, desk: &Arc<Desk>) -> std::io::Result<()> {
                 let _ = refuse(&stream, "too many clients: hang one up");
                 continue;
             }
-            let spoken = std::thread::Builder::new().name("client".to_owned()).spawn(move || {
-                if let Err(error) = converse(&desk, &stream) {
-                    tracing::debug!("a client: {error:#}");
-                }
-                count.fetch_sub(1, Ordering::Relaxed);
-            });
+            let spoken = std::thread::Builder::new()
+                .name("client".to_owned())
+                .spawn(move || {
+                    if let Err(error) = converse(&desk, &stream) {
+                        tracing::debug!("a client: {error:#}");
+                    }
+                    count.fetch_sub(1, Ordering::Relaxed);
+                });
             if let Err(error) = spoken {
                 tracing::warn!("serving a client: {error}");
                 clients.fetch_sub(1, Ordering::Relaxed);
             }
         }
     };
-    std::thread::Builder::new().name("control".to_owned()).spawn(accept)?;
+    std::thread::Builder::new()
+        .name("control".to_owned())
+        .spawn(accept)?;
     Ok(())
 }
 
 fn refuse(stream: &UnixStream, why: &str) -> anyhow::Result<()> {
-    say(stream, &Reply::Refused {
-        why: why.to_owned(),
-        position: None,
-    })
+    say(
+        stream,
+        &Reply::Refused {
+            why: why.to_owned(),
+            position: None,
+        },
+    )
 }
 
 fn say(mut stream: &UnixStream, reply: &impl serde::Serialize) -> anyhow::Result<()> {
@@ -145,7 +156,9 @@ impl Read for Chunks {
 fn line(reader: &Socket) -> anyhow::Result<Option<String>> {
     let mut line = Vec::new();
     let mut buffered = lock(&reader.0);
-    let read = (&mut *buffered).take(REQUEST).read_until(b'\n', &mut line)?;
+    let read = (&mut *buffered)
+        .take(REQUEST)
+        .read_until(b'\n', &mut line)?;
     if read == 0 {
         return Ok(None);
     }
@@ -161,7 +174,10 @@ fn converse(desk: &Desk, stream: &UnixStream) -> anyhow::Result<()> {
     let (person, role) = peer(stream, &desk.config)?;
     if role == Role::Nobody {
         let group = &desk.config.control.viewer;
-        return refuse(stream, &format!("you may not: become a member of the group `{group}`"));
+        return refuse(
+            stream,
+            &format!("you may not: become a member of the group `{group}`"),
+        );
     }
     let reader = Socket(Arc::new(Mutex::new(BufReader::new(stream.try_clone()?))));
     let Some(first) = line(&reader)? else {
@@ -170,7 +186,12 @@ fn converse(desk: &Desk, stream: &UnixStream) -> anyhow::Result<()> {
     say(stream, &Hello::ours())?;
     let hello: Result<Hello, _> = serde_json::from_str(&first);
     if hello.as_ref().map(|hello| hello.version).ok() != Some(VERSION) {
-        return refuse(stream, &format!("this sensor speaks version {VERSION} of the control protocol; use the client of its own version"));
+        return refuse(
+            stream,
+            &format!(
+                "this sensor speaks version {VERSION} of the control protocol; use the client of its own version"
+            ),
+        );
     }
     while let Some(text) = line(&reader)? {
         if desk.stop.load(Ordering::Relaxed) {
@@ -190,7 +211,10 @@ fn converse(desk: &Desk, stream: &UnixStream) -> anyhow::Result<()> {
                 Role::Analyst => &desk.config.control.analyst,
                 Role::Viewer | Role::Nobody => &desk.config.control.viewer,
             };
-            refuse(stream, &format!("you may not do this: it takes a member of the group `{group}`"))?;
+            refuse(
+                stream,
+                &format!("you may not do this: it takes a member of the group `{group}`"),
+            )?;
             continue;
         }
         let served = serve_one(desk, stream, &reader, request, &person);
@@ -244,7 +268,10 @@ fn needed(request: &Request) -> Role {
         | Request::Changes { .. }
         | Request::Follow { .. } => Role::Viewer,
         Request::Order { order, .. } => match order {
-            Order::Acknowledge | Order::Rename { .. } | Order::Annotate { .. } | Order::SetKind { .. } => Role::Analyst,
+            Order::Acknowledge
+            | Order::Rename { .. }
+            | Order::Annotate { .. }
+            | Order::SetKind { .. } => Role::Analyst,
             Order::Merge { .. } | Order::Split { .. } | Order::Forget => Role::Operator,
         },
         Request::Ingest { .. }
@@ -277,10 +304,13 @@ fn serve_one(
         } => say(stream, &window(desk, &filter, &sort, offset, limit, whole)?),
         Request::Asset { asset } => {
             let asset = whole(desk, &asset)?;
-            say(stream, &Reply::Assets {
-                total: 1,
-                assets: vec![asset],
-            })
+            say(
+                stream,
+                &Reply::Assets {
+                    total: 1,
+                    assets: vec![asset],
+                },
+            )
         }
         Request::Evidence { asset } => evidence(desk, stream, &asset),
         Request::Changes { after, limit } => {
@@ -294,7 +324,10 @@ fn serve_one(
             {
                 bail!("`{}` is not a kind", crate::safe::display_safe(kind));
             }
-            let asset = desk.shared.named(&asset).context("there is no such asset")?;
+            let asset = desk
+                .shared
+                .named(&asset)
+                .context("there is no such asset")?;
             let (done, answer) = sync_channel(1);
             desk.heard.send(Heard::Order {
                 asset,
@@ -324,7 +357,10 @@ fn answered<T>(
     match answer.recv_timeout(ORDER) {
         Ok(Ok(done)) => say(stream, &Reply::Done { what: text(done) }),
         Ok(Err(why)) => refuse(stream, &why),
-        Err(_) => refuse(stream, "the store did not answer in time; `fossick status` says how it does"),
+        Err(_) => refuse(
+            stream,
+            "the store did not answer in time; `fossick status` says how it does",
+        ),
     }
 }
 
@@ -344,8 +380,15 @@ fn store_job(
 
 fn whole(desk: &Desk, wanted: &str) -> anyhow::Result<Asset> {
     let id = desk.shared.named(wanted);
-    let id = id.with_context(|| format!("there is no asset `{}`: `fossick assets` lists them", crate::safe::display_safe(wanted)))?;
-    desk.shared.asset(&id)?.context("it was forgotten a moment ago")
+    let id = id.with_context(|| {
+        format!(
+            "there is no asset `{}`: `fossick assets` lists them",
+            crate::safe::display_safe(wanted)
+        )
+    })?;
+    desk.shared
+        .asset(&id)?
+        .context("it was forgotten a moment ago")
 }
 
 fn evidence(desk: &Desk, stream: &UnixStream, wanted: &str) -> anyhow::Result<()> {
@@ -389,12 +432,7 @@ fn follow(desk: &Desk, stream: &UnixStream, after: Option<u64>) -> anyhow::Resul
     Ok(())
 }
 
-fn ingest(
-    desk: &Desk,
-    stream: &UnixStream,
-    reader: &Socket,
-    name: &str,
-) -> anyhow::Result<()> {
+fn ingest(desk: &Desk, stream: &UnixStream, reader: &Socket, name: &str) -> anyhow::Result<()> {
     // One at a time: frames of two captures must not mix.
     static BUSY: Mutex<()> = Mutex::new(());
     let mut chunks = Chunks(Arc::new(Mutex::new(ChunkReader::new(reader.clone()))));
@@ -423,13 +461,18 @@ fn ingest(
     let frames = answer.recv().unwrap_or_default();
     let mut what = format!("{frames} frames read");
     for trouble in troubles {
-        what.push_str(&format!("; {trouble}"));
+        what.push_str("; ");
+        what.push_str(&trouble.to_string());
     }
     say(stream, &Reply::Done { what })
 }
 
 fn backup(desk: &Desk, stream: &UnixStream) -> anyhow::Result<()> {
-    let path = desk.config.store.path.join(format!("backup-{}.tmp", std::process::id()));
+    let path = desk
+        .config
+        .store
+        .path
+        .join(format!("backup-{}.tmp", std::process::id()));
     // One that was cut off before is of no use.
     let _ = std::fs::remove_file(&path);
     let copied = desk.shared.backup(&path);

@@ -206,7 +206,8 @@ pub fn proves(asset: &Asset, capture: &str, frame: u64) -> String {
             *observation.evidence.capture == *capture
                 && observation.evidence.frames.all().contains(&frame)
         });
-        lines.extend(said.map(|observation| format!("{} = {}", observation.key, observation.value)));
+        lines
+            .extend(said.map(|observation| format!("{} = {}", observation.key, observation.value)));
     }
     display_safe_lines(&lines.join("\n"))
 }

@@ -48,11 +48,36 @@ pub fn limits(held: &Held, counters: &Counters) -> Vec<Fill> {
     let ours = held.nodes.saturating_sub(held.passing);
     vec![
         fill("addresses", ours, limits::NODES, held.refused),
-        fill("addresses in passing", held.passing, limits::PASSING, held.gave_way),
-        fill("evidence packets waiting", held.packets, limits::KEPT_PACKETS, held.packets_given_up),
-        fill("flows", counters.flows_held, all(limits::FLOWS), counters.flows_given_up),
-        fill("stream octets", counters.stream_octets_held, all(limits::STREAM_OCTETS), counters.streams_given_up),
-        fill("fragmented packets", 0, all(limits::FRAGMENTED), counters.fragmented_given_up),
+        fill(
+            "addresses in passing",
+            held.passing,
+            limits::PASSING,
+            held.gave_way,
+        ),
+        fill(
+            "evidence packets waiting",
+            held.packets,
+            limits::KEPT_PACKETS,
+            held.packets_given_up,
+        ),
+        fill(
+            "flows",
+            counters.flows_held,
+            all(limits::FLOWS),
+            counters.flows_given_up,
+        ),
+        fill(
+            "stream octets",
+            counters.stream_octets_held,
+            all(limits::STREAM_OCTETS),
+            counters.streams_given_up,
+        ),
+        fill(
+            "fragmented packets",
+            0,
+            all(limits::FRAGMENTED),
+            counters.fragmented_given_up,
+        ),
     ]
 }
 
@@ -77,6 +102,8 @@ pub fn counts(counters: &Counters) -> Vec<Count> {
     let messages = counters.messages.iter();
     counts.extend(messages.map(|(protocol, n)| count("messages", (*protocol).to_owned(), *n)));
     let faults = counters.faults.iter();
-    counts.extend(faults.map(|((protocol, part), n)| count("faults", format!("{protocol}: {part}"), *n)));
+    counts.extend(
+        faults.map(|((protocol, part), n)| count("faults", format!("{protocol}: {part}"), *n)),
+    );
     counts
 }

@@ -1,5 +1,11 @@
 //! The sensor: captures and interfaces in, inventory, journal and syslog out. `main.rs` is its command line.
 
+#![allow(
+    clippy::must_use_candidate,
+    clippy::missing_errors_doc,
+    reason = "a library for the program and its tests alone"
+)]
+
 pub mod capture;
 pub mod chunks;
 pub mod client;

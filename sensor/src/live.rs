@@ -1,6 +1,6 @@
 //! Live capture: one thread for each interface copies frames out of the kernel's ring into batches.
 //!
-//! libpcap fills a TPACKET_V3 ring; when the reader falls behind, the kernel drops frames and counts them. An interface
+//! libpcap fills a `TPACKET_V3` ring; when the reader falls behind, the kernel drops frames and counts them. An interface
 //! that goes down, disappears or takes another name is waited for, and opened again when it is back.
 
 use std::collections::VecDeque;
@@ -95,7 +95,7 @@ impl Listening {
                 Ok((capture, index)) => {
                     self.run = self.run.saturating_add(1);
                     self.say("listening");
-                    let why = self.read(capture, index);
+                    let why = self.read(capture, &index);
                     if self.stopping() {
                         return;
                     }
@@ -156,7 +156,7 @@ impl Listening {
     }
 
     /// Reads until the interface is gone or the sensor stops; says why.
-    fn read(&mut self, mut capture: Capture<Active>, index: String) -> String {
+    fn read(&mut self, mut capture: Capture<Active>, index: &str) -> String {
         let link = u16::try_from(capture.get_datalink().0).unwrap_or(u16::MAX);
         let mut block = Vec::with_capacity(BLOCK);
         let mut frames: Vec<FrameIndex> = Vec::with_capacity(FRAMES);
@@ -175,7 +175,11 @@ impl Listening {
                     frames.push(FrameIndex {
                         capture: 0,
                         number,
-                        time: Time(seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)),
+                        time: Time(
+                            seconds
+                                .saturating_mul(1_000_000_000)
+                                .saturating_add(nanoseconds),
+                        ),
                         link: LinkType(link),
                         block: 0,
                         start: u32::try_from(block.len()).unwrap_or(u32::MAX),
@@ -200,7 +204,7 @@ impl Listening {
             if (full || idle) && looked.elapsed() > LOOK {
                 looked = Instant::now();
                 self.count(&mut capture, &before, number, octets);
-                if self::index(&self.config.name).as_ref() != Some(&index) {
+                if self::index(&self.config.name).as_deref() != Some(index) {
                     return "it is gone, or has another name".to_owned();
                 }
                 match down(&self.config.name) {
@@ -228,7 +232,9 @@ impl Listening {
         status.frames = before.frames.saturating_add(frames);
         status.octets = before.octets.saturating_add(octets);
         status.dropped = before.dropped.saturating_add(counts.dropped.into());
-        status.interface_dropped = before.interface_dropped.saturating_add(counts.if_dropped.into());
+        status.interface_dropped = before
+            .interface_dropped
+            .saturating_add(counts.if_dropped.into());
     }
 
     /// Hands a batch over. While nobody takes it, the kernel's ring fills, and what it drops is counted.
@@ -268,8 +274,13 @@ impl Listening {
         while self.blocks.len() > BLOCKS {
             self.blocks.pop_front();
         }
-        let free = self.blocks.iter().position(|block| Arc::strong_count(block) == 1);
-        let block = free.and_then(|at| self.blocks.remove(at)).and_then(Arc::into_inner);
+        let free = self
+            .blocks
+            .iter()
+            .position(|block| Arc::strong_count(block) == 1);
+        let block = free
+            .and_then(|at| self.blocks.remove(at))
+            .and_then(Arc::into_inner);
         match block {
             Some(mut block) => {
                 block.clear();

@@ -25,8 +25,9 @@ pub fn listen(address: &str) -> anyhow::Result<Option<TcpListener>> {
     if address.is_empty() {
         return Ok(None);
     }
-    let listener = TcpListener::bind(address)
-        .with_context(|| format!("serving metrics on {address} ([metrics] listen names another, or none)"))?;
+    let listener = TcpListener::bind(address).with_context(|| {
+        format!("serving metrics on {address} ([metrics] listen names another, or none)")
+    })?;
     listener.set_nonblocking(true)?;
     Ok(Some(listener))
 }
@@ -53,7 +54,9 @@ pub fn serve(
             }
         }
     };
-    std::thread::Builder::new().name("metrics".to_owned()).spawn(answer)?;
+    std::thread::Builder::new()
+        .name("metrics".to_owned())
+        .spawn(answer)?;
     Ok(())
 }
 
@@ -69,7 +72,11 @@ fn reply(client: TcpStream, page: &str) -> std::io::Result<()> {
         line.clear();
     }
     let known = request.starts_with("GET /metrics ");
-    let (result, body) = if known { ("200 OK", page) } else { ("404 Not Found", "see /metrics\n") };
+    let (result, body) = if known {
+        ("200 OK", page)
+    } else {
+        ("404 Not Found", "see /metrics\n")
+    };
     let mut client = client;
     write!(
         client,
@@ -80,54 +87,174 @@ fn reply(client: TcpStream, page: &str) -> std::io::Result<()> {
 
 /// The status in Prometheus' text format.
 #[must_use]
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub fn page(status: &Status) -> String {
     let mut page = String::new();
     let mut one = |name: &str, kind: &str, help: &str, samples: Vec<(String, String)>| {
         // Writing to a string cannot fail.
-        let _ = writeln!(page, "# HELP fossick_{name} {help}\n# TYPE fossick_{name} {kind}");
+        let _ = writeln!(
+            page,
+            "# HELP fossick_{name} {help}\n# TYPE fossick_{name} {kind}"
+        );
         for (labels, value) in samples {
             let _ = writeln!(page, "fossick_{name}{labels} {value}");
         }
     };
     let plain = |value: String| vec![(String::new(), value)];
-    one("assets", "gauge", "Assets in the inventory.", plain(status.assets.to_string()));
-    one("journal_entries_total", "counter", "Last entry of the journal.", plain(status.journal.to_string()));
-    one("lag_seconds", "gauge", "From a frame's arrival to its reading.", plain(status.lag.to_string()));
-    one("memory_bytes", "gauge", "Memory in use.", plain(status.memory.used.to_string()));
-    one("memory_limit_bytes", "gauge", "Most memory that may be in use.", plain(status.memory.most.to_string()));
-    one("store_bytes", "gauge", "Octets on disk.", plain(status.store.octets.to_string()));
-    one("store_commit_seconds", "gauge", "Duration of the last commit.", plain(status.store.commit.to_string()));
-    one("store_failed_total", "counter", "Commits that failed.", plain(status.store.failed.to_string()));
-    one("store_waiting", "gauge", "Addresses whose changes wait to be written.", plain(status.store.waiting.to_string()));
+    one(
+        "assets",
+        "gauge",
+        "Assets in the inventory.",
+        plain(status.assets.to_string()),
+    );
+    one(
+        "journal_entries_total",
+        "counter",
+        "Last entry of the journal.",
+        plain(status.journal.to_string()),
+    );
+    one(
+        "lag_seconds",
+        "gauge",
+        "From a frame's arrival to its reading.",
+        plain(status.lag.to_string()),
+    );
+    one(
+        "memory_bytes",
+        "gauge",
+        "Memory in use.",
+        plain(status.memory.used.to_string()),
+    );
+    one(
+        "memory_limit_bytes",
+        "gauge",
+        "Most memory that may be in use.",
+        plain(status.memory.most.to_string()),
+    );
+    one(
+        "store_bytes",
+        "gauge",
+        "Octets on disk.",
+        plain(status.store.octets.to_string()),
+    );
+    one(
+        "store_commit_seconds",
+        "gauge",
+        "Duration of the last commit.",
+        plain(status.store.commit.to_string()),
+    );
+    one(
+        "store_failed_total",
+        "counter",
+        "Commits that failed.",
+        plain(status.store.failed.to_string()),
+    );
+    one(
+        "store_waiting",
+        "gauge",
+        "Addresses whose changes wait to be written.",
+        plain(status.store.waiting.to_string()),
+    );
     let interfaces = |value: fn(&fossick_model::Interface) -> u64| -> Vec<(String, String)> {
         let all = status.interfaces.iter();
-        all.map(|i| (format!("{{interface=\"{}\"}}", escape(&i.name)), value(i).to_string())).collect()
+        all.map(|i| {
+            (
+                format!("{{interface=\"{}\"}}", escape(&i.name)),
+                value(i).to_string(),
+            )
+        })
+        .collect()
     };
-    one("frames_total", "counter", "Frames read.", interfaces(|i| i.frames));
-    one("bytes_total", "counter", "Octets read.", interfaces(|i| i.octets));
-    one("kernel_drops_total", "counter", "Frames dropped because the ring was full.", interfaces(|i| i.dropped));
-    one("interface_drops_total", "counter", "Frames dropped by the interface.", interfaces(|i| i.interface_dropped));
-    one("up", "gauge", "Whether the interface is listened on.", interfaces(|i| u64::from(i.state.starts_with("listening"))));
+    one(
+        "frames_total",
+        "counter",
+        "Frames read.",
+        interfaces(|i| i.frames),
+    );
+    one(
+        "bytes_total",
+        "counter",
+        "Octets read.",
+        interfaces(|i| i.octets),
+    );
+    one(
+        "kernel_drops_total",
+        "counter",
+        "Frames dropped because the ring was full.",
+        interfaces(|i| i.dropped),
+    );
+    one(
+        "interface_drops_total",
+        "counter",
+        "Frames dropped by the interface.",
+        interfaces(|i| i.interface_dropped),
+    );
+    one(
+        "up",
+        "gauge",
+        "Whether the interface is listened on.",
+        interfaces(|i| u64::from(i.state.starts_with("listening"))),
+    );
     let outlets = status.outlets.iter().map(|outlet| {
-        (format!("{{outlet=\"{}\"}}", escape(&outlet.name)), outlet.delivered.to_string())
+        (
+            format!("{{outlet=\"{}\"}}", escape(&outlet.name)),
+            outlet.delivered.to_string(),
+        )
     });
-    one("delivered_entries_total", "counter", "Last entry of the journal that was delivered.", outlets.collect());
+    one(
+        "delivered_entries_total",
+        "counter",
+        "Last entry of the journal that was delivered.",
+        outlets.collect(),
+    );
     let limits = |value: fn(&fossick_model::Fill) -> u64| -> Vec<(String, String)> {
         let all = status.limits.iter();
-        all.map(|fill| (format!("{{limit=\"{}\"}}", escape(&fill.name)), value(fill).to_string())).collect()
+        all.map(|fill| {
+            (
+                format!("{{limit=\"{}\"}}", escape(&fill.name)),
+                value(fill).to_string(),
+            )
+        })
+        .collect()
     };
-    one("limit_used", "gauge", "What is held.", limits(|fill| fill.used));
-    one("limit_most", "gauge", "What may be held.", limits(|fill| fill.most));
-    one("limit_given_up_total", "counter", "What had to give way.", limits(|fill| fill.given_up));
+    one(
+        "limit_used",
+        "gauge",
+        "What is held.",
+        limits(|fill| fill.used),
+    );
+    one(
+        "limit_most",
+        "gauge",
+        "What may be held.",
+        limits(|fill| fill.most),
+    );
+    one(
+        "limit_given_up_total",
+        "counter",
+        "What had to give way.",
+        limits(|fill| fill.given_up),
+    );
     let counts = status.counts.iter().map(|count| {
-        let labels = format!("{{what=\"{}\",of=\"{}\"}}", escape(&count.name), escape(&count.of));
+        let labels = format!(
+            "{{what=\"{}\",of=\"{}\"}}",
+            escape(&count.name),
+            escape(&count.of)
+        );
         (labels, count.count.to_string())
     });
-    one("count_total", "counter", "What was read, and what was not.", counts.collect());
+    one(
+        "count_total",
+        "counter",
+        "What was read, and what was not.",
+        counts.collect(),
+    );
     page
 }
 
 /// As the text format wants it.
 fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    text.replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
 }

@@ -1,9 +1,9 @@
 //! Rights: the sensor gives up all that it does not need, before it reads the first octet from the network.
 //!
-//! Order matters. Started by root, it becomes an unprivileged user and keeps CAP_NET_RAW alone; started by a service
+//! Order matters. Started by root, it becomes an unprivileged user and keeps `CAP_NET_RAW` alone; started by a service
 //! manager, it has been given just that. No process or thread of it may ever gain a right again (`no_new_privs`), the file
 //! system is closed but for a few places (landlock), and so are all system calls that it does not use (seccomp). Then the
-//! capture threads are started, and the thread that starts everything else gives up CAP_NET_RAW, too.
+//! capture threads are started, and the thread that starts everything else gives up `CAP_NET_RAW`, too.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ use seccompiler::{SeccompAction, SeccompFilter, TargetArch};
 /// left out). Everything else is refused with EPERM.
 const CALLS: &[i64] = &include!("privileges/calls.in");
 
-/// Becomes the user, keeping CAP_NET_RAW alone. Does nothing for whoever is not root.
+/// Becomes the user, keeping `CAP_NET_RAW` alone. Does nothing for whoever is not root.
 ///
 /// # Errors
 /// There is no such user: the sensor never goes on as root.

@@ -99,7 +99,9 @@ pub struct Source {
 /// The machine's clock.
 #[must_use]
 pub fn clock() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Time(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
@@ -118,7 +120,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let own = [folder.as_path(), socket_folder.as_path()];
     privileges::become_user(&config.user, &own)?;
     for folder in own {
-        std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("creating {}", folder.display()))?;
     }
     let signals = Signals::listen()?;
     let for_clients = control::listen(&socket)?;
@@ -145,7 +148,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         octets: config.store.max_mib.saturating_mul(1 << 20),
         silent: i64::from(config.store.silent_hours).saturating_mul(3600),
     };
-    let names: Vec<String> = config.outlets.iter().map(|outlet| outlet.name.clone()).collect();
+    let names: Vec<String> = config
+        .outlets
+        .iter()
+        .map(|outlet| outlet.name.clone())
+        .collect();
     let opener = file_opener(&config.store_file());
     let (store, memory) = Store::start(opener, keep, sheets, &names)?;
     let status = Arc::new(Mutex::new(Status::default()));
@@ -218,7 +225,10 @@ fn configured(arguments: &Arguments) -> anyhow::Result<Config> {
         config.control.socket.clone_from(socket);
     }
     if config.interfaces.is_empty() {
-        bail!("nothing to listen on: name an interface with --interface, or under [[interface]] in {}", arguments.config.display());
+        bail!(
+            "nothing to listen on: name an interface with --interface, or under [[interface]] in {}",
+            arguments.config.display()
+        );
     }
     Ok(config)
 }
@@ -226,10 +236,19 @@ fn configured(arguments: &Arguments) -> anyhow::Result<Config> {
 /// What the file system is needed for.
 fn places(config: &Config, file: &Path) -> Places {
     let socket = config.control.socket.parent().unwrap_or(Path::new("/"));
-    let mut read: Vec<PathBuf> = ["/etc", "/sys/class/net", "/sys/devices", "/proc", "/usr/share/zoneinfo", "/usr/lib", "/lib", "/run/systemd"]
-        .iter()
-        .map(PathBuf::from)
-        .collect();
+    let mut read: Vec<PathBuf> = [
+        "/etc",
+        "/sys/class/net",
+        "/sys/devices",
+        "/proc",
+        "/usr/share/zoneinfo",
+        "/usr/lib",
+        "/lib",
+        "/run/systemd",
+    ]
+    .iter()
+    .map(PathBuf::from)
+    .collect();
     read.extend(file.parent().map(Path::to_owned));
     read.extend(config.fingerprints.clone());
     for outlet in &config.outlets {
@@ -244,7 +263,11 @@ fn places(config: &Config, file: &Path) -> Places {
 }
 
 fn outlets(config: &Config, store: &Store) -> anyhow::Result<Vec<Outlet>> {
-    let sensor = if config.site.is_empty() { "fossick" } else { &config.site };
+    let sensor = if config.site.is_empty() {
+        "fossick"
+    } else {
+        &config.site
+    };
     let outlets = config.outlets.iter().map(|outlet| {
         let cursor = store.shared.cursor(&outlet.name);
         let journal = Arc::clone(&store.shared) as Arc<dyn crate::outlet::Journal>;
@@ -303,24 +326,34 @@ impl Sensor {
     fn remember(&mut self, memory: Memory) {
         let known = self.store.shared.cards().keys().cloned().collect();
         let rows = memory.rows.into_iter();
-        let unreadable = self.inventory.restore(memory.captures, &memory.ids, &known, rows);
+        let unreadable = self
+            .inventory
+            .restore(memory.captures, &memory.ids, &known, rows);
         for (asset, order) in &memory.arrangements {
             self.arrange(asset, order);
         }
         if unreadable > 0 {
-            let what = format!("{unreadable} addresses in the store cannot be read and are left out");
+            let what =
+                format!("{unreadable} addresses in the store cannot be read and are left out");
             self.notes.push(("store", what));
         }
-        self.notes.extend(memory.notes.into_iter().map(|note| ("store", note)));
+        self.notes
+            .extend(memory.notes.into_iter().map(|note| ("store", note)));
         if !memory.same_sheets {
             self.inventory.look_again(None);
-            let what = "the fingerprints are others than before: facts are derived again".to_owned();
+            let what =
+                "the fingerprints are others than before: facts are derived again".to_owned();
             self.notes.push(("run", what));
         }
     }
 
     fn work(&mut self, heard: &Receiver<Heard>, signals: &Signals) {
-        let names: Vec<&str> = self.config.interfaces.iter().map(|i| i.name.as_str()).collect();
+        let names: Vec<&str> = self
+            .config
+            .interfaces
+            .iter()
+            .map(|i| i.name.as_str())
+            .collect();
         let what = format!(
             "version {} listens on {}; {} assets are known",
             env!("CARGO_PKG_VERSION"),
@@ -361,14 +394,15 @@ impl Sensor {
     fn take(&mut self, heard: Heard) {
         match heard {
             Heard::Frames { source, mut batch } => {
-                let capture = self.capture(source);
+                let capture = self.capture(&source);
                 for frame in &mut batch.frames {
                     frame.capture = capture;
                 }
                 let last = batch.frames.last().map_or(0, |frame| frame.time.0);
                 self.engine.read(&Arc::new(batch), &mut self.inventory);
                 let behind = clock().0.saturating_sub(last);
-                self.lag = Duration::from_nanos(u64::try_from(behind).unwrap_or_default()).as_secs_f64();
+                self.lag =
+                    Duration::from_nanos(u64::try_from(behind).unwrap_or_default()).as_secs_f64();
             }
             Heard::Note(part, what) => self.notes.push((part, what)),
             Heard::Order {
@@ -376,10 +410,13 @@ impl Sensor {
                 order,
                 by,
                 done,
-            } => self.order(asset, order, by, &done),
+            } => self.order(&asset, order, by, &done),
             Heard::IngestBegins(name) => {
                 let capture = self.inventory.capture(&name);
-                self.notes.push(("run", format!("reads the capture {}", crate::safe::display_safe(&name))));
+                self.notes.push((
+                    "run",
+                    format!("reads the capture {}", crate::safe::display_safe(&name)),
+                ));
                 self.ingest = Some((Engine::new(1, &self.config.detectors.off), capture, 0));
             }
             Heard::Ingest(mut batch) => {
@@ -402,25 +439,25 @@ impl Sensor {
     }
 
     /// The number under which frames of this run of an interface are quoted.
-    fn capture(&mut self, source: Source) -> u32 {
-        if let Some(number) = self.captures.get(&source) {
+    fn capture(&mut self, source: &Source) -> u32 {
+        if let Some(number) = self.captures.get(source) {
             return *number;
         }
         let name = format!("{} {}", source.name, clock());
         let number = self.inventory.capture(&name);
-        self.captures.insert(source, number);
+        self.captures.insert(source.clone(), number);
         number
     }
 
     fn order(
         &mut self,
-        asset: String,
+        asset: &str,
         order: Order,
         by: Person,
         done: &SyncSender<Result<(), String>>,
     ) {
         let followed = match &order {
-            Order::Merge { .. } | Order::Split { .. } => self.arrange(&asset, &order),
+            Order::Merge { .. } | Order::Split { .. } => self.arrange(asset, &order),
             _ => true,
         };
         if !followed {
@@ -430,7 +467,7 @@ impl Sensor {
         }
         let forget = order == Order::Forget;
         let job = Job::Order {
-            asset: asset.clone(),
+            asset: asset.to_owned(),
             order,
             by,
             now: clock(),
@@ -439,7 +476,7 @@ impl Sensor {
         if self.store.offer(job).is_err() {
             let why = "the store is busy; try again".to_owned();
             let _ = done.try_send(Err(why));
-        } else if forget && self.inventory.forget(&asset) {
+        } else if forget && self.inventory.forget(asset) {
             // What it said before shall be news when it says it again.
             self.engine.repeat(&mut self.inventory);
         }
@@ -448,7 +485,11 @@ impl Sensor {
     fn arrange(&mut self, asset: &str, order: &Order) -> bool {
         match order {
             Order::Merge { with } => {
-                let with = self.store.shared.named(with).unwrap_or_else(|| with.clone());
+                let with = self
+                    .store
+                    .shared
+                    .named(with)
+                    .unwrap_or_else(|| with.clone());
                 self.inventory.merge(&with, asset)
             }
             Order::Split { address } => address
@@ -476,7 +517,11 @@ impl Sensor {
             site: self.config.site.clone(),
             started: self.started,
             now: clock(),
-            interfaces: self.listeners.iter().map(|l| lock(&l.status).clone()).collect(),
+            interfaces: self
+                .listeners
+                .iter()
+                .map(|l| lock(&l.status).clone())
+                .collect(),
             assets: self.store.shared.cards().len() as u64,
             journal: self.store.shared.published(),
             store: self.store.shared.status(held.waiting as u64),
@@ -506,6 +551,8 @@ impl Sensor {
         if self.inventory.held().waiting == 0 && !sightings {
             return false;
         }
+        // Who said it was there to say it: first and last frames belong to the same round.
+        self.engine.tick(clock(), &mut self.inventory);
         let round = self.inventory.round(&self.fingerprints, sightings);
         let more = !round.rows.is_empty();
         if !more && round.gone.is_empty() {
@@ -587,9 +634,12 @@ impl Sensor {
                 self.captures.clear();
                 self.remember(memory);
                 self.engine.repeat(&mut self.inventory);
-                self.notes.push(("store", "a backup was put in its place".to_owned()));
+                self.notes
+                    .push(("store", "a backup was put in its place".to_owned()));
             }
-            Err(error) => self.notes.push(("store", format!("reading the backup: {error:#}"))),
+            Err(error) => self
+                .notes
+                .push(("store", format!("reading the backup: {error:#}"))),
         }
     }
 

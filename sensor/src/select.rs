@@ -14,22 +14,32 @@ type Compare = fn(&Asset, &Asset) -> Ordering;
 /// Columns to sort by.
 const COLUMNS: &[(&str, Compare)] = &[
     ("id", |a, b| a.id.cmp(&b.id)),
-    ("address", |a, b| known_first(&a.ips().first(), &b.ips().first())),
-    ("name", |a, b| known_first(&a.hostnames.first(), &b.hostnames.first())),
-    ("vendor", |a, b| known_first(&a.vendor.as_ref(), &b.vendor.as_ref())),
-    ("model", |a, b| known_first(&a.model.as_ref(), &b.model.as_ref())),
-    ("kind", |a, b| known_first(&a.kind.as_ref(), &b.kind.as_ref())),
-    ("os", |a, b| known_first(&a.os.as_ref(), &b.os.as_ref())),
-    ("firmware", |a, b| known_first(&a.firmware.as_ref(), &b.firmware.as_ref())),
+    ("address", |a, b| {
+        known_first(a.ips().first().copied(), b.ips().first().copied())
+    }),
+    ("name", |a, b| {
+        known_first(a.hostnames.first(), b.hostnames.first())
+    }),
+    ("vendor", |a, b| {
+        known_first(a.vendor.as_ref(), b.vendor.as_ref())
+    }),
+    ("model", |a, b| {
+        known_first(a.model.as_ref(), b.model.as_ref())
+    }),
+    ("kind", |a, b| known_first(a.kind.as_ref(), b.kind.as_ref())),
+    ("os", |a, b| known_first(a.os.as_ref(), b.os.as_ref())),
+    ("firmware", |a, b| {
+        known_first(a.firmware.as_ref(), b.firmware.as_ref())
+    }),
     ("first", |a, b| a.first_seen.cmp(&b.first_seen)),
     ("seen", |a, b| a.last_seen.cmp(&b.last_seen)),
     ("peers", |a, b| a.peers.cmp(&b.peers)),
 ];
 
 /// What is not known stands at the end.
-fn known_first<T: Ord>(a: &Option<T>, b: &Option<T>) -> Ordering {
+fn known_first<T: Ord>(a: Option<T>, b: Option<T>) -> Ordering {
     match (a, b) {
-        (Some(a), Some(b)) => a.cmp(b),
+        (Some(a), Some(b)) => a.cmp(&b),
         (Some(_), None) => Ordering::Less,
         (None, Some(_)) => Ordering::Greater,
         (None, None) => Ordering::Equal,
@@ -37,7 +47,12 @@ fn known_first<T: Ord>(a: &Option<T>, b: &Option<T>) -> Ordering {
 }
 
 /// The ids of the assets that pass the filter, in order. A refusal says what is wrong, and where.
-pub fn select(shared: &Shared, config: &Config, filter: &str, sort: &str) -> Result<Vec<String>, Reply> {
+pub fn select(
+    shared: &Shared,
+    config: &Config,
+    filter: &str,
+    sort: &str,
+) -> Result<Vec<String>, Reply> {
     let filter = Filter::parse(filter).map_err(|error| Reply::Refused {
         why: error.what,
         position: Some(error.position),
@@ -52,7 +67,11 @@ pub fn select(shared: &Shared, config: &Config, filter: &str, sort: &str) -> Res
         let known = COLUMNS.iter().find(|(name, _)| *name == column);
         let names: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
         let why = || Reply::Refused {
-            why: format!("no column `{}` to sort by: there are {}", crate::safe::display_safe(column), names.join(", ")),
+            why: format!(
+                "no column `{}` to sort by: there are {}",
+                crate::safe::display_safe(column),
+                names.join(", ")
+            ),
             position: None,
         };
         Some(known.ok_or_else(why)?.1)

@@ -11,7 +11,7 @@ mod retention;
 mod tables;
 mod writer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -35,7 +35,7 @@ const JOBS: usize = 8;
 /// Time between two tries to write what could not be written.
 const RETRY: Duration = Duration::from_secs(2);
 /// Time between two looks at what is old.
-const TIDY: Duration = Duration::from_secs(60);
+const TIDY: Duration = Duration::from_mins(1);
 
 /// How long and how much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +149,12 @@ impl Store {
     ///
     /// # Errors
     /// Neither the file nor a fresh one can be opened: the folder is not there, not writable, or full.
-    pub fn start(opener: Opener, keep: Keep, sheets: u64, outlets: &[String]) -> anyhow::Result<(Store, Memory)> {
+    pub fn start(
+        opener: Opener,
+        keep: Keep,
+        sheets: u64,
+        outlets: &[String],
+    ) -> anyhow::Result<(Store, Memory)> {
         let Opened { database, notes } = opener.open()?;
         let memory = tables::memory(&database, sheets, notes).context("reading the store")?;
         let cards = tables::cards(&database).context("reading the assets of the store")?;
@@ -313,7 +318,10 @@ impl Shared {
         *published > seq
     }
 
-    fn read<T>(&self, read: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>) -> anyhow::Result<T> {
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>,
+    ) -> anyhow::Result<T> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let database = database
             .as_ref()
@@ -356,11 +364,11 @@ impl Shared {
     /// # Errors
     /// The store cannot be read.
     pub fn packets(&self, asset: &Asset) -> anyhow::Result<Vec<(Arc<str>, Kept)>> {
-        let mut wanted: BTreeMap<(&str, u64), ()> = BTreeMap::new();
+        let mut wanted: BTreeSet<(&str, u64)> = BTreeSet::new();
         for asset in std::iter::once(asset).chain(&asset.children) {
             for observation in &asset.observations {
                 for frame in observation.evidence.frames.all() {
-                    wanted.insert((&observation.evidence.capture, *frame), ());
+                    wanted.insert((&observation.evidence.capture, *frame));
                 }
             }
         }
@@ -373,7 +381,7 @@ impl Shared {
                 numbers.insert(name.value().to_owned(), number.value());
             }
             let mut found = Vec::new();
-            for (capture, frame) in wanted.into_keys() {
+            for (capture, frame) in wanted {
                 let Some(number) = numbers.get(capture) else {
                     continue;
                 };
@@ -415,7 +423,10 @@ impl Shared {
                     .addresses
                     .as_ref()
                     .is_some_and(|addresses| addresses.mac.contains(&lower))
-                || asset.hostnames.iter().any(|name| name.to_lowercase() == lower)
+                || asset
+                    .hostnames
+                    .iter()
+                    .any(|name| name.to_lowercase() == lower)
         });
         found.map(|(id, _)| id.clone())
     }
@@ -423,7 +434,10 @@ impl Shared {
     /// Where each outlet is.
     #[must_use]
     pub fn cursor(&self, outlet: &str) -> u64 {
-        lock(&self.delivered).get(outlet).copied().unwrap_or_default()
+        lock(&self.delivered)
+            .get(outlet)
+            .copied()
+            .unwrap_or_default()
     }
 
     /// How it does; `waiting` is what the inventory has for it.

@@ -157,7 +157,8 @@ impl Engine {
 
     fn remember(&mut self, batch: Arc<Batch>) {
         self.recent.push_back(batch);
-        let octets = |batch: &Arc<Batch>| batch.blocks.iter().map(|block| block.len()).sum::<usize>();
+        let octets =
+            |batch: &Arc<Batch>| batch.blocks.iter().map(|block| block.len()).sum::<usize>();
         let mut total: usize = self.recent.iter().map(octets).sum();
         while total > RECENT_OCTETS && self.recent.len() > 1 {
             total = total.saturating_sub(self.recent.pop_front().as_ref().map_or(0, octets));

@@ -35,7 +35,9 @@ impl<'f> Reader<'f> {
     }
 
     pub fn evidence(&self, proof: &Proof) -> Evidence {
-        let capture = self.captures.get(usize::try_from(proof.capture).unwrap_or(usize::MAX));
+        let capture = self
+            .captures
+            .get(usize::try_from(proof.capture).unwrap_or(usize::MAX));
         Evidence {
             capture: capture.map_or_else(|| Arc::from(""), Arc::clone),
             frames: match &*proof.frames {

@@ -191,12 +191,7 @@ impl Inventory {
     }
 
     /// An asset that gets a stronger identifier keeps its id.
-    fn follow(
-        &mut self,
-        changed: &[NodeKey],
-        before: &[Option<Owner>],
-        round: &mut Round,
-    ) {
+    fn follow(&mut self, changed: &[NodeKey], before: &[Option<Owner>], round: &mut Round) {
         for (key, before) in changed.iter().zip(before) {
             let (Some(before), Some(after)) = (*before, self.census.owner_of(key)) else {
                 continue;
@@ -327,5 +322,4 @@ impl Inventory {
                 .copied()
         })
     }
-
 }

@@ -1,7 +1,7 @@
 //! What was said of whom. The only writer of what is known; applies events in frame order.
 
-use std::hash::BuildHasher;
 use std::collections::VecDeque;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -98,7 +98,9 @@ impl Ledger {
                         node.sighted(time);
                         // A key begins with the name of the protocol that declares it.
                         let spoken = key.0.split('.').next();
-                        return new | first | spoken.is_some_and(|name| add(&mut node.protocols, name));
+                        return new
+                            | first
+                            | spoken.is_some_and(|name| add(&mut node.protocols, name));
                     }
                     new
                 });
@@ -322,12 +324,11 @@ impl Ledger {
         let Some(node) = self.at(key) else {
             return;
         };
-        let mut changed = match &mut node.presence {
-            Some(known) => known.merge(presence),
-            None => {
-                node.presence = Some(presence);
-                true
-            }
+        let mut changed = if let Some(known) = &mut node.presence {
+            known.merge(presence)
+        } else {
+            node.presence = Some(presence);
+            true
         };
         if end.vlan != 0 {
             changed |= add(&mut node.vlans, end.vlan);

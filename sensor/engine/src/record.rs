@@ -277,9 +277,18 @@ mod tests {
             address: [0x0a, 0xff, 0, 0, 0, 0, 0],
         };
         for address in [ip, mac] {
-            for behind in [None, Some(Place::Unit(5)), Some(Place::Slot(3)), Some(bacnet)] {
+            for behind in [
+                None,
+                Some(Place::Unit(5)),
+                Some(Place::Slot(3)),
+                Some(bacnet),
+            ] {
                 let tenancy = u8::from(address == ip) * 3;
-                let written = NodeKey { address, tenancy, behind };
+                let written = NodeKey {
+                    address,
+                    tenancy,
+                    behind,
+                };
                 assert_eq!(key(&text(&written)), Some(written));
             }
         }

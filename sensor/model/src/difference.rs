@@ -37,9 +37,15 @@ fn own(old: Option<&Asset>, new: &Asset) -> Vec<Event> {
     if let Some(old) = old {
         let (before, after) = (old.ips(), new.ips());
         let text = |ip: &&IpAddr| ip.to_string();
-        let gained = after.iter().filter(|ip| !before.contains(ip)).map(|ip| text(&ip));
+        let gained = after
+            .iter()
+            .filter(|ip| !before.contains(ip))
+            .map(|ip| text(&ip));
         events.extend(gained.map(|address| Event::AddressGained { address }));
-        let lost = before.iter().filter(|ip| !after.contains(ip)).map(|ip| text(&ip));
+        let lost = before
+            .iter()
+            .filter(|ip| !after.contains(ip))
+            .map(|ip| text(&ip));
         events.extend(lost.map(|address| Event::AddressLost { address }));
     }
     for attribute in Attribute::ALL {

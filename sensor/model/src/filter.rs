@@ -4,6 +4,8 @@
 //! all hold, `or` between them lets either do, parentheses group, a leading `-` turns a term into its opposite.
 //! [`FIELDS`] is the language: the parser, the help and the messages are made from it.
 
+mod fields;
+
 use std::fmt;
 use std::net::IpAddr;
 
@@ -12,115 +14,15 @@ use regex::{Regex, RegexBuilder};
 use crate::asset::Asset;
 use crate::time::Time;
 
+pub use fields::{About, FIELDS, Field};
+use fields::{Kind, Numbers, Texts};
+
 /// Characters of a filter.
 const LONGEST: usize = 4096;
 /// Parentheses within parentheses.
 const DEPTH: usize = 16;
 /// Octets that a regular expression may compile to.
 const REGEX: usize = 1 << 20;
-/// Verdicts that say that no patch will close a finding.
-const UNPATCHABLE: [&str; 5] = [
-    "declared no fix",
-    "no fix yet",
-    "out of support",
-    "manufacturer only",
-    "declared by operator",
-];
-
-/// What an asset does not know of itself.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct About<'a> {
-    /// The clock that ages are counted from.
-    pub now: Time,
-    /// The zone it is in.
-    pub zone: Option<&'a str>,
-    /// What an operator noted of it.
-    pub note: Option<&'a str>,
-    /// It is silent.
-    pub silent: bool,
-}
-
-/// One field of the language.
-#[derive(Debug, Clone, Copy)]
-pub struct Field {
-    /// Its name.
-    pub name: &'static str,
-    /// What it is compared with.
-    pub meaning: &'static str,
-    /// A term with it.
-    pub example: &'static str,
-    kind: Kind,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    /// Contains it, whatever the case.
-    Text(fn(&Asset, &About<'_>, &mut dyn FnMut(&str) -> bool) -> bool),
-    /// Is it, whatever the case.
-    Word(fn(&Asset, &About<'_>, &mut dyn FnMut(&str) -> bool) -> bool),
-    Number(fn(&Asset, &mut dyn FnMut(u64) -> bool) -> bool),
-    Age(fn(&Asset) -> Time),
-    Truth(fn(&Asset, &About<'_>) -> bool),
-    Ip,
-    Mac,
-}
-
-macro_rules! field {
-    ($name:literal, $meaning:literal, $example:literal, $kind:expr) => {
-        Field {
-            name: $name,
-            meaning: $meaning,
-            example: $example,
-            kind: $kind,
-        }
-    };
-}
-
-/// Every field.
-pub const FIELDS: &[Field] = &[
-    field!("kind", "what it is for", "kind:plc,hmi", Kind::Word(|a, _, f| a.kind.is_some_and(|kind| f(kind.name())))),
-    field!("category", "the category of its kind", "category:medical", Kind::Word(|a, _, f| f(a.category.name()))),
-    field!("vendor", "who made it", "vendor:siemens", Kind::Text(|a, _, f| a.vendor.as_deref().is_some_and(f))),
-    field!("model", "its model", "model:\"S7-300\"", Kind::Text(|a, _, f| a.model.as_deref().is_some_and(f))),
-    field!("product", "its software product", "product:wincc", Kind::Text(|a, _, f| a.product.as_deref().is_some_and(f))),
-    field!("order", "its order number", "order:6ES7", Kind::Text(|a, _, f| a.order_number.as_deref().is_some_and(f))),
-    field!("hardware", "its hardware revision", "hardware:*", Kind::Text(|a, _, f| a.hardware.as_deref().is_some_and(f))),
-    field!("firmware", "its firmware version", "firmware:V3.2", Kind::Text(|a, _, f| a.firmware.as_deref().is_some_and(f))),
-    field!("serial", "its serial number", "serial:*", Kind::Text(|a, _, f| a.serial.as_deref().is_some_and(f))),
-    field!("os", "its operating system", "os:\"windows xp\"", Kind::Text(|a, _, f| a.os.as_deref().is_some_and(&mut *f) || a.os_version.as_deref().is_some_and(f))),
-    field!("name", "its names", "name:line-3", Kind::Text(|a, _, f| a.hostnames.iter().any(|name| f(name)))),
-    field!("domain", "its domain", "domain:plant.example", Kind::Text(|a, _, f| a.domain.as_deref().is_some_and(f))),
-    field!("location", "where it says it stands", "location:hall", Kind::Text(|a, _, f| a.location.as_deref().is_some_and(f))),
-    field!("description", "how it describes itself", "description:backup", Kind::Text(|a, _, f| a.description.as_deref().is_some_and(f))),
-    field!("note", "what an operator noted", "note:leased", Kind::Text(|_, about, f| about.note.is_some_and(f))),
-    field!("zone", "the zone it is in", "zone:dmz", Kind::Word(|_, about, f| about.zone.is_some_and(f))),
-    field!("protocol", "what it speaks", "protocol:s7comm", Kind::Word(|a, _, f| a.protocols.iter().any(|name| f(name)))),
-    field!("service", "what it serves: protocol or product", "service:openssh", Kind::Text(|a, _, f| a.services.iter().any(|s| s.protocol.as_deref().is_some_and(&mut *f) || s.product.as_deref().is_some_and(&mut *f)))),
-    field!("visibility", "what the sensor cannot see of it", "visibility:one-way", Kind::Word(|a, _, f| a.visibility.iter().any(|word| f(word)))),
-    field!("verdict", "the verdict of one of its findings", "verdict:\"out of support\"", Kind::Word(|a, _, f| findings(a, "verdict", f))),
-    field!("rule", "the rule of one of its findings", "rule:shadow.rogue-dhcp", Kind::Text(|a, _, f| findings(a, "rule", f))),
-    field!("cve", "a CVE of one of its findings", "cve:CVE-2022-1234", Kind::Word(|a, _, f| a.findings.iter().filter_map(|finding| finding.get("cves")?.as_array()).flatten().filter_map(|cve| cve.as_str()).any(f))),
-    field!("id", "its id", "id:0a3f", Kind::Text(|a, _, f| f(&a.id))),
-    field!("ip", "an address or a network", "ip:10.1.0.0/16", Kind::Ip),
-    field!("mac", "the beginning of a hardware address", "mac:00:1b:1b", Kind::Mac),
-    field!("vlan", "a VLAN it was seen on", "vlan:10", Kind::Number(|a, f| a.vlans.iter().any(|vlan| f((*vlan).into())))),
-    field!("port", "a port it serves", "port:102", Kind::Number(|a, f| a.services.iter().any(|service| f(service.port.into())))),
-    field!("peers", "how many hosts it talked with", "peers>10", Kind::Number(|a, f| f(a.peers.into()))),
-    field!("children", "how many devices are behind it", "children>0", Kind::Number(|a, f| f(a.children.len() as u64))),
-    field!("seen", "when it was heard last", "seen<7d", Kind::Age(|a| a.last_seen)),
-    field!("first", "when it was heard first", "first<24h", Kind::Age(|a| a.first_seen)),
-    field!("unpatchable", "no patch will close a finding of it", "unpatchable:yes", Kind::Truth(|a, _| findings(a, "verdict", &mut |verdict| UNPATCHABLE.contains(&verdict)))),
-    field!("finding", "there are findings", "finding:yes", Kind::Truth(|a, _| !a.findings.is_empty())),
-    field!("silent", "it has not been heard for long", "silent:yes", Kind::Truth(|_, about| about.silent)),
-    field!("external", "it is on the Internet", "external:no", Kind::Truth(|a, _| a.external)),
-];
-
-fn findings(asset: &Asset, key: &str, is: &mut dyn FnMut(&str) -> bool) -> bool {
-    let values = asset.findings.iter().filter_map(|finding| finding.get(key)?.as_str());
-    let mut values = values;
-    values.any(is)
-}
-
 /// What is wrong with a filter, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilterError {
@@ -132,7 +34,12 @@ pub struct FilterError {
 
 impl fmt::Display for FilterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (at character {})", self.what, self.position.saturating_add(1))
+        write!(
+            f,
+            "{} (at character {})",
+            self.what,
+            self.position.saturating_add(1)
+        )
     }
 }
 
@@ -149,8 +56,8 @@ enum Term {
     Not(Box<Term>),
     /// Some text of the asset.
     Anywhere(Matcher),
-    Texts(fn(&Asset, &About<'_>, &mut dyn FnMut(&str) -> bool) -> bool, Vec<Matcher>),
-    Numbers(fn(&Asset, &mut dyn FnMut(u64) -> bool) -> bool, Compare, Vec<u64>),
+    Texts(Texts, Vec<Matcher>),
+    Numbers(Numbers, Compare, Vec<u64>),
     /// At or before, or after, this long ago, or this time.
     Moment(fn(&Asset) -> Time, Compare, Moment),
     Truth(fn(&Asset, &About<'_>) -> bool, bool),
@@ -218,12 +125,16 @@ fn contains(text: &str, needle: &str) -> bool {
     let octets = text.as_bytes();
     let last = octets.len().saturating_sub(needle.len());
     needle.len() <= octets.len()
-        && octets.iter().take(last.saturating_add(1)).enumerate().any(|(at, octet)| {
-            octet.to_ascii_lowercase() == first
-                && octets
-                    .get(at..at.saturating_add(needle.len()))
-                    .is_some_and(|part| part.eq_ignore_ascii_case(needle.as_bytes()))
-        })
+        && octets
+            .iter()
+            .take(last.saturating_add(1))
+            .enumerate()
+            .any(|(at, octet)| {
+                octet.to_ascii_lowercase() == first
+                    && octets
+                        .get(at..at.saturating_add(needle.len()))
+                        .is_some_and(|part| part.eq_ignore_ascii_case(needle.as_bytes()))
+            })
 }
 
 impl Filter {
@@ -246,7 +157,7 @@ impl Filter {
         };
         let term = parser.either()?;
         if parser.at < parser.text.len() {
-            return Err(parser.wrong(parser.at, "a `)` that closes nothing"));
+            return Err(wrong(parser.at, "a `)` that closes nothing"));
         }
         Ok(Filter(term))
     }
@@ -268,9 +179,9 @@ impl Term {
             Term::Texts(read, matchers) => read(asset, about, &mut |text| {
                 matchers.iter().any(|matcher| matcher.is_match(text))
             }),
-            Term::Numbers(read, compare, numbers) => {
-                read(asset, &mut |own| numbers.iter().any(|number| compare.holds(&own, number)))
-            }
+            Term::Numbers(read, compare, numbers) => read(asset, &mut |own| {
+                numbers.iter().any(|number| compare.holds(&own, number))
+            }),
             Term::Moment(read, compare, Moment::Ago(ago)) => {
                 let age = about.now.0.saturating_sub(read(asset).0);
                 compare.holds(&age, ago)
@@ -279,12 +190,17 @@ impl Term {
             Term::Truth(read, wanted) => read(asset, about) == *wanted,
             Term::Networks(networks) => {
                 let ips = asset.ips();
-                ips.iter().any(|ip| networks.iter().any(|network| within(*ip, *network)))
+                ips.iter()
+                    .any(|ip| networks.iter().any(|network| within(*ip, *network)))
             }
             Term::Macs(beginnings) => {
                 let macs = asset.addresses.iter().flat_map(|addresses| &addresses.mac);
                 let mut macs = macs;
-                macs.any(|mac| beginnings.iter().any(|beginning| mac.starts_with(beginning.as_str())))
+                macs.any(|mac| {
+                    beginnings
+                        .iter()
+                        .any(|beginning| mac.starts_with(beginning.as_str()))
+                })
             }
         }
     }
@@ -319,7 +235,10 @@ fn anywhere(asset: &Asset, about: &About<'_>, matcher: &Matcher) -> bool {
                 || addresses.ipv4.iter().any(|ip| is(&ip.to_string()))
                 || addresses.ipv6.iter().any(|ip| is(&ip.to_string()))
         })
-        || asset.children.iter().any(|child| anywhere(child, about, matcher))
+        || asset
+            .children
+            .iter()
+            .any(|child| anywhere(child, about, matcher))
 }
 
 fn within(ip: IpAddr, (network, prefix): (IpAddr, u8)) -> bool {
@@ -329,6 +248,13 @@ fn within(ip: IpAddr, (network, prefix): (IpAddr, u8)) -> bool {
         _ => return false,
     };
     same >= u32::from(prefix)
+}
+
+fn wrong(position: usize, what: &str) -> FilterError {
+    FilterError {
+        position,
+        what: what.to_owned(),
+    }
 }
 
 struct Parser {
@@ -352,13 +278,6 @@ enum Shape {
 }
 
 impl Parser {
-    fn wrong(&self, position: usize, what: &str) -> FilterError {
-        FilterError {
-            position,
-            what: what.to_owned(),
-        }
-    }
-
     fn peek(&self) -> Option<char> {
         self.text.get(self.at).copied()
     }
@@ -392,7 +311,7 @@ impl Parser {
             self.at = self.at.saturating_add(2);
             self.blanks();
             if self.peek().is_none_or(|c| c == ')') {
-                return Err(self.wrong(at, "`or` needs a term on either side"));
+                return Err(wrong(at, "`or` needs a term on either side"));
             }
             terms.push(self.all()?);
         }
@@ -408,7 +327,7 @@ impl Parser {
             self.blanks();
             if self.is_or() {
                 if terms.is_empty() {
-                    return Err(self.wrong(self.at, "`or` needs a term on either side"));
+                    return Err(wrong(self.at, "`or` needs a term on either side"));
                 }
                 break;
             }
@@ -426,7 +345,7 @@ impl Parser {
             Some('-') => {
                 self.step();
                 if self.peek().is_none_or(char::is_whitespace) {
-                    return Err(self.wrong(at, "`-` needs a term right behind it"));
+                    return Err(wrong(at, "`-` needs a term right behind it"));
                 }
                 self.nest(at)?;
                 let term = self.term()?;
@@ -439,7 +358,7 @@ impl Parser {
                 let term = self.either()?;
                 self.depth = self.depth.saturating_sub(1);
                 if self.peek() != Some(')') {
-                    return Err(self.wrong(at, "this `(` is not closed"));
+                    return Err(wrong(at, "this `(` is not closed"));
                 }
                 self.step();
                 Ok(term)
@@ -451,7 +370,7 @@ impl Parser {
     fn nest(&mut self, at: usize) -> Result<(), FilterError> {
         self.depth = self.depth.saturating_add(1);
         if self.depth > DEPTH {
-            return Err(self.wrong(at, "too many terms within terms"));
+            return Err(wrong(at, "too many terms within terms"));
         }
         Ok(())
     }
@@ -459,7 +378,10 @@ impl Parser {
     fn comparison(&mut self) -> Result<Term, FilterError> {
         let at = self.at;
         let mut name = String::new();
-        while let Some(c) = self.peek().filter(|c| c.is_ascii_alphanumeric() || *c == '_') {
+        while let Some(c) = self
+            .peek()
+            .filter(|c| c.is_ascii_alphanumeric() || *c == '_')
+        {
             name.push(c);
             self.step();
         }
@@ -468,7 +390,7 @@ impl Parser {
             self.at = at;
             let value = self.value()?;
             // 00:1b:1b looks like a field, and `fe80::1` does.
-            return Ok(Term::Anywhere(self.matcher(&value, false)?));
+            return Ok(Term::Anywhere(matcher(&value, false)?));
         };
         let lower = name.to_ascii_lowercase();
         let Some(field) = FIELDS.iter().find(|field| field.name == lower) else {
@@ -476,18 +398,20 @@ impl Parser {
             if hexadecimal && matches!(compare, Sign::Colon) {
                 self.at = at;
                 let value = self.value()?;
-                return Ok(Term::Anywhere(self.matcher(&value, false)?));
+                return Ok(Term::Anywhere(matcher(&value, false)?));
             }
             let near = nearest(&lower);
-            let what = format!("there is no field `{name}`: did you mean `{near}`? (`fossick assets --fields` lists them)");
-            return Err(self.wrong(at, &what));
+            let what = format!(
+                "there is no field `{name}`: did you mean `{near}`? (`fossick assets --fields` lists them)"
+            );
+            return Err(wrong(at, &what));
         };
         let mut values = vec![self.value()?];
         while self.peek() == Some(',') {
             self.step();
             values.push(self.value()?);
         }
-        self.build(field, at, compare, &values)
+        build(field, at, compare, &values)
     }
 
     fn sign(&mut self) -> Option<Sign> {
@@ -511,16 +435,19 @@ impl Parser {
             Some('"') => Shape::Quoted,
             Some('/') => Shape::Regex,
             Some(_) => Shape::Bare,
-            None => return Err(self.wrong(at, "a value is missing here")),
+            None => return Err(wrong(at, "a value is missing here")),
         };
         let mut text = String::new();
         if shape == Shape::Bare {
-            while let Some(c) = self.peek().filter(|c| !c.is_whitespace() && !matches!(c, ',' | '(' | ')' | '"')) {
+            while let Some(c) = self
+                .peek()
+                .filter(|c| !c.is_whitespace() && !matches!(c, ',' | '(' | ')' | '"'))
+            {
                 text.push(c);
                 self.step();
             }
             if text.is_empty() {
-                return Err(self.wrong(at, "a value is missing here"));
+                return Err(wrong(at, "a value is missing here"));
             }
             return Ok(Value { at, text, shape });
         }
@@ -528,8 +455,10 @@ impl Parser {
         self.step();
         loop {
             match self.peek() {
-                None if shape == Shape::Quoted => return Err(self.wrong(at, "this `\"` is not closed")),
-                None => return Err(self.wrong(at, "this `/` is not closed: a path goes in quotes")),
+                None if shape == Shape::Quoted => {
+                    return Err(wrong(at, "this `\"` is not closed"));
+                }
+                None => return Err(wrong(at, "this `/` is not closed: a path goes in quotes")),
                 Some(c) if c == end => {
                     self.step();
                     return Ok(Value { at, text, shape });
@@ -550,76 +479,97 @@ impl Parser {
             }
         }
     }
+}
 
-    fn matcher(&self, value: &Value, exactly: bool) -> Result<Matcher, FilterError> {
-        match value.shape {
-            Shape::Regex => {
-                let regex = RegexBuilder::new(&value.text).case_insensitive(true).size_limit(REGEX).build();
-                let regex = regex.map_err(|error| {
-                    let text = error.to_string();
-                    let last = text.lines().last().unwrap_or("").trim_start_matches("error: ");
-                    self.wrong(value.at, &format!("not a regular expression: {last}"))
-                })?;
-                Ok(Matcher::Regex(regex))
-            }
-            Shape::Bare if value.text == "*" => Ok(Matcher::Exists),
-            Shape::Bare | Shape::Quoted if exactly => Ok(Matcher::Is(value.text.to_lowercase())),
-            Shape::Bare | Shape::Quoted => Ok(Matcher::Contains(value.text.to_lowercase())),
+fn matcher(value: &Value, exactly: bool) -> Result<Matcher, FilterError> {
+    match value.shape {
+        Shape::Regex => {
+            let regex = RegexBuilder::new(&value.text)
+                .case_insensitive(true)
+                .size_limit(REGEX)
+                .build();
+            let regex = regex.map_err(|error| {
+                let text = error.to_string();
+                let last = text
+                    .lines()
+                    .last()
+                    .unwrap_or("")
+                    .trim_start_matches("error: ");
+                wrong(value.at, &format!("not a regular expression: {last}"))
+            })?;
+            Ok(Matcher::Regex(regex))
         }
+        Shape::Bare if value.text == "*" => Ok(Matcher::Exists),
+        Shape::Bare | Shape::Quoted if exactly => Ok(Matcher::Is(value.text.to_lowercase())),
+        Shape::Bare | Shape::Quoted => Ok(Matcher::Contains(value.text.to_lowercase())),
     }
+}
 
-    fn build(&self, field: &Field, at: usize, sign: Sign, values: &[Value]) -> Result<Term, FilterError> {
-        let orders = matches!(sign, Sign::Order(_));
-        let compare = match sign {
-            Sign::Order(compare) => compare,
-            Sign::Colon | Sign::Equals => Compare::Is,
-        };
-        let example = |what: &str| format!("{what}: write it like `{}`", field.example);
-        if orders && !matches!(field.kind, Kind::Number(_) | Kind::Age(_)) {
-            return Err(self.wrong(at, &example(&format!("`{}` has no more and less", field.name))));
+fn build(field: &Field, at: usize, sign: Sign, values: &[Value]) -> Result<Term, FilterError> {
+    let orders = matches!(sign, Sign::Order(_));
+    let compare = match sign {
+        Sign::Order(compare) => compare,
+        Sign::Colon | Sign::Equals => Compare::Is,
+    };
+    let example = |what: &str| format!("{what}: write it like `{}`", field.example);
+    if orders && !matches!(field.kind, Kind::Number(_) | Kind::Age(_)) {
+        return Err(wrong(
+            at,
+            &example(&format!("`{}` has no more and less", field.name)),
+        ));
+    }
+    match field.kind {
+        Kind::Text(read) | Kind::Word(read) => {
+            let exactly = matches!(field.kind, Kind::Word(_)) || sign == Sign::Equals;
+            let matchers = values.iter().map(|value| matcher(value, exactly));
+            Ok(Term::Texts(read, matchers.collect::<Result<_, _>>()?))
         }
-        match field.kind {
-            Kind::Text(read) | Kind::Word(read) => {
-                let exactly = matches!(field.kind, Kind::Word(_)) || sign == Sign::Equals;
-                let matchers = values.iter().map(|value| self.matcher(value, exactly));
-                Ok(Term::Texts(read, matchers.collect::<Result<_, _>>()?))
-            }
-            Kind::Number(read) => {
-                let numbers = values.iter().map(|value| {
-                    let number = value.text.parse::<u64>();
-                    number.map_err(|_| self.wrong(value.at, &example("a number is needed here")))
-                });
-                Ok(Term::Numbers(read, compare, numbers.collect::<Result<_, _>>()?))
-            }
-            Kind::Age(read) => {
-                let [value] = values else {
-                    return Err(self.wrong(at, &example("one time is needed here")));
-                };
-                let moment = moment(&value.text)
-                    .ok_or_else(|| self.wrong(value.at, &example("an age (30m, 24h, 7d, 4w) or a date (2026-01-31) is needed here")))?;
-                let compare = if orders { compare } else { Compare::AtMost };
-                Ok(Term::Moment(read, compare, moment))
-            }
-            Kind::Truth(read) => match values {
-                [value] => match value.text.to_ascii_lowercase().as_str() {
-                    "yes" | "true" => Ok(Term::Truth(read, true)),
-                    "no" | "false" => Ok(Term::Truth(read, false)),
-                    _ => Err(self.wrong(value.at, &example("`yes` or `no` is needed here"))),
-                },
-                _ => Err(self.wrong(at, &example("`yes` or `no` is needed here"))),
+        Kind::Number(read) => {
+            let numbers = values.iter().map(|value| {
+                let number = value.text.parse::<u64>();
+                number.map_err(|_| wrong(value.at, &example("a number is needed here")))
+            });
+            Ok(Term::Numbers(
+                read,
+                compare,
+                numbers.collect::<Result<_, _>>()?,
+            ))
+        }
+        Kind::Age(read) => {
+            let [value] = values else {
+                return Err(wrong(at, &example("one time is needed here")));
+            };
+            let moment = moment(&value.text).ok_or_else(|| {
+                wrong(
+                    value.at,
+                    &example("an age (30m, 24h, 7d, 4w) or a date (2026-01-31) is needed here"),
+                )
+            })?;
+            let compare = if orders { compare } else { Compare::AtMost };
+            Ok(Term::Moment(read, compare, moment))
+        }
+        Kind::Truth(read) => match values {
+            [value] => match value.text.to_ascii_lowercase().as_str() {
+                "yes" | "true" => Ok(Term::Truth(read, true)),
+                "no" | "false" => Ok(Term::Truth(read, false)),
+                _ => Err(wrong(value.at, &example("`yes` or `no` is needed here"))),
             },
-            Kind::Ip => {
-                let networks = values.iter().map(|value| {
-                    network(&value.text).ok_or_else(|| {
-                        self.wrong(value.at, &example("an address or a network is needed here"))
-                    })
-                });
-                Ok(Term::Networks(networks.collect::<Result<_, _>>()?))
-            }
-            Kind::Mac => Ok(Term::Macs(
-                values.iter().map(|value| value.text.to_lowercase().replace('-', ":")).collect(),
-            )),
+            _ => Err(wrong(at, &example("`yes` or `no` is needed here"))),
+        },
+        Kind::Ip => {
+            let networks = values.iter().map(|value| {
+                network(&value.text).ok_or_else(|| {
+                    wrong(value.at, &example("an address or a network is needed here"))
+                })
+            });
+            Ok(Term::Networks(networks.collect::<Result<_, _>>()?))
         }
+        Kind::Mac => Ok(Term::Macs(
+            values
+                .iter()
+                .map(|value| value.text.to_lowercase().replace('-', ":"))
+                .collect(),
+        )),
     }
 }
 
@@ -632,7 +582,10 @@ enum Sign {
 
 fn network(text: &str) -> Option<(IpAddr, u8)> {
     let (address, prefix) = match text.split_once('/') {
-        Some((address, prefix)) => (address.parse::<IpAddr>().ok()?, Some(prefix.parse::<u8>().ok()?)),
+        Some((address, prefix)) => (
+            address.parse::<IpAddr>().ok()?,
+            Some(prefix.parse::<u8>().ok()?),
+        ),
         None => (text.parse::<IpAddr>().ok()?, None),
     };
     let most = if address.is_ipv4() { 32 } else { 128 };
@@ -649,7 +602,10 @@ fn moment(text: &str) -> Option<Moment> {
         return Some(Moment::At(Time(i64::try_from(time.as_nanosecond()).ok()?)));
     }
     let unit = text.chars().last()?;
-    let count: i64 = text.get(..text.len().checked_sub(unit.len_utf8())?)?.parse().ok()?;
+    let count: i64 = text
+        .get(..text.len().checked_sub(unit.len_utf8())?)?
+        .parse()
+        .ok()?;
     let seconds = match unit {
         's' => 1,
         'm' => 60,
@@ -679,7 +635,11 @@ fn distance(one: &str, other: &str) -> usize {
             let [diagonal, above] = pair else { break };
             let left = next.last().copied().unwrap_or_default();
             let change = diagonal.saturating_add(usize::from(a != *b));
-            next.push(change.min(above.saturating_add(1)).min(left.saturating_add(1)));
+            next.push(
+                change
+                    .min(above.saturating_add(1))
+                    .min(left.saturating_add(1)),
+            );
         }
         row = next;
     }

@@ -65,7 +65,11 @@ pub fn summary(database: &Database) -> anyhow::Result<String> {
     let first = journal.first()?.map_or(0, |(seq, _)| seq.value());
     let last = journal.last()?.map_or(0, |(seq, _)| seq.value());
     let count = journal.len()?;
-    let span = if count == 0 { 0 } else { last.saturating_sub(first).saturating_add(1) };
+    let span = if count == 0 {
+        0
+    } else {
+        last.saturating_sub(first).saturating_add(1)
+    };
     if count != span {
         bail!("the journal has {count} entries between {first} and {last}: some are missing");
     }

@@ -78,7 +78,10 @@ impl Opener {
                 .with_context(|| format!("taking {} in its place", good.display()))?;
             match self.try_open() {
                 Ok(database) => {
-                    notes.push(format!("it goes on from the last good copy, {}", good.display()));
+                    notes.push(format!(
+                        "it goes on from the last good copy, {}",
+                        good.display()
+                    ));
                     return Ok(Opened { database, notes });
                 }
                 Err(Refusal::Final(error)) => return Err(error),
@@ -122,7 +125,9 @@ impl Opener {
         };
         if schema < tables::SCHEMA {
             create().map_err(|error| {
-                Refusal::Final(anyhow::Error::new(error).context("writing a fresh store: is the disk full?"))
+                Refusal::Final(
+                    anyhow::Error::new(error).context("writing a fresh store: is the disk full?"),
+                )
             })?;
         }
         tables::cards(&database).map_err(damaged)?;
@@ -130,7 +135,11 @@ impl Opener {
     }
 
     fn judge(&self, error: DatabaseError) -> Refusal {
-        let name = self.path.as_deref().unwrap_or(Path::new("the store")).display();
+        let name = self
+            .path
+            .as_deref()
+            .unwrap_or(Path::new("the store"))
+            .display();
         match error {
             DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => Refusal::Final(anyhow::anyhow!(
                 "{name} is in use by another process: is a sensor running? `fossick status` asks it"

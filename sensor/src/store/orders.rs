@@ -11,14 +11,18 @@ pub fn apply(asset: &mut Asset, standing: &Standing) {
     if let Some((name, since)) = &standing.name {
         asset.hostnames.retain(|other| other != name);
         asset.hostnames.insert(0, name.clone());
-        asset.facts.insert(0, fact(Attribute::Hostname, "operator.name", name, *since));
+        asset
+            .facts
+            .insert(0, fact(Attribute::Hostname, "operator.name", name, *since));
     }
     if let Some((name, since)) = &standing.kind
         && let Some(kind) = Kind::named(name)
     {
         asset.kind = Some(kind);
         asset.category = kind.category();
-        asset.facts.insert(0, fact(Attribute::Kind, "operator.kind", name, *since));
+        asset
+            .facts
+            .insert(0, fact(Attribute::Kind, "operator.kind", name, *since));
     }
 }
 

@@ -9,7 +9,11 @@ use super::tables::{JOURNAL, PACKETS};
 const AT_ONCE: usize = 10_000;
 
 /// Drops entries of the journal from before `before` that every outlet has. The last that was dropped.
-pub fn drop_old(txn: &WriteTransaction, before: Time, delivered: u64) -> Result<Option<u64>, redb::Error> {
+pub fn drop_old(
+    txn: &WriteTransaction,
+    before: Time,
+    delivered: u64,
+) -> Result<Option<u64>, redb::Error> {
     let mut journal = txn.open_table(JOURNAL)?;
     let mut last = None;
     for entry in journal.range(..=delivered)?.take(AT_ONCE) {
@@ -33,7 +37,10 @@ pub fn drop_oldest(txn: &WriteTransaction, share: u64) -> Result<Option<u64>, re
     let last = journal.last()?.map(|(seq, _)| seq.value());
     let mut dropped = None;
     if let (Some(first), Some(last)) = (first, last) {
-        let count = last.saturating_sub(first).checked_div(share).unwrap_or_default();
+        let count = last
+            .saturating_sub(first)
+            .checked_div(share)
+            .unwrap_or_default();
         let until = first.saturating_add(count);
         if until < last {
             journal.retain_in(..=until, |_, _| false)?;

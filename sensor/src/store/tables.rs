@@ -113,7 +113,10 @@ pub fn memory(database: &Database, sheets: u64, notes: Vec<String>) -> Result<Me
             arrangements.push(arrangement);
         }
     }
-    let known = txn.open_table(META)?.get("sheets")?.map(|hash| hash.value());
+    let known = txn
+        .open_table(META)?
+        .get("sheets")?
+        .map(|hash| hash.value());
     Ok(Memory {
         captures,
         ids,

@@ -78,8 +78,9 @@ impl Writer {
             } => {
                 self.now = now;
                 let draft = self.draft(&round, now);
-                self.insist(stopping, |writer| writer.write_round(&round, &captures, &draft))
-                    && self.publish(draft)
+                self.insist(stopping, |writer| {
+                    writer.write_round(&round, &captures, &draft)
+                }) && self.publish(draft)
             }
             Job::Note { part, what, now } => {
                 self.now = now;
@@ -89,7 +90,8 @@ impl Writer {
                     what,
                 };
                 let draft = self.single(String::new(), "sensor".to_owned(), event, None, now);
-                self.insist(stopping, |writer| writer.write(&draft, |_| Ok(()))) && self.publish(draft)
+                self.insist(stopping, |writer| writer.write(&draft, |_| Ok(())))
+                    && self.publish(draft)
             }
             Job::Order {
                 asset,
@@ -112,7 +114,10 @@ impl Writer {
                 true
             }
             Job::Restore(from, done) => {
-                answer(&done, self.restore(&from).map_err(|error| format!("{error:#}")));
+                answer(
+                    &done,
+                    self.restore(&from).map_err(|error| format!("{error:#}")),
+                );
                 true
             }
             Job::Stop => false,
@@ -132,7 +137,9 @@ impl Writer {
                     let mut state = lock(&self.shared.state);
                     state.commit = begun.elapsed();
                     if let Some((what, since)) = state.trouble.take() {
-                        tracing::warn!("the store can be written again (it could not since {since}: {what})");
+                        tracing::warn!(
+                            "the store can be written again (it could not since {since}: {what})"
+                        );
                     }
                     return true;
                 }
@@ -160,7 +167,11 @@ impl Writer {
 
     /// Drops the database, as it must be after a failed commit, and opens it again.
     fn reopen(&mut self) {
-        let mut database = self.shared.database.write().unwrap_or_else(PoisonError::into_inner);
+        let mut database = self
+            .shared
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         *database = None;
         match self.opener.open() {
             Ok(opened) => {
@@ -178,7 +189,11 @@ impl Writer {
         draft: &Draft,
         more: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>,
     ) -> Result<(), redb::Error> {
-        let database = self.shared.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = self
+            .shared
+            .database
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         let Some(database) = database.as_ref() else {
             return Err(std::io::Error::other("it is closed").into());
         };
@@ -262,18 +277,31 @@ impl Writer {
             let known = cards.get(&asset.id);
             let mut standing = known.map(|card| card.standing.clone()).unwrap_or_default();
             orders::apply(&mut asset, &standing);
-            let time = asset.last_seen;
+            // A device that was only spoken for has no time of its own.
+            let time = if asset.last_seen == Time::default() {
+                now
+            } else {
+                asset.last_seen
+            };
             let mut events = match (behind, known) {
                 (Some(since), known) => {
-                    let differs = known.is_none_or(|known| !difference(Some(&known.asset), &asset).is_empty());
+                    let differs = known
+                        .is_none_or(|known| !difference(Some(&known.asset), &asset).is_empty());
                     let event = Event::Resynchronised { since };
                     let label = asset.label();
-                    differs.then(|| (asset.id.clone(), label, event)).into_iter().collect()
+                    differs
+                        .then(|| (asset.id.clone(), label, event))
+                        .into_iter()
+                        .collect()
                 }
                 (None, known) => self.moves(difference(known.map(|card| &card.asset), &asset)),
             };
             if let Some(since) = standing.silent.take_if(|since| asset.last_seen > *since) {
-                events.push((asset.id.clone(), asset.label(), Event::AssetReturned { since }));
+                events.push((
+                    asset.id.clone(),
+                    asset.label(),
+                    Event::AssetReturned { since },
+                ));
             }
             for (asset, label, event) in events {
                 seq = seq.saturating_add(1);
@@ -361,20 +389,21 @@ impl Writer {
     /// It is written: now everybody may read it.
     fn publish(&mut self, draft: Draft) -> bool {
         {
-            let mut cards = self.shared.cards.write().unwrap_or_else(PoisonError::into_inner);
+            let mut cards = self
+                .shared
+                .cards
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
             for (id, card) in draft.cards {
-                match card {
-                    Some(card) => {
-                        let ips = card.asset.ips().into_iter();
-                        self.holders.extend(ips.map(|ip| (ip, id.clone())));
-                        cards.insert(id, card);
-                    }
-                    None => {
-                        let gone = cards.remove(&id);
-                        for ip in gone.iter().flat_map(|card| card.asset.ips()) {
-                            if self.holders.get(&ip) == Some(&id) {
-                                self.holders.remove(&ip);
-                            }
+                if let Some(card) = card {
+                    let ips = card.asset.ips().into_iter();
+                    self.holders.extend(ips.map(|ip| (ip, id.clone())));
+                    cards.insert(id, card);
+                } else {
+                    let gone = cards.remove(&id);
+                    for ip in gone.iter().flat_map(|card| card.asset.ips()) {
+                        if self.holders.get(&ip) == Some(&id) {
+                            self.holders.remove(&ip);
                         }
                     }
                 }
@@ -402,8 +431,8 @@ impl Writer {
             Order::SetKind { kind } => card.standing.kind = text(kind),
             Order::Merge { .. } | Order::Split { .. } | Order::Forget => {}
         }
-        let arrangement = matches!(order, Order::Merge { .. } | Order::Split { .. })
-            .then(|| json(&(id, &order)));
+        let arrangement =
+            matches!(order, Order::Merge { .. } | Order::Split { .. }).then(|| json(&(id, &order)));
         let label = card.asset.label();
         let event = Event::Ordered { order };
         let mut draft = self.single(id.to_owned(), label, event, Some(by), now);
@@ -417,7 +446,8 @@ impl Writer {
         let seq = self.seq.saturating_add(1);
         self.write(&draft, |txn| {
             if let Some(text) = arrangement {
-                txn.open_table(tables::ARRANGEMENTS)?.insert(seq, text.as_str())?;
+                txn.open_table(tables::ARRANGEMENTS)?
+                    .insert(seq, text.as_str())?;
             }
             Ok(())
         })?;
@@ -431,7 +461,9 @@ impl Writer {
         if let Err(error) = self.fall_silent().and_then(|()| self.drop_surplus()) {
             tracing::warn!("tidying the store: {error}");
         }
-        let due = self.copied.is_none_or(|last| last.elapsed() > LAST_GOOD_EVERY);
+        let due = self
+            .copied
+            .is_none_or(|last| last.elapsed() > LAST_GOOD_EVERY);
         if let (true, Some(path)) = (due, &self.opener.path) {
             let good = last_good(path);
             let fresh = good.with_extension("new");
@@ -446,7 +478,10 @@ impl Writer {
     }
 
     fn fall_silent(&mut self) -> Result<(), redb::Error> {
-        let before = self.now.0.saturating_sub(self.keep.silent.saturating_mul(1_000_000_000));
+        let before = self
+            .now
+            .0
+            .saturating_sub(self.keep.silent.saturating_mul(1_000_000_000));
         let mut draft = Draft::default();
         let mut seq = self.seq;
         {
@@ -481,9 +516,17 @@ impl Writer {
     fn drop_surplus(&mut self) -> Result<(), redb::Error> {
         let delivered = lock(&self.shared.delivered).values().copied().min();
         let delivered = delivered.unwrap_or(u64::MAX);
-        let before = Time(self.now.0.saturating_sub(self.keep.age.saturating_mul(1_000_000_000)));
+        let before = Time(
+            self.now
+                .0
+                .saturating_sub(self.keep.age.saturating_mul(1_000_000_000)),
+        );
         let too_large = lock(&self.shared.state).octets > self.keep.octets;
-        let database = self.shared.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = self
+            .shared
+            .database
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         let Some(database) = database.as_ref() else {
             return Ok(());
         };
@@ -532,8 +575,15 @@ impl Writer {
         lock(&self.shared.state).octets = octets.unwrap_or_default();
     }
 
-    fn exclusive<T>(&self, work: impl FnOnce(&mut Database) -> anyhow::Result<T>) -> anyhow::Result<T> {
-        let mut database = self.shared.database.write().unwrap_or_else(PoisonError::into_inner);
+    fn exclusive<T>(
+        &self,
+        work: impl FnOnce(&mut Database) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let mut database = self
+            .shared
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         match database.as_mut() {
             Some(database) => work(database),
             None => anyhow::bail!("the store is closed at present: it could not be written"),
@@ -565,7 +615,11 @@ impl Writer {
         };
         let summary = super::check(from)?;
         let aside = path.with_extension("before-restore");
-        let mut database = self.shared.database.write().unwrap_or_else(PoisonError::into_inner);
+        let mut database = self
+            .shared
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         // What happened since the backup stays in the journal: nobody who has seen an entry shall see another of its
         // number, nor miss one.
         let since = match database.as_ref() {
@@ -583,9 +637,18 @@ impl Writer {
         drop(database);
         self.captures = 0;
         self.holders.clear();
-        *self.shared.cards.write().unwrap_or_else(PoisonError::into_inner) = cards;
-        self.shared.generation.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
-        Ok(format!("{summary}; the store that was is {}", aside.display()))
+        *self
+            .shared
+            .cards
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = cards;
+        self.shared
+            .generation
+            .fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+        Ok(format!(
+            "{summary}; the store that was is {}",
+            aside.display()
+        ))
     }
 }
 
@@ -600,9 +663,10 @@ fn take_back(asset: &mut Asset) {
         .collect();
     asset.facts.retain(|fact| !stated(fact));
     let heard = |name: &String| {
-        asset.facts.iter().any(|fact| {
-            fact.attribute == fossick_model::Attribute::Hostname && fact.value == *name
-        })
+        asset
+            .facts
+            .iter()
+            .any(|fact| fact.attribute == fossick_model::Attribute::Hostname && fact.value == *name)
     };
     let kept: Vec<String> = asset
         .hostnames
@@ -613,9 +677,10 @@ fn take_back(asset: &mut Asset) {
     asset.hostnames = kept;
     let kind = asset.winner(fossick_model::Attribute::Kind);
     asset.kind = kind.and_then(|fact| fossick_model::Kind::named(&fact.value));
-    asset.category = asset
-        .kind
-        .map_or(fossick_model::Category::UNKNOWN, fossick_model::Kind::category);
+    asset.category = asset.kind.map_or(
+        fossick_model::Category::UNKNOWN,
+        fossick_model::Kind::category,
+    );
 }
 
 fn answer<T>(to: &SyncSender<T>, answer: T) {
