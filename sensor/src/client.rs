@@ -23,7 +23,7 @@ const COLUMNS_ELSEWHERE: usize = 160;
 #[derive(Debug, Clone, Args)]
 pub struct Where {
     /// Its control socket
-    #[arg(long, default_value = SOCKET, value_name = "PATH")]
+    #[arg(long, global = true, default_value = SOCKET, value_name = "PATH")]
     socket: PathBuf,
 }
 

@@ -11,6 +11,8 @@
     reason = "test code"
 )]
 
+pub mod live;
+
 use std::io::Write;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
