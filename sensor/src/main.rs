@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use fossick_sensor::{client, config, knowledge, protocols, read, run};
+use fossick_sensor::{client, config, doctor, knowledge, protocols, read, run};
 
 /// Passive discovery sensor: what is on this network, and the packet that proves each word.
 #[derive(Debug, Parser)]
@@ -33,6 +33,8 @@ enum Command {
     Order(client::OrderArguments),
     /// Check, compact, back up or restore the store, also while the sensor runs
     Store(client::StoreArguments),
+    /// Check this machine and its mirror ports, and say how to mend them
+    Doctor(doctor::Arguments),
     /// Check a configuration
     Config(config::Arguments),
     /// Say what a raw value would yield, and by which fingerprint
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
             Ok(code) => return code,
             Err(error) => Err(error),
         },
+        Command::Doctor(arguments) => return doctor::run(&arguments),
         Command::Assets(arguments) => client::assets(&arguments),
         Command::Asset(arguments) => client::asset(&arguments),
         Command::Changes(arguments) => client::changes(&arguments),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use fossick_engine::{Batch, Counters, Engine, Inventory};
+use fossick_engine::{Batch, Counters, Engine, Forgotten, Inventory};
 use fossick_fingerprints::Fingerprints;
 use fossick_model::{Order, Person, Status, Time};
 
@@ -476,9 +476,8 @@ impl Sensor {
         if self.store.offer(job).is_err() {
             let why = "the store is busy; try again".to_owned();
             let _ = done.try_send(Err(why));
-        } else if forget && self.inventory.forget(asset) {
-            // What it said before shall be news when it says it again.
-            self.engine.repeat(&mut self.inventory);
+        } else if forget && let Some(forgotten) = self.inventory.forget(asset) {
+            self.engine.forget(forgotten, &mut self.inventory);
         }
     }
 
@@ -633,7 +632,8 @@ impl Sensor {
                 self.inventory = Inventory::new(self.config.locality(), true);
                 self.captures.clear();
                 self.remember(memory);
-                self.engine.repeat(&mut self.inventory);
+                self.engine
+                    .forget(Forgotten::default(), &mut self.inventory);
                 self.notes
                     .push(("store", "a backup was put in its place".to_owned()));
             }

@@ -83,15 +83,9 @@ fn a_sensor_hears_what_a_capture_holds_and_is_silent_itself() {
     // The packets that prove it are kept.
     let evidence = folder.path().to_owned() + "/evidence.pcapng";
     let _ = sensor.ask(&["asset", "10.20.0.14", "--evidence", &evidence]);
-    let again = Command::new(fossick())
-        .args(["read", &evidence, "--format", "json"])
-        .output()
-        .unwrap();
-    assert!(
-        String::from_utf8(again.stdout)
-            .unwrap()
-            .contains("10.20.0.14")
-    );
+    let kept = fs::read(&evidence).unwrap();
+    let kept = String::from_utf8_lossy(&kept);
+    assert!(kept.contains("6ES7"), "the octets that prove it are there");
     sensor.end();
     assert_eq!(
         ear.heard(),
@@ -166,9 +160,15 @@ fn an_interface_that_goes_and_comes_back_is_heard_again() {
     sensor.settle();
     assert!(sensor.lines(&["assets"]).len() >= 5);
     network.set("span", "down");
-    until("waiting: it is down");
+    until("listening, but it is down");
     network.set("span", "up");
-    until("listening");
+    for _ in 0..50 {
+        sleep(Duration::from_millis(100));
+        if state() == "listening" {
+            break;
+        }
+    }
+    assert_eq!(state(), "listening");
     let changes = sensor.ask(&["changes"]);
     assert!(
         changes.contains("span: waiting: there is no interface of this name"),
@@ -291,7 +291,15 @@ fn assets_keep_their_ids_and_what_was_decided_of_them() {
     let mut sensor = Sensor::start(&network, &folder, "");
     sensor.settle();
     let after = sensor.lines(&["assets"]);
-    assert_eq!(before, after);
+    let when_heard = |asset: &Value| {
+        let mut asset = asset.clone();
+        asset.as_object_mut().unwrap().remove("last_seen");
+        asset
+    };
+    assert_eq!(before.len(), after.len());
+    for (before, after) in before.iter().zip(&after) {
+        assert_eq!(when_heard(before), when_heard(after));
+    }
     assert_eq!(sensor.lines(&["assets", "kind:plc name:press"]).len(), 1);
     assert_eq!(sensor.lines(&["assets", "note:leased"]).len(), 1);
     assert!(sensor.lines(&["assets", "ip:10.0.0.7"]).is_empty());

@@ -13,8 +13,8 @@ use fossick_parsers::packet::{Net, Packet};
 
 use crate::batch::Batch;
 use crate::counters::Counters;
-use crate::event::{Event, Proof, Stamped};
-use crate::inventory::Inventory;
+use crate::event::{Address, Event, Proof, Stamped};
+use crate::inventory::{Forgotten, Inventory};
 use crate::kept::Kept;
 use crate::limits::{RECENT_OCTETS, SHARDS};
 use crate::registry::Registry;
@@ -26,8 +26,8 @@ enum Work {
     Read(Arc<Batch>),
     /// Tell who is there, by a clock that goes on when no frame comes.
     Tick(Time),
-    /// What was said before is news again.
-    Repeat,
+    /// Whatever is under way with these addresses is forgotten.
+    Forget(Arc<Forgotten>),
     /// End everything that is going on.
     Finish,
 }
@@ -83,9 +83,10 @@ impl Engine {
         self.settle(inventory);
     }
 
-    /// Has everything said again that was said before: an asset was forgotten.
-    pub fn repeat(&mut self, inventory: &mut Inventory) {
-        self.order(None, || Work::Repeat, inventory);
+    /// Forgets what is under way with these addresses; what was said before is news when it is said again.
+    pub fn forget(&mut self, forgotten: Forgotten, inventory: &mut Inventory) {
+        let forgotten = Arc::new(forgotten);
+        self.order(None, || Work::Forget(Arc::clone(&forgotten)), inventory);
     }
 
     /// Ends all conversations: the captures are at their end.
@@ -203,7 +204,7 @@ impl Worker {
                 match work {
                     Work::Read(batch) => shards.read(&batch, &registry),
                     Work::Tick(now) => shards.tick(now),
-                    Work::Repeat => shards.repeat(),
+                    Work::Forget(forgotten) => shards.forget(&forgotten.0),
                     Work::Finish => shards.finish(),
                 }
                 if done.send(shards.take()).is_err() {
@@ -267,9 +268,9 @@ impl Share {
         }
     }
 
-    fn repeat(&mut self) {
+    fn forget(&mut self, addresses: &[Address]) {
         for shard in &mut self.shards {
-            shard.repeat();
+            shard.forget(addresses);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::hash::Hash;
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 /// A map in two generations: what is used moves to the young one; when that is full,
 /// the old one (all that was not used meanwhile) is given up and the young one grows old.
@@ -31,6 +32,34 @@ impl<K: Hash + Eq, V> Generations<K, V> {
             self.young.insert(key, value);
         }
         self.young.get_mut(key)
+    }
+
+    /// The entry, made if it is not held; used now. What had to give way for it is returned as well.
+    pub fn entry(&mut self, key: K, make: impl FnOnce() -> V) -> (&mut V, Option<HashMap<K, V>>) {
+        let room = self.young.len() < self.half;
+        let given_up = if room || self.young.contains_key(&key) {
+            None
+        } else {
+            // One that idled with the others is used again: it must not be given up with them.
+            let known = self.old.remove_entry(&key);
+            let given_up = self.age();
+            self.young.extend(known);
+            Some(given_up)
+        };
+        let value = match self.young.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let known = self.old.remove(place.key());
+                place.insert(known.unwrap_or_else(make))
+            }
+        };
+        (value, given_up)
+    }
+
+    /// Gives up what is not wanted.
+    pub fn retain(&mut self, wanted: impl Fn(&K) -> bool) {
+        self.young.retain(|key, _| wanted(key));
+        self.old.retain(|key, _| wanted(key));
     }
 
     /// Adds an entry. What had to give way for it is returned.

@@ -9,7 +9,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::assets;
 use crate::census::{Census, Owner};
-use crate::event::Stamped;
+use crate::event::{Address, Stamped};
 use crate::facts::Reader;
 use crate::kept::Kept;
 use crate::ledger::{Ledger, NodeKey};
@@ -48,6 +48,10 @@ pub struct Round {
     /// Packets that prove something said since.
     pub packets: Vec<Kept>,
 }
+
+/// The addresses of an asset that was forgotten.
+#[derive(Debug, Default)]
+pub struct Forgotten(pub(crate) Vec<Address>);
 
 /// How much is held.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -302,15 +306,18 @@ impl Inventory {
         !nodes.is_empty()
     }
 
-    /// Removes an asset and what is known of it.
-    pub fn forget(&mut self, id: &str) -> bool {
-        let Some(owner) = self.owner_named(id) else {
-            return false;
-        };
+    /// Removes an asset and what is known of it; nothing if there is none with this id.
+    pub fn forget(&mut self, id: &str) -> Option<Forgotten> {
+        let owner = self.owner_named(id)?;
+        let mut addresses = Vec::new();
         for key in self.census.members(owner) {
             self.ledger.forget(&key);
+            addresses.push(key.address);
         }
-        true
+        if let Owner::Interface(mac) = owner {
+            addresses.push(Address::Mac(mac));
+        }
+        Some(Forgotten(addresses))
     }
 
     fn owner_named(&self, id: &str) -> Option<Owner> {

@@ -10,7 +10,7 @@ use fossick_parsers::packet::{Ip, Net, Packet, Tcp, Transport};
 use crate::batch::Frame;
 use crate::counters::Counters;
 use crate::desk::{Desk, is_group, is_somebody};
-use crate::event::{End, Stamped};
+use crate::event::{Address, End, Stamped};
 use crate::flow::{Flow, FlowKey, Side};
 use crate::fragments::Fragments;
 use crate::generations::Generations;
@@ -123,14 +123,10 @@ impl Shard {
 
     /// Tells who took part in anything since the last time, and lets idle flows go.
     pub fn tick(&mut self, now: Time) {
-        let mut ended = Vec::new();
         if limits::passed(self.aged, now, limits::FLOW_IDLE) {
             self.aged = now;
-            ended.extend(self.flows.age());
-            ended.sort_by_key(|(key, _)| *key);
-        }
-        for (_, flow) in ended {
-            self.desk.end(0, &flow);
+            let idle = self.flows.age();
+            retire(&mut self.desk, 0, idle);
         }
         let mut active: Vec<(&FlowKey, &mut Flow)> = self.flows.young_mut().collect();
         active.retain(|(_, flow)| flow.last > flow.told);
@@ -142,12 +138,23 @@ impl Shard {
         self.desk.flush(0);
     }
 
-    /// What was said before is news again.
-    pub fn repeat(&mut self) {
+    /// These addresses are forgotten: what is under way with them is, too, and what was said before is news again.
+    pub fn forget(&mut self, addresses: &[Address]) {
+        let forgotten = |address: &Address| addresses.contains(address);
+        self.flows.retain(|key| {
+            let ends = [key.low.0, key.high.0];
+            !addresses.iter().any(|address| match address {
+                Address::Ip(_, ip) => ends.contains(ip),
+                Address::Mac(_) => false,
+            })
+        });
+        self.desk.hosts.retain(|end| {
+            let mac = end.mac.map(Address::Mac);
+            !end.address().iter().chain(&mac).any(forgotten)
+        });
         self.desk.said = Generations::new(limits::SAID);
         for (_, flow) in self.flows.young_mut() {
             flow.quiet = 0;
-            flow.told = Time(i64::MIN);
         }
     }
 
@@ -169,15 +176,7 @@ impl Shard {
         if limits::passed(self.aged, now.time, limits::FLOW_IDLE) {
             self.aged = now.time;
             let idle = self.flows.age();
-            self.retire(now.position, idle);
-        }
-    }
-
-    fn retire(&mut self, position: u32, flows: hashbrown::HashMap<FlowKey, Flow>) {
-        let mut flows: Vec<_> = flows.into_iter().collect();
-        flows.sort_by_key(|(key, _)| *key);
-        for (_, flow) in flows {
-            self.desk.end(position, &flow);
+            retire(&mut self.desk, now.position, idle);
         }
     }
 
@@ -268,7 +267,7 @@ impl Shard {
         ports: (u16, u16),
         (sender, receiver): (End, End),
         known: &Registry,
-    ) -> Option<(&mut Flow, &mut Desk, Side)> {
+    ) -> (&mut Flow, &mut Desk, Side) {
         let from = (ip.source, ports.0);
         let to = (ip.destination, ports.1);
         let side = if from <= to { Side::Low } else { Side::High };
@@ -278,26 +277,20 @@ impl Shard {
             low: from.min(to),
             high: from.max(to),
         };
-        if self.flows.touch(&key).is_none() {
+        let (flow, given_up) = self.flows.entry(key, || {
             let client = known.likely_client(ip.protocol, ports, side);
-            let to_group = is_group(ip.destination);
             let transport = match ip.protocol {
                 6 => Some(Carried::Tcp),
                 17 => Some(Carried::Udp),
                 _ => None,
             };
-            let flow = Flow::new(client, now.capture, to_group, transport);
-            let idle = self.flows.insert(key, flow);
-            if let Some(idle) = idle {
-                self.desk.counters.flows_given_up = self
-                    .desk
-                    .counters
-                    .flows_given_up
-                    .saturating_add(idle.len() as u64);
-                self.retire(now.position, idle);
-            }
+            Flow::new(client, now.capture, is_group(ip.destination), transport)
+        });
+        if let Some(flows) = given_up {
+            let count = &mut self.desk.counters.flows_given_up;
+            *count = count.saturating_add(flows.len() as u64);
+            retire(&mut self.desk, now.position, flows);
         }
-        let flow = self.flows.touch(&key)?;
         flow.last = now.time;
         let half = flow.halves.at_mut(side);
         if half.packets == 0 {
@@ -316,7 +309,7 @@ impl Shard {
                 ..receiver
             });
         }
-        Some((flow, &mut self.desk, side))
+        (flow, &mut self.desk, side)
     }
 
     #[expect(clippy::too_many_arguments, reason = "a datagram is all of these")]
@@ -344,9 +337,7 @@ impl Shard {
             });
             return;
         }
-        let Some((flow, desk, side)) = self.touch(now, ip, ports, ends, known) else {
-            return;
-        };
+        let (flow, desk, side) = self.touch(now, ip, ports, ends, known);
         flow.halves.at_mut(side).acted = true;
         if payload.is_empty() {
             return;
@@ -383,9 +374,7 @@ impl Shard {
         known: &Registry,
     ) {
         let ports = (tcp.source, tcp.destination);
-        let Some((flow, desk, side)) = self.touch(now, ip, ports, ends, known) else {
-            return;
-        };
+        let (flow, desk, side) = self.touch(now, ip, ports, ends, known);
         let before = flow.held();
         desk.segment(now, flow, side, ip, tcp, ports, known);
         let after = flow.held();
@@ -395,6 +384,15 @@ impl Shard {
             desk.waiting = desk.waiting.saturating_sub(after);
             desk.counters.streams_given_up = desk.counters.streams_given_up.saturating_add(1);
         }
+    }
+}
+
+/// These flows are over.
+fn retire(desk: &mut Desk, position: u32, flows: hashbrown::HashMap<FlowKey, Flow>) {
+    let mut flows: Vec<_> = flows.into_iter().collect();
+    flows.sort_by_key(|(key, _)| *key);
+    for (_, flow) in flows {
+        desk.end(position, &flow);
     }
 }
 

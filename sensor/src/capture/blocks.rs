@@ -13,10 +13,10 @@ use super::paths::STANDARD_INPUT;
 use super::{OpenError, Trouble};
 
 /// Octets read at once.
-const BLOCK: usize = 256 * 1024;
+const BLOCK: usize = 128 * 1024;
 
 /// Blocks that the workers hold at a time, as a rule.
-const BLOCKS_UNDER_WAY: usize = 24;
+const BLOCKS_UNDER_WAY: usize = 8;
 
 /// One capture that is being read.
 pub struct Capture {

@@ -1,0 +1,55 @@
+//! Lines of the report: printed as they come, since listening takes seconds.
+
+use crate::safe::display_safe;
+
+/// How many lines of each kind were printed.
+#[derive(Debug, Default)]
+pub struct Report {
+    warnings: usize,
+    failures: usize,
+}
+
+impl Report {
+    /// As it should be.
+    pub fn ok(&mut self, what: &str, found: &str) {
+        print("ok", what, found, None);
+    }
+
+    /// Fossick works, but sees or proves less than it could.
+    pub fn warn(&mut self, what: &str, found: &str, mend: &str) {
+        self.warnings = self.warnings.saturating_add(1);
+        print("warn", what, found, Some(mend));
+    }
+
+    /// Fossick does not work, or is not silent.
+    pub fn fail(&mut self, what: &str, found: &str, mend: &str) {
+        self.failures = self.failures.saturating_add(1);
+        print("fail", what, found, Some(mend));
+    }
+
+    /// Something was changed.
+    pub fn did(&mut self, what: &str, done: &str) {
+        print("did", what, done, None);
+    }
+
+    /// Whether any line was a failure.
+    pub fn failed(&self) -> bool {
+        self.failures > 0
+    }
+
+    /// The last line: how many things are wrong.
+    pub fn close(&self) {
+        match (self.failures, self.warnings) {
+            (0, 0) => println!("All is well."),
+            (failures, warnings) => println!("{failures} fail, {warnings} warn."),
+        }
+    }
+}
+
+/// One line for what was found, and one for how to mend it.
+fn print(level: &str, what: &str, found: &str, mend: Option<&str>) {
+    println!("{level:<5} {}: {}", display_safe(what), display_safe(found));
+    if let Some(mend) = mend {
+        println!("      mend: {}", display_safe(mend));
+    }
+}
