@@ -2,16 +2,23 @@
 
 CARGO ?= cargo
 SHELL := /bin/bash
-.PHONY: demo test bench bless setup release
+.PHONY: demo test bench bless setup release fuzz fuzz-build soak deb
 
-# What Debian must have: a C compiler for the zstd library, Python for the figures on known captures.
+# What Debian must have: libpcap for live capture, a C compiler for the zstd library, Python for the figures on known captures.
 PACKAGES := $(shell command -v cc >/dev/null || echo gcc libc6-dev) \
+            $(shell ls /usr/include/pcap/pcap.h 2>/dev/null | grep -q . || echo libpcap-dev) \
             $(shell command -v python3 >/dev/null || echo python3)
 
-# What the tests need besides: a real syslog receiver. They run it on a loopback port with a configuration of its own.
-TEST_PACKAGES := $(shell ls /usr/sbin/rsyslogd /usr/bin/rsyslogd 2>/dev/null | grep -q . || echo rsyslog) \
+# What the tests need besides: a real syslog receiver, which they run on a loopback port with a configuration of its own;
+# network namespaces of their own; a C++ compiler for the fuzzer.
+TEST_PACKAGES := $(shell command -v ip >/dev/null || echo iproute2) \
+                 $(shell command -v sysctl >/dev/null || echo procps) \
+                 $(shell command -v c++ >/dev/null || echo g++) \
+                 $(shell ls /usr/sbin/rsyslogd /usr/bin/rsyslogd 2>/dev/null | grep -q . || echo rsyslog) \
                  $(shell ls /usr/lib/*/rsyslog/lmnsd_gtls.so 2>/dev/null | grep -q . || echo rsyslog-gnutls)
-test: PACKAGES += $(TEST_PACKAGES)
+test fuzz fuzz-build soak: PACKAGES += $(TEST_PACKAGES)
+
+TARGET = $$($(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 
 setup:
 	@command -v $(CARGO) >/dev/null || { \
@@ -27,7 +34,7 @@ release: setup
 
 # The inventory of captures that were recorded in our own lab; demo/README.md says of what.
 demo: release
-	@$$($(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/fossick read demo
+	@$(TARGET)/release/fossick read demo
 
 # The whole truth: format, lints, samples, sheets, scenarios, house rules, and the figures where the captures are at hand.
 test: release
@@ -36,6 +43,7 @@ test: release
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) test --workspace --locked
+	@$(MAKE) --no-print-directory fuzz FUZZ_LIMIT=-max_total_time=20
 
 # Writes what the tests expect anew; review the diff.
 bless: release
@@ -43,5 +51,39 @@ bless: release
 
 # Ratios with whatever peers are installed (ndpiReader, p0f, tcpdump; with libpcap-dev, a loop that does nothing).
 bench: release
-	@target=$$($(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'); \
+	@target=$(TARGET); \
 	python3 bench/run.py $$target/release/fossick $$target/bench
+
+# Coverage-guided fuzzing on the stable toolchain; fuzz/README.md. Executions of each target:
+FUZZ_RUNS ?= 7000000
+FUZZ_LIMIT ?= -runs=$(FUZZ_RUNS)
+FUZZ_TARGETS ?= protocols captures packets
+# What cargo-fuzz would pass, less the sanitizer, which takes a nightly toolchain.
+FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+              -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares
+HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+
+fuzz-build: setup
+	RUSTFLAGS="$(FUZZ_FLAGS)" CARGO_TARGET_DIR=$(TARGET)/fuzz $(CARGO) build --release --locked --manifest-path fuzz/Cargo.toml --target $(HOST) --bin protocols --bin captures --bin packets
+	CARGO_TARGET_DIR=$(TARGET)/fuzz $(CARGO) run --release --locked --quiet --manifest-path fuzz/Cargo.toml --bin seeds -- parsers/samples demo $(TARGET)/fuzz/seeds
+
+fuzz: fuzz-build
+	@set -e; target=$(TARGET)/fuzz; for name in $(FUZZ_TARGETS); do \
+	  mkdir -p $$target/$$name-corpus $$target/$$name-findings; \
+	  if ! $$target/$(HOST)/release/$$name -max_len=8192 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 $(FUZZ_LIMIT) \
+	      -artifact_prefix=$$target/$$name-findings/ $$target/$$name-corpus $$target/seeds/$$name >$$target/$$name.log 2>&1; then \
+	    tail -40 $$target/$$name.log; \
+	    echo "$$name: found something. Its input is in $$target/$$name-findings; fuzz/README.md says how to make it a sample:"; \
+	    for found in $$target/$$name-findings/*; do od -An -v -tx1 $$found; done; exit 1; fi; \
+	  echo "$$name: $$(sed -n 's/^stat::number_of_executed_units: *//p' $$target/$$name.log) executions, nothing found"; \
+	done
+
+# What takes long: 200 kills at random moments under traffic, and ten minutes of looped traffic with flat memory.
+soak: release setup
+	FOSSICK_KILLS=200 $(CARGO) test --locked -p fossick-tests --test live -- --nocapture killed
+	FOSSICK_SOAK=600 $(CARGO) test --locked -p fossick-tests --test bounds -- --nocapture
+
+# A Debian package: the program, its unit, its user and groups, an example configuration.
+deb: release
+	@command -v cargo-deb >/dev/null || { echo "Installing cargo-deb"; $(CARGO) install --locked cargo-deb; }
+	$(CARGO) deb -p fossick --no-build --locked --output $(TARGET)/debian/

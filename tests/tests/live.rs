@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::case_sensitive_file_extension_comparisons,
     clippy::cast_possible_truncation
 )]
 
@@ -350,6 +351,14 @@ fn a_damaged_store_is_set_aside_and_named() {
     assert_eq!(aside, octets, "what was damaged is kept as it was");
 }
 
+/// Takes the small disk away again.
+struct Unmount(std::path::PathBuf);
+impl Drop for Unmount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
 #[test]
 fn a_full_disk_stops_the_journal_and_not_the_sensor() {
     if !possible() {
@@ -364,12 +373,6 @@ fn a_full_disk_stops_the_journal_and_not_the_sensor() {
         .status()
         .unwrap();
     assert!(mounted.success());
-    struct Unmount(std::path::PathBuf);
-    impl Drop for Unmount {
-        fn drop(&mut self) {
-            let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-        }
-    }
     let _unmount = Unmount(store.clone());
     let mut sensor = Sensor::start(&network, &folder, "");
     let first = folder.write("first.pcap", &hosts(1, 20).pcap());

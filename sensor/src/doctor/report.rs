@@ -5,6 +5,7 @@ use crate::safe::display_safe;
 /// How many lines of each kind were printed.
 #[derive(Debug, Default)]
 pub struct Report {
+    good: usize,
     warnings: usize,
     failures: usize,
 }
@@ -12,6 +13,7 @@ pub struct Report {
 impl Report {
     /// As it should be.
     pub fn ok(&mut self, what: &str, found: &str) {
+        self.good = self.good.saturating_add(1);
         print("ok", what, found, None);
     }
 
@@ -29,6 +31,7 @@ impl Report {
 
     /// Something was changed.
     pub fn did(&mut self, what: &str, done: &str) {
+        self.good = self.good.saturating_add(1);
         print("did", what, done, None);
     }
 
@@ -40,8 +43,10 @@ impl Report {
     /// The last line: how many things are wrong.
     pub fn close(&self) {
         match (self.failures, self.warnings) {
-            (0, 0) => println!("All is well."),
-            (failures, warnings) => println!("{failures} fail, {warnings} warn."),
+            (0, 0) => println!("All is well ({} looked at).", self.good),
+            (failures, warnings) => {
+                println!("{failures} fail, {warnings} warn, {} are well.", self.good);
+            }
         }
     }
 }
