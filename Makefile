@@ -64,8 +64,8 @@ FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cl
 HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 
 fuzz-build: setup
-	RUSTFLAGS="$(FUZZ_FLAGS)" CARGO_TARGET_DIR=$(TARGET)/fuzz $(CARGO) build --release --locked --manifest-path fuzz/Cargo.toml --target $(HOST) --bin protocols --bin captures --bin packets
-	CARGO_TARGET_DIR=$(TARGET)/fuzz $(CARGO) run --release --locked --quiet --manifest-path fuzz/Cargo.toml --bin seeds -- parsers/samples demo $(TARGET)/fuzz/seeds
+	RUSTFLAGS="$(FUZZ_FLAGS)" CARGO_TARGET_DIR=$(TARGET)/fuzz $(CARGO) build --release --locked --manifest-path fuzz/Cargo.toml --target $(HOST) --bins
+	@$(TARGET)/fuzz/$(HOST)/release/seeds parsers/samples demo $(TARGET)/fuzz/seeds
 
 fuzz: fuzz-build
 	@set -e; target=$(TARGET)/fuzz; for name in $(FUZZ_TARGETS); do \

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use fossick_parsers::PROTOCOLS;
+// Instrumented like the targets, so that everything is built once; the counters need their runtime.
+use libfuzzer_sys as _;
 
 /// The messages of a sample: hexadecimal digits, `#` begins a comment, `from` a message, `---` ends them.
 fn messages(text: &str) -> Vec<Vec<u8>> {

@@ -21,7 +21,7 @@ fuzz_target!(|input: &[u8]| {
             (Some(asked), rest)
         }
     };
-    let mut read = |bytes: &[u8], nth: u32| {
+    let read = |bytes: &[u8], nth: u32| {
         let message = Message {
             from,
             bytes,

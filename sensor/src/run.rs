@@ -325,10 +325,15 @@ impl Sensor {
     /// Takes in what was known before.
     fn remember(&mut self, memory: Memory) {
         let known = self.store.shared.cards().keys().cloned().collect();
-        let rows = memory.rows.into_iter();
-        let unreadable = self
-            .inventory
-            .restore(memory.captures, &memory.ids, &known, rows);
+        let inventory = &mut self.inventory;
+        let read = self
+            .store
+            .shared
+            .rows(|rows| inventory.restore(memory.captures, &memory.ids, &known, rows));
+        let unreadable = read.unwrap_or_else(|error| {
+            self.notes.push(("store", format!("reading it: {error:#}")));
+            0
+        });
         for (asset, order) in &memory.arrangements {
             self.arrange(asset, order);
         }

@@ -134,8 +134,6 @@ pub struct Memory {
     pub captures: Vec<Arc<str>>,
     /// Ids that are not made from their owner.
     pub ids: Vec<(String, String)>,
-    /// Nodes.
-    pub rows: Vec<Row>,
     /// Merges and splits that persons ordered, in order: asset, order.
     pub arrangements: Vec<(String, Order)>,
     /// Whether the sheets in use are those that the facts were derived with.
@@ -456,7 +454,22 @@ impl Shared {
         }
     }
 
-    /// Everything that an inventory begins with.
+    /// Hands the nodes that were written down over, one by one.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn rows<T>(
+        &self,
+        take: impl FnOnce(&mut dyn Iterator<Item = Row>) -> T,
+    ) -> anyhow::Result<T> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database
+            .as_ref()
+            .context("the store is closed at present: it could not be written")?;
+        Ok(tables::rows(database, take)?)
+    }
+
+    /// Everything else that an inventory begins with.
     ///
     /// # Errors
     /// The store cannot be read.

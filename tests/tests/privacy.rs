@@ -7,6 +7,10 @@
     clippy::cast_possible_truncation
 )]
 
+use std::process::{Command, Stdio};
+use std::{fs, thread, time::Duration};
+
+use fossick_tests::live::{Network, Sensor, possible};
 use fossick_tests::{Capture, Folder, ip, mac, run};
 
 /// Invented, each found by its text alone.
@@ -213,4 +217,74 @@ fn a_hostile_capture_harms_neither_terminal_nor_json() {
     let ran = run(&["read", &path, "--format", "json"], b"");
     assert!(ran.assets().len() >= 3);
     assert!(!ran.out.contains('\u{1b}'));
+}
+
+/// Takes what is sent to a port and writes it into a file.
+const SINK: &str = "
+import socket, sys
+server = socket.create_server(('127.0.0.1', 5514))
+while True:
+    client, _ = server.accept()
+    while True:
+        octets = client.recv(65536)
+        if not octets:
+            break
+        open(sys.argv[1], 'ab').write(octets)
+    client.close()
+";
+
+#[test]
+fn a_sensor_tells_and_keeps_no_canary() {
+    if !possible() {
+        return;
+    }
+    let (network, folder) = (Network::new("canary"), Folder::new("canary"));
+    let syslog = folder.path().to_owned() + "/syslog";
+    let mut sink = network
+        .command("python3")
+        .args(["-c", SINK, &syslog])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let outlet = "[[outlet]]\nname = \"siem\"\nsyslog = \"tcp://127.0.0.1:5514\"\n";
+    let mut sensor = Sensor::start(&network, &folder, outlet);
+    let path = folder.write("canaries.pcap", &capture().pcap());
+    assert!(network.send(&path, 1000, 1).wait().unwrap().success());
+    sensor.settle();
+    let backup = folder.path().to_owned() + "/backup.redb";
+    let evidence = folder.path().to_owned() + "/evidence.pcapng";
+    let mut told = vec![
+        sensor.ask(&["assets", "--format", "json"]),
+        sensor.ask(&["changes", "--format", "json"]),
+        sensor.ask(&["changes"]),
+        sensor.ask(&["status", "--format", "json"]),
+        sensor.ask(&["asset", "10.0.0.2", "--evidence", &evidence]),
+        sensor.ask(&["store", "backup", &backup]),
+    ];
+    assert!(told[0].contains("sw-cell-4"), "{}", told[0]);
+    for _ in 0..100 {
+        let sent = fs::read(&syslog).unwrap_or_default();
+        if String::from_utf8_lossy(&sent).contains("sw-cell-4") {
+            break;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    sensor.end();
+    let store = folder.path().to_owned() + "/store/fossick.redb";
+    for file in [&syslog, &backup, &evidence, &store] {
+        let octets = fs::read(file).unwrap();
+        assert!(!octets.is_empty(), "{file}");
+        told.push(String::from_utf8_lossy(&octets).into_owned());
+    }
+    told.push(sensor.log());
+    Command::new("kill")
+        .arg(sink.id().to_string())
+        .status()
+        .unwrap();
+    sink.wait().unwrap();
+    for canary in CANARIES {
+        for text in &told {
+            assert!(!text.contains(canary), "{canary} was told or kept");
+        }
+    }
 }

@@ -253,7 +253,7 @@ impl Inventory {
         captures: Vec<Arc<str>>,
         ids: &[(String, String)],
         known: &BTreeSet<String>,
-        rows: impl Iterator<Item = Row>,
+        rows: &mut dyn Iterator<Item = Row>,
     ) -> usize {
         self.captures = captures;
         let mut unreadable = 0_usize;

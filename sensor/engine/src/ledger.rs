@@ -349,7 +349,8 @@ impl Ledger {
 /// Takes so many out at most, in order.
 fn take(from: &mut HashSet<NodeKey>, most: usize) -> Vec<NodeKey> {
     let mut taken: Vec<NodeKey> = if from.len() <= most {
-        from.drain().collect()
+        // What is left empty shall not keep the room that a flood took.
+        std::mem::take(from).into_iter().collect()
     } else {
         from.iter().take(most).copied().collect()
     };

@@ -99,14 +99,6 @@ pub fn memory(database: &Database, sheets: u64, notes: Vec<String>) -> Result<Me
         let (owner, id) = entry?;
         ids.push((owner.value().to_owned(), id.value().to_owned()));
     }
-    let mut rows = Vec::new();
-    for entry in txn.open_table(NODES)?.iter()? {
-        let (key, value) = entry?;
-        rows.push(Row {
-            key: key.value().to_owned(),
-            value: Some(value.value().to_owned()),
-        });
-    }
     let mut arrangements = Vec::new();
     for entry in txn.open_table(ARRANGEMENTS)?.iter()? {
         if let Ok(arrangement) = serde_json::from_str::<(String, Order)>(entry?.1.value()) {
@@ -120,11 +112,28 @@ pub fn memory(database: &Database, sheets: u64, notes: Vec<String>) -> Result<Me
     Ok(Memory {
         captures,
         ids,
-        rows,
         arrangements,
         same_sheets: known.is_none_or(|known| known == sheets),
         notes,
     })
+}
+
+/// Hands the rows of all nodes over, one by one: together they are larger than what is made of them.
+pub fn rows<T>(
+    database: &Database,
+    take: impl FnOnce(&mut dyn Iterator<Item = Row>) -> T,
+) -> Result<T, redb::Error> {
+    let txn = database.begin_read()?;
+    let nodes = txn.open_table(NODES)?;
+    // A row that cannot be read is one that is not there; the store's check would have found it.
+    let mut rows = nodes
+        .iter()?
+        .filter_map(Result::ok)
+        .map(|(key, value)| Row {
+            key: key.value().to_owned(),
+            value: Some(value.value().to_owned()),
+        });
+    Ok(take(&mut rows))
 }
 
 /// Every asset as lists show it.
