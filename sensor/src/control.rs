@@ -42,9 +42,16 @@ pub struct Desk {
     /// How the sensor does.
     pub status: Arc<Mutex<Status>>,
     /// Who may do what.
-    pub config: Arc<Config>,
+    pub config: Mutex<Arc<Config>>,
     /// Set when the sensor ends.
     pub stop: Arc<AtomicBool>,
+}
+
+impl Desk {
+    /// The configuration as it was read last.
+    fn config(&self) -> Arc<Config> {
+        Arc::clone(&lock(&self.config))
+    }
 }
 
 /// What somebody may do; each may what the ones before may.
@@ -171,9 +178,10 @@ fn line(reader: &Socket) -> anyhow::Result<Option<String>> {
 fn converse(desk: &Desk, stream: &UnixStream) -> anyhow::Result<()> {
     stream.set_nonblocking(false)?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let (person, role) = peer(stream, &desk.config)?;
+    let config = desk.config();
+    let (person, role) = peer(stream, &config)?;
     if role == Role::Nobody {
-        let group = &desk.config.control.viewer;
+        let group = &config.control.viewer;
         return refuse(
             stream,
             &format!("you may not: become a member of the group `{group}`"),
@@ -207,9 +215,9 @@ fn converse(desk: &Desk, stream: &UnixStream) -> anyhow::Result<()> {
         let needed = needed(&request);
         if role < needed {
             let group = match needed {
-                Role::Operator => &desk.config.control.operator,
-                Role::Analyst => &desk.config.control.analyst,
-                Role::Viewer | Role::Nobody => &desk.config.control.viewer,
+                Role::Operator => &config.control.operator,
+                Role::Analyst => &config.control.analyst,
+                Role::Viewer | Role::Nobody => &config.control.viewer,
             };
             refuse(
                 stream,
@@ -342,7 +350,7 @@ fn serve_one(
         Request::StoreCompact => store_job(desk, stream, Job::Compact),
         Request::StoreBackup => backup(desk, stream),
         Request::StoreRestore => {
-            let from = desk.config.store.path.join("restore.redb.new");
+            let from = desk.config().store.path.join("restore.redb.new");
             receive(reader, &from)?;
             store_job(desk, stream, |done| Job::Restore(from, done))
         }
@@ -469,7 +477,7 @@ fn ingest(desk: &Desk, stream: &UnixStream, reader: &Socket, name: &str) -> anyh
 
 fn backup(desk: &Desk, stream: &UnixStream) -> anyhow::Result<()> {
     let path = desk
-        .config
+        .config()
         .store
         .path
         .join(format!("backup-{}.tmp", std::process::id()));
@@ -509,7 +517,7 @@ fn window(
     limit: usize,
     whole: bool,
 ) -> anyhow::Result<Reply> {
-    let found = match crate::select::select(&desk.shared, &desk.config, filter, sort) {
+    let found = match crate::select::select(&desk.shared, &desk.config(), filter, sort) {
         Ok(found) => found,
         Err(refusal) => return Ok(refusal),
     };

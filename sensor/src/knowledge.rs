@@ -1,5 +1,6 @@
 //! The fingerprints in use: ours, and a site's own from a folder.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -80,7 +81,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let keys = || PROTOCOLS.iter().flat_map(|protocol| protocol.keys);
     if arguments.keys {
         for key in keys() {
-            println!("{}", key.0);
+            writeln!(std::io::stdout(), "{}", key.0)?;
         }
         return Ok(());
     }

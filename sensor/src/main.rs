@@ -1,5 +1,6 @@
 //! Fossick: what is on this network, and the packet that proves each word.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -62,8 +63,10 @@ fn main() -> ExitCode {
         Command::Config(arguments) => config::run(&arguments),
         Command::Fingerprint(arguments) => knowledge::run(&arguments),
         Command::Protocols => {
-            print!("{}", protocols::table());
-            Ok(())
+            let table = protocols::table();
+            std::io::stdout()
+                .write_all(table.as_bytes())
+                .map_err(Into::into)
         }
     };
     match done {

@@ -81,8 +81,6 @@ pub enum Heard {
     Ingest(Batch),
     /// It is over; told when everything of it was taken in.
     IngestEnds(SyncSender<u64>),
-    /// Another store was put in the place of this one.
-    Restored,
 }
 
 /// Which interface, opened for which time.
@@ -162,7 +160,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         jobs: store.jobs(),
         heard: to_sensor,
         status: Arc::clone(&status),
-        config: Arc::clone(&config),
+        config: Mutex::new(Arc::clone(&config)),
         stop: Arc::clone(&signals.stop),
     });
     control::serve(for_clients, &desk)?;
@@ -179,7 +177,6 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         engine: Engine::new(threads, &config.detectors.off),
         ingest: None,
         fingerprints,
-        fingerprint_folder: config.fingerprints.clone(),
         store,
         status,
         listeners,
@@ -189,6 +186,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         captures: BTreeMap::new(),
         notes: Vec::new(),
         config,
+        desk,
         config_file: arguments.config.clone(),
         sheets,
         generation: 0,
@@ -304,7 +302,6 @@ struct Sensor {
     /// Reads captures that are handed in: their time is not ours.
     ingest: Option<(Engine, u32, u64)>,
     fingerprints: Fingerprints,
-    fingerprint_folder: Option<PathBuf>,
     store: Store,
     status: Arc<Mutex<Status>>,
     listeners: Vec<Listener>,
@@ -316,6 +313,8 @@ struct Sensor {
     captures: BTreeMap<Source, u32>,
     notes: Vec<(&'static str, String)>,
     config: Arc<Config>,
+    /// What clients are served from.
+    desk: Arc<Desk>,
     config_file: PathBuf,
     sheets: u64,
     generation: u64,
@@ -439,7 +438,6 @@ impl Sensor {
                     let _ = done.try_send(frames);
                 }
             }
-            Heard::Restored => self.restored(),
         }
     }
 
@@ -609,7 +607,6 @@ impl Sensor {
             needs_restart.push("outlet");
         }
         self.fingerprints = fingerprints;
-        self.fingerprint_folder.clone_from(&config.fingerprints);
         let sheets = hash != self.sheets;
         self.sheets = hash;
         self.inventory.look_again(Some(config.locality()));
@@ -627,6 +624,7 @@ impl Sensor {
             fingerprints: config.fingerprints,
             ..Config::clone(&self.config)
         });
+        *lock(&self.desk.config) = Arc::clone(&self.config);
         self.notes.push(("config", what));
     }
 

@@ -263,6 +263,20 @@ impl Sensor {
         serde_json::from_slice(&output.stdout).ok()
     }
 
+    /// Has it hear the frames of a file, and waits until what they say is written down.
+    pub fn hear(&self, network: &Network, file: &str) {
+        assert!(network.send(file, 2000, 1).wait().unwrap().success());
+        self.settle();
+    }
+
+    /// Asks it to read its configuration again.
+    pub fn reload(&self) {
+        let id = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-HUP", &id]).status().unwrap();
+        assert!(asked.success());
+        self.settle();
+    }
+
     /// Waits until it has read so many frames since its start.
     pub fn wait_for_frames(&self, frames: u64) {
         let begun = Instant::now();

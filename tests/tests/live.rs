@@ -62,9 +62,7 @@ fn a_sensor_hears_what_a_capture_holds_and_is_silent_itself() {
         .into_iter()
         .find(|file| file.ends_with("simulated-legacy-and-medical.pcap"))
         .unwrap();
-    assert!(network.send(&file, 2000, 1).wait().unwrap().success());
-    sensor.wait_for_frames(1);
-    sensor.settle();
+    sensor.hear(&network, &file);
     let output = Command::new(fossick())
         .args(["read", &file, "--format", "json"])
         .output()
@@ -156,9 +154,7 @@ fn an_interface_that_goes_and_comes_back_is_heard_again() {
     network.plug();
     until("listening");
     let file = folder.write("hosts.pcap", &hosts(1, 5).pcap());
-    assert!(network.send(&file, 2000, 1).wait().unwrap().success());
-    sensor.wait_for_frames(30);
-    sensor.settle();
+    sensor.hear(&network, &file);
     assert!(sensor.lines(&["assets"]).len() >= 5);
     network.set("span", "down");
     until("listening, but it is down");
@@ -277,9 +273,7 @@ fn assets_keep_their_ids_and_what_was_decided_of_them() {
     let (network, folder) = (Network::new("ids"), Folder::new("ids"));
     let file = folder.write("hosts.pcap", &hosts(1, 20).pcap());
     let mut sensor = Sensor::start(&network, &folder, "");
-    assert!(network.send(&file, 2000, 1).wait().unwrap().success());
-    sensor.wait_for_frames(100);
-    sensor.settle();
+    sensor.hear(&network, &file);
     let _ = sensor.ask(&["order", "10.0.0.5", "rename", "press 5"]);
     let _ = sensor.ask(&["order", "10.0.0.5", "kind", "plc"]);
     let _ = sensor.ask(&["order", "10.0.0.6", "annotate", "leased"]);
@@ -314,8 +308,7 @@ fn assets_keep_their_ids_and_what_was_decided_of_them() {
         .unwrap();
     assert_eq!(ordered["by"]["uid"], 0, "{ordered}");
     // What was forgotten is news when it speaks again.
-    assert!(network.send(&file, 2000, 1).wait().unwrap().success());
-    sensor.settle();
+    sensor.hear(&network, &file);
     assert_eq!(sensor.lines(&["assets", "ip:10.0.0.7"]).len(), 1);
     // A backup takes the place of the store while the sensor runs.
     let said = sensor.ask(&["store", "restore", &backup]);
@@ -335,8 +328,7 @@ fn a_damaged_store_is_set_aside_and_named() {
     let (network, folder) = (Network::new("damage"), Folder::new("damage"));
     let file = folder.write("hosts.pcap", &hosts(1, 5).pcap());
     let mut sensor = Sensor::start(&network, &folder, "");
-    assert!(network.send(&file, 2000, 1).wait().unwrap().success());
-    sensor.settle();
+    sensor.hear(&network, &file);
     sensor.end();
     let store = Path::new(folder.path()).join("store/fossick.redb");
     let mut octets = fs::read(&store).unwrap();
@@ -376,8 +368,7 @@ fn a_full_disk_stops_the_journal_and_not_the_sensor() {
     let _unmount = Unmount(store.clone());
     let mut sensor = Sensor::start(&network, &folder, "");
     let first = folder.write("first.pcap", &hosts(1, 20).pcap());
-    assert!(network.send(&first, 2000, 1).wait().unwrap().success());
-    sensor.settle();
+    sensor.hear(&network, &first);
     let before = journal(&sensor);
     // Everything that is left.
     let filler = store.join("filler");
@@ -492,4 +483,30 @@ fn metrics_are_served_on_loopback() {
     ] {
         assert!(page.contains(name), "{page}\n{}", sensor.log());
     }
+}
+
+#[test]
+fn zones_are_read_again_while_the_sensor_runs() {
+    if !possible() {
+        return;
+    }
+    let (network, folder) = (Network::new("reload"), Folder::new("reload"));
+    let sensor = Sensor::start(&network, &folder, "");
+    let file = folder.write("hosts.pcap", &hosts(1, 5).pcap());
+    sensor.hear(&network, &file);
+    assert!(sensor.lines(&["assets", "zone:press"]).is_empty());
+    let path = Path::new(folder.path()).join("fossick.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    let zone = "[[zone]]\nname = \"press\"\nnetworks = [\"10.0.0.0/30\"]\n";
+    fs::write(&path, config.clone() + zone).unwrap();
+    sensor.reload();
+    assert_eq!(sensor.lines(&["assets", "zone:press"]).len(), 3);
+    fs::write(&path, config + "[[zone]]\nnam = \"press\"\n").unwrap();
+    sensor.reload();
+    let changes = sensor.ask(&["changes"]);
+    assert!(
+        changes.contains("not reloaded, everything stays as it was"),
+        "{changes}"
+    );
+    assert_eq!(sensor.lines(&["assets", "zone:press"]).len(), 3);
 }

@@ -180,7 +180,13 @@ impl Census {
                 let count = self.routers.entry(mac).or_default();
                 *count = count.saturating_add(1);
             }
-            list(&mut self.by_mac, mac, *key, now.macs.contains(&mac));
+            // A router's list is long: it is looked through only for what leaves it.
+            let (was, is) = (before.macs.contains(&mac), now.macs.contains(&mac));
+            if is && !was {
+                self.by_mac.entry(mac).or_default().push(*key);
+            } else if was && !is {
+                list(&mut self.by_mac, mac, *key, false);
+            }
             if stood != (self.is_router(mac), self.has_many(mac)) {
                 affected.extend(self.by_mac.get(&mac).into_iter().flatten());
             }

@@ -1,5 +1,7 @@
 //! Lines of the report: printed as they come, since listening takes seconds.
 
+use std::io::Write;
+
 use crate::safe::display_safe;
 
 /// How many lines of each kind were printed.
@@ -42,19 +44,24 @@ impl Report {
 
     /// The last line: how many things are wrong.
     pub fn close(&self) {
-        match (self.failures, self.warnings) {
-            (0, 0) => println!("All is well ({} looked at).", self.good),
-            (failures, warnings) => {
-                println!("{failures} fail, {warnings} warn, {} are well.", self.good);
-            }
-        }
+        let good = self.good;
+        line(&match (self.failures, self.warnings) {
+            (0, 0) => format!("All is well ({good} looked at)."),
+            (failures, warnings) => format!("{failures} fail, {warnings} warn, {good} are well."),
+        });
     }
 }
 
 /// One line for what was found, and one for how to mend it.
 fn print(level: &str, what: &str, found: &str, mend: Option<&str>) {
-    println!("{level:<5} {}: {}", display_safe(what), display_safe(found));
+    let (what, found) = (display_safe(what), display_safe(found));
+    line(&format!("{level:<5} {what}: {found}"));
     if let Some(mend) = mend {
-        println!("      mend: {}", display_safe(mend));
+        line(&format!("      mend: {}", display_safe(mend)));
     }
+}
+
+/// Whoever reads may have had enough of it; what is being mended is mended all the same.
+fn line(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
