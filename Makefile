@@ -49,8 +49,10 @@ test: release
 bless: release
 	BLESS=1 $(CARGO) test --workspace --locked
 
-# Ratios with whatever peers are installed (ndpiReader, p0f, tcpdump; with libpcap-dev, a loop that does nothing).
+# Ratios with whatever peers are installed (ndpiReader, p0f, tcpdump; with libpcap-dev, a loop that does nothing),
+# and what must be reached.
 bench: release
+	$(CARGO) build --release --locked -p fossick --example reading
 	@target=$(TARGET); \
 	python3 bench/run.py $$target/release/fossick $$target/bench
 

@@ -172,6 +172,63 @@ impl<'a> Packet<'a> {
     }
 }
 
+/// The addresses of an IP packet that lies bare in an Ethernet frame: those that [`Packet::decode`] finds, for a fraction
+/// of the work. Nothing for frames that must be decoded to know, such as tunnels.
+#[must_use]
+pub fn bare_addresses(link: LinkType, octets: &[u8]) -> Option<(IpAddr, IpAddr)> {
+    const TCP: u8 = 6;
+    const UDP: u8 = 17;
+    if link != LinkType(1) {
+        return None;
+    }
+    let (_, packet) = octets.split_first_chunk::<12>()?;
+    match *packet {
+        [
+            0x08,
+            0,
+            0x45,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            protocol @ (TCP | UDP),
+            _,
+            _,
+            ref rest @ ..,
+        ] => {
+            let (source, rest) = rest.split_first_chunk::<4>()?;
+            let (destination, rest) = rest.split_first_chunk::<4>()?;
+            if protocol == UDP && tunnel::is_on(rest) {
+                return None;
+            }
+            Some(((*source).into(), (*destination).into()))
+        }
+        // The first octet of the version, traffic class and flow label; length and hop limit are nobody's address.
+        [
+            0x86,
+            0xdd,
+            version,
+            _,
+            _,
+            _,
+            _,
+            _,
+            TCP,
+            _,
+            ref addresses @ ..,
+        ] if version >> 4 == 6 => {
+            let (source, rest) = addresses.split_first_chunk::<16>()?;
+            let destination = rest.first_chunk::<16>()?;
+            Some(((*source).into(), (*destination).into()))
+        }
+        _ => None,
+    }
+}
+
 /// A packet in the making.
 struct Decoder<'p, 'a> {
     packet: &'p mut Packet<'a>,
@@ -198,4 +255,65 @@ fn split<'a, const N: usize>(
     what: &'static str,
 ) -> Result<(&'a [u8; N], &'a [u8]), Stop> {
     octets.split_first_chunk::<N>().ok_or(Stop::Short(what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame from its `EtherType` on.
+    fn frame(network: &[u8]) -> Vec<u8> {
+        let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
+        frame.extend_from_slice(network);
+        frame
+    }
+
+    fn frames() -> Vec<Vec<u8>> {
+        let mut v4 = vec![
+            0x08, 0, 0x45, 0, 0, 60, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
+        ];
+        v4.extend([
+            0x12, 0xb5, 0x12, 0xb5, 0, 40, 0, 0, 8, 0, 0, 0, 0x50, 0, 0, 7,
+        ]);
+        let mut v6 = vec![0x86, 0xdd, 0x60, 0, 0, 0, 0, 24, 6, 64];
+        v6.extend([0xfd; 16]);
+        v6.extend([0xfc; 16]);
+        for octets in [&mut v4, &mut v6] {
+            octets.extend([0x50, 0x10, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+            octets.extend(v4_inside());
+        }
+        vec![frame(&v4), frame(&v6)]
+    }
+
+    /// Something that a tunnel may carry.
+    fn v4_inside() -> Vec<u8> {
+        vec![
+            0x45, 0, 0, 20, 0, 1, 0, 0, 64, 1, 0, 0, 10, 9, 9, 1, 10, 9, 9, 2,
+        ]
+    }
+
+    #[test]
+    fn bare_addresses_are_those_of_the_decoded_packet() {
+        let mut bare = 0;
+        for frame in frames() {
+            for at in 12..frame.len() {
+                for value in 0..=255 {
+                    let mut changed = frame.clone();
+                    changed[at] = value;
+                    for length in [changed.len(), at.max(30)] {
+                        let octets = &changed[..length];
+                        let Some(found) = bare_addresses(LinkType(1), octets) else {
+                            continue;
+                        };
+                        bare += 1;
+                        let Net::Ip(ip) = Packet::decode(LinkType(1), octets).net else {
+                            panic!("{octets:02x?}");
+                        };
+                        assert_eq!(found, (ip.source, ip.destination), "{octets:02x?}");
+                    }
+                }
+            }
+        }
+        assert!(bare > 10_000);
+    }
 }

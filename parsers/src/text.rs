@@ -23,9 +23,19 @@ pub(crate) fn lines(octets: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Where `needle` first stands in `octets`.
 pub(crate) fn find(octets: &[u8], needle: &[u8]) -> Option<usize> {
-    octets
-        .windows(needle.len())
-        .position(|window| window.eq_ignore_ascii_case(needle))
+    let (first, others) = needle.split_first()?;
+    let (lower, upper) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
+    let last = octets.len().checked_sub(needle.len())?;
+    let mut from = 0_usize;
+    loop {
+        let places = octets.get(from..=last)?;
+        let ahead = places.iter().position(|c| *c == lower || *c == upper)?;
+        from = from.saturating_add(ahead).saturating_add(1);
+        let rest = octets.get(from..)?.get(..others.len())?;
+        if rest.eq_ignore_ascii_case(others) {
+            return from.checked_sub(1);
+        }
+    }
 }
 
 /// What stands between two marks, whatever the case of the marks.

@@ -80,9 +80,13 @@ impl<'a> Decoder<'_, 'a> {
             payload: &[],
             transport: Transport::Other,
         };
-        self.packet.net = Net::Ip(ip);
-        ip.payload = octets.get(length..).ok_or(Stop::Short("ipv4 options"))?;
+        let Some(payload) = octets.get(length..) else {
+            self.packet.net = Net::Ip(ip);
+            return Err(Stop::Short("ipv4 options"));
+        };
+        ip.payload = payload;
         if protocol == number::AUTHENTICATION && fragment.is_none() {
+            self.packet.net = Net::Ip(ip);
             (ip.protocol, ip.payload) = authenticated(ip.payload)?;
         }
         self.transport(ip, missing)
@@ -147,33 +151,43 @@ impl<'a> Decoder<'_, 'a> {
 
     /// Reads the transport header, and opens tunnels; `missing` octets of the packet were not captured.
     fn transport(&mut self, mut ip: Ip<'a>, missing: usize) -> Decoded {
-        self.packet.net = Net::Ip(ip);
-        if ip.fragment.is_some() {
-            return Ok(());
-        }
-        let missing = u32::try_from(missing).unwrap_or(u32::MAX);
-        match ip.protocol {
-            number::TCP => ip.transport = Transport::Tcp(tcp(ip.payload, missing)?),
-            number::UDP => {
-                let (header, rest) = split::<8>(ip.payload, "udp header")?;
-                let [s0, s1, d0, d1, l0, l1, _, _] = *header;
-                let length = usize::from(u16::from_be_bytes([l0, l1])).saturating_sub(8);
-                let payload = rest.get(..length).filter(|_| length > 0).unwrap_or(rest);
-                let (source, destination) =
-                    (u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1]));
-                ip.transport = Transport::Udp {
-                    source,
-                    destination,
-                    payload,
-                };
-                self.packet.net = Net::Ip(ip);
-                return self.datagram_tunnel(&ip, destination, payload);
+        let read = if ip.fragment.is_some() {
+            Ok(Transport::Other)
+        } else {
+            let missing = u32::try_from(missing).unwrap_or(u32::MAX);
+            match ip.protocol {
+                number::TCP => tcp(ip.payload, missing).map(Transport::Tcp),
+                number::UDP => udp(ip.payload),
+                _ => Ok(Transport::Other),
             }
-            _ => return self.tunnel(&ip),
+        };
+        if let Ok(transport) = read {
+            ip.transport = transport;
         }
         self.packet.net = Net::Ip(ip);
-        Ok(())
+        match read? {
+            Transport::Tcp(_) => Ok(()),
+            Transport::Udp {
+                destination,
+                payload,
+                ..
+            } => self.datagram_tunnel(&ip, destination, payload),
+            Transport::Other if ip.fragment.is_some() => Ok(()),
+            Transport::Other => self.tunnel(&ip),
+        }
     }
+}
+
+/// RFC 768.
+fn udp(octets: &[u8]) -> Result<Transport<'_>, Stop> {
+    let (header, rest) = split::<8>(octets, "udp header")?;
+    let [s0, s1, d0, d1, l0, l1, _, _] = *header;
+    let length = usize::from(u16::from_be_bytes([l0, l1])).saturating_sub(8);
+    Ok(Transport::Udp {
+        source: u16::from_be_bytes([s0, s1]),
+        destination: u16::from_be_bytes([d0, d1]),
+        payload: rest.get(..length).filter(|_| length > 0).unwrap_or(rest),
+    })
 }
 
 /// RFC 4302 §2: what an authentication header protects, by its protocol number.

@@ -103,6 +103,17 @@ impl<'a> Decoder<'_, 'a> {
     }
 }
 
+/// Whether this UDP header may be a tunnel's: those ports of [`Decoder::datagram_tunnel`].
+pub(super) fn is_on(header: &[u8]) -> bool {
+    match *header {
+        [_, _, high, low, ..] => matches!(
+            u16::from_be_bytes([high, low]),
+            4789 | 8472 | 6081 | 37008 | 2152
+        ),
+        _ => true,
+    }
+}
+
 /// The frame behind TZSP's tagged fields: type, length, value; type 0 pads, type 1 ends them.
 fn tzsp_frame(mut fields: &[u8]) -> Option<&[u8]> {
     loop {

@@ -43,9 +43,9 @@ pub static FTP: Protocol = Protocol {
             b"RETR ",
             b"STOR ",
         ];
-        let ftp = find(message, b"ftp").is_some() || find(message, b"FileZilla").is_some();
+        let ftp = || find(message, b"ftp").is_some() || find(message, b"FileZilla").is_some();
         match message {
-            [b'2', b'2', b'0', b' ' | b'-', ..] if ftp => {
+            [b'2', b'2', b'0', b' ' | b'-', ..] if ftp() => {
                 Some(Recognition::STRONG.from(Role::Server))
             }
             [b'2', b'2', b'0', b' ' | b'-', ..] => Some(Recognition::WEAK.from(Role::Server)),

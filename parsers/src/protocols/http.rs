@@ -105,6 +105,10 @@ fn role(message: &[u8]) -> Option<Role> {
 
 /// Head and small body; a large body is passed over.
 fn frame(input: &[u8]) -> Framed {
+    // What a method or version begins with.
+    if !matches!(input.first(), None | Some(b'C'..=b'U')) {
+        return Err(foreign("http start line", input));
+    }
     let longest = METHODS.iter().map(|method| method.len()).max().unwrap_or(0);
     if role(input).is_none() {
         let begins = METHODS

@@ -64,12 +64,19 @@ fn frame(input: &[u8], version: &[u8]) -> Framed {
             skip: u64::from(u16::from_be_bytes([high, low])),
         });
     }
-    let line = find(input, b"\r\n");
+    // Neither a method nor a version begins otherwise. Most data of other protocols ends here.
+    let begins = |count: usize| {
+        input
+            .iter()
+            .take(count)
+            .all(|c| c.is_ascii_uppercase() || matches!(c, b' ' | b'_' | b'/' | b'.' | b'0'..=b'9'))
+    };
+    if !begins(3) {
+        return Err(foreign("start line", input));
+    }
     if role(input, version).is_none() {
-        let begins = input.iter().take(8).all(|c| {
-            c.is_ascii_uppercase() || matches!(c, b' ' | b'_' | b'/' | b'.' | b'0'..=b'9')
-        });
-        return Err(if begins && line.is_none() && input.len() < LONGEST_LINE {
+        let more_may_come = begins(8) && input.len() < LONGEST_LINE;
+        return Err(if more_may_come && find(input, b"\r\n").is_none() {
             more(input.len().saturating_add(1), input)
         } else {
             foreign("start line", input)

@@ -45,21 +45,28 @@ pub struct Frame<'a> {
 }
 
 impl Batch {
+    /// The frames in order. One whose index points outside its block is left out.
+    pub fn frames(&self) -> impl Iterator<Item = Frame<'_>> {
+        (0..self.frames.len()).filter_map(|position| self.frame(position))
+    }
+
     /// The frame with this number of this capture.
     #[must_use]
-    pub fn frame(&self, capture: u32, number: u64) -> Option<Frame<'_>> {
+    pub fn numbered(&self, capture: u32, number: u64) -> Option<Frame<'_>> {
         // Numbers rise within a capture; where there is only one, the place is known.
         let first = self.frames.first().filter(|f| f.capture == capture);
         let guess = first.and_then(|first| usize::try_from(number.checked_sub(first.number)?).ok());
-        let wanted = |f: &&FrameIndex| f.capture == capture && f.number == number;
-        let index = guess
-            .and_then(|guess| self.frames.get(guess))
-            .filter(wanted)
-            .or_else(|| self.frames.iter().find(wanted))?;
-        self.at(index)
+        let wanted = |f: &FrameIndex| f.capture == capture && f.number == number;
+        let position = guess
+            .filter(|guess| self.frames.get(*guess).is_some_and(wanted))
+            .or_else(|| self.frames.iter().position(wanted))?;
+        self.frame(position)
     }
 
-    fn at(&self, index: &FrameIndex) -> Option<Frame<'_>> {
+    /// The frame at this place in the order; nothing where its index points outside its block.
+    #[must_use]
+    pub fn frame(&self, position: usize) -> Option<Frame<'_>> {
+        let index = self.frames.get(position)?;
         let block = self.blocks.get(usize::from(index.block))?;
         let start = usize::try_from(index.start).ok()?;
         let length = usize::try_from(index.length).ok()?;
@@ -68,10 +75,5 @@ impl Batch {
             index: *index,
             octets,
         })
-    }
-
-    /// The frames in order. One whose index points outside its block is left out.
-    pub fn frames(&self) -> impl Iterator<Item = Frame<'_>> {
-        self.frames.iter().filter_map(|index| self.at(index))
     }
 }

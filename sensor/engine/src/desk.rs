@@ -107,6 +107,7 @@ impl Desk {
         };
         self.present(now, speakers.sender);
         self.dissect(now, protocol, message, origin, speakers);
+        self.introduce(now, protocol, speakers);
         true
     }
 
@@ -124,8 +125,7 @@ impl Desk {
     ) {
         if tcp.flags & SYN != 0 {
             let opens = tcp.flags & ACK == 0;
-            flow.client = if opens { side } else { side.other() };
-            flow.client_known = true;
+            flow.opened_by(if opens { side } else { side.other() });
             // The SYN takes one sequence number (RFC 9293 §3.4).
             let half = flow.halves.at_mut(side);
             half.stream.start(tcp.sequence.wrapping_add(1));
@@ -203,7 +203,8 @@ impl Desk {
             half.tries = half.tries.saturating_add(1);
             // A message begins where a segment does, if not with the first of those that wait.
             let starts = origin.pieces.iter().map(|piece| piece.start);
-            let mut waits = false;
+            // The first start at which more may show what it is.
+            let mut waits = None;
             for start in starts {
                 let rest = origin.octets.get(start..).unwrap_or_default();
                 match identify_stream(flow, side, ports, rest, known) {
@@ -211,14 +212,14 @@ impl Desk {
                         used = start;
                         break;
                     }
-                    Identified::NotYet => waits = true,
+                    Identified::NotYet => waits = waits.or(Some(start)),
                     Identified::No => {}
                 }
             }
             if flow.protocol.is_none() {
                 let again = flow.halves.at(side).tries < limits::RECOGNITION_TRIES;
-                let keep = waits && again && origin.octets.len() < limits::UNKNOWN_OCTETS;
-                return if keep { 0 } else { origin.octets.len() };
+                let keep = again && origin.octets.len() < limits::UNKNOWN_OCTETS;
+                return waits.filter(|_| keep).unwrap_or(origin.octets.len());
             }
         }
         let Some(protocol) = flow.protocol else {
@@ -319,7 +320,12 @@ impl Desk {
             ports,
             source: speakers.sender.mac,
         };
-        let new = self.dissect(now, protocol, message, origin, speakers);
+        let mut new = self.dissect(now, protocol, message, origin, speakers);
+        let half = flow.halves.at_mut(side);
+        if !half.told.is_some_and(|told| std::ptr::eq(told, protocol)) {
+            half.told = Some(protocol);
+            new |= self.introduce(now, protocol, speakers);
+        }
         flow.quiet = if new { 0 } else { flow.quiet.saturating_add(1) };
         flow.halves.at_mut(side.other()).asked = asked;
         let kept = &mut flow.halves.at_mut(side).asked;
@@ -346,7 +352,6 @@ impl Desk {
         origin: Origin<'_>,
         speakers: Speakers,
     ) -> bool {
-        let sender = speakers.sender.address();
         let mut new = false;
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut take = |statement: Statement<'_>| {
@@ -367,11 +372,22 @@ impl Desk {
             self.counters.fault(protocol, fault);
         }
         self.counters.message(protocol);
-        if let Some(sender) = sender.filter(|_| !is_signature(protocol)) {
-            new |= self.speaks(now, sender, protocol);
-            if let Some((transport, port)) = speakers.service {
-                new |= self.serves(now, sender, transport, port, Some(protocol));
-            }
+        new
+    }
+
+    /// Tells the ledger what the sender of a message speaks, and serves where it does. Whether that was new.
+    pub(crate) fn introduce(
+        &mut self,
+        now: Now<'_>,
+        protocol: &'static Protocol,
+        speakers: Speakers,
+    ) -> bool {
+        let Some(sender) = speakers.sender.address() else {
+            return false;
+        };
+        let mut new = self.speaks(now, sender, protocol);
+        if let Some((transport, port)) = speakers.service {
+            new |= self.serves(now, sender, transport, port, Some(protocol));
         }
         new
     }
@@ -522,7 +538,7 @@ impl Desk {
             return;
         }
         let start = offset_in(now.octets, octets).unwrap_or_default();
-        for protocol in known.on(Carrier::TcpSyn) {
+        for protocol in known.openings() {
             let held = Held {
                 protocol,
                 octets: octets.get(..limits::ASKED).unwrap_or(octets).to_vec(),
@@ -569,11 +585,16 @@ impl Desk {
             octets: &held.octets,
             pieces: std::slice::from_ref(&held.piece),
         };
-        let speakers = Speakers {
-            service: speakers.service.filter(|_| !is_signature(held.protocol)),
-            ..speakers
-        };
-        self.dissect(now, held.protocol, message, origin, speakers);
+        if is_signature(held.protocol) {
+            let speakers = Speakers {
+                service: None,
+                ..speakers
+            };
+            self.dissect(now, held.protocol, message, origin, speakers);
+        } else {
+            self.dissect(now, held.protocol, message, origin, speakers);
+            self.introduce(now, held.protocol, speakers);
+        }
     }
 
     /// The other end agreed: what this end said before counts too.
@@ -617,8 +638,9 @@ impl Desk {
             known.merge(presence);
             return;
         }
-        if let Some(gone) = self.hosts.insert(end, presence) {
-            self.tell(position, gone.into_iter().collect());
+        let (_, gone) = self.hosts.insert(end, presence);
+        if !gone.is_empty() {
+            self.tell(position, gone);
         }
     }
 

@@ -1,7 +1,8 @@
 //! Batches in, assets out, on any number of threads with the same result.
 
 use std::collections::VecDeque;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -9,11 +10,12 @@ use std::thread::JoinHandle;
 
 use foldhash::fast::FixedState;
 use fossick_model::Time;
-use fossick_parsers::packet::{Net, Packet};
+use fossick_parsers::packet::{Net, Packet, bare_addresses};
 
 use crate::batch::Batch;
 use crate::counters::Counters;
 use crate::event::{Address, Event, Proof, Stamped};
+use crate::flow::hash_pair;
 use crate::inventory::{Forgotten, Inventory};
 use crate::kept::Kept;
 use crate::limits::{RECENT_OCTETS, SHARDS};
@@ -21,6 +23,7 @@ use crate::registry::Registry;
 use crate::shard::Shard;
 
 /// What a worker is asked to do.
+#[derive(Clone)]
 enum Work {
     /// Read the frames of its shards.
     Read(Arc<Batch>),
@@ -41,13 +44,23 @@ struct Worker {
     thread: JoinHandle<()>,
 }
 
-/// From frames to what is said in them, on several threads.
+/// Who reads the batches.
+enum Workers {
+    /// The caller's own thread, where one is all there may be: a frame is then read while it is still near.
+    Here(Box<Share>, Arc<Registry>),
+    /// One thread for each share.
+    Threads(Vec<Worker>),
+}
+
+/// From frames to what is said in them, on any number of threads.
 pub struct Engine {
-    workers: Vec<Worker>,
+    workers: Workers,
     /// What was handed out and not collected: the batch, where it was one.
     waiting: VecDeque<Option<Arc<Batch>>>,
     /// Batches read a while ago: a value may stand in several frames, and all of them are evidence.
     recent: VecDeque<Arc<Batch>>,
+    /// Of the batch being taken; empty otherwise.
+    events: Vec<Stamped>,
     counters: Counters,
 }
 
@@ -60,38 +73,42 @@ impl Engine {
     pub fn new(threads: usize, off: &[String]) -> Engine {
         let threads = threads.clamp(1, SHARDS);
         let registry = Arc::new(Registry::without(off));
+        let workers = if threads == 1 {
+            Workers::Here(Box::new(Share::new(0, 1)), registry)
+        } else {
+            let start = |share| Worker::start(share, threads, Arc::clone(&registry));
+            Workers::Threads((0..threads).map(start).collect())
+        };
         Engine {
-            workers: (0..threads)
-                .map(|share| Worker::start(share, threads, Arc::clone(&registry)))
-                .collect(),
+            workers,
             waiting: VecDeque::new(),
             recent: VecDeque::new(),
+            events: Vec::new(),
             counters: Counters::default(),
         }
     }
 
-    /// Reads a batch. Returns before it is read; the inventory follows a batch behind.
+    /// Reads a batch. With several threads it returns before it is read, and the inventory follows a batch behind.
     pub fn read(&mut self, batch: &Arc<Batch>, inventory: &mut Inventory) {
         let frames = u64::try_from(batch.frames.len()).unwrap_or(u64::MAX);
         self.counters.frames = self.counters.frames.saturating_add(frames);
-        self.order(Some(batch), || Work::Read(Arc::clone(batch)), inventory);
+        self.order(&Work::Read(Arc::clone(batch)), inventory);
     }
 
     /// Tells the inventory who is there: time goes on, also while no frame comes. Returns when it was told.
     pub fn tick(&mut self, now: Time, inventory: &mut Inventory) {
-        self.order(None, || Work::Tick(now), inventory);
+        self.order(&Work::Tick(now), inventory);
         self.settle(inventory);
     }
 
     /// Forgets what is under way with these addresses; what was said before is news when it is said again.
     pub fn forget(&mut self, forgotten: Forgotten, inventory: &mut Inventory) {
-        let forgotten = Arc::new(forgotten);
-        self.order(None, || Work::Forget(Arc::clone(&forgotten)), inventory);
+        self.order(&Work::Forget(Arc::new(forgotten)), inventory);
     }
 
     /// Ends all conversations: the captures are at their end.
     pub fn finish(&mut self, inventory: &mut Inventory) {
-        self.order(None, || Work::Finish, inventory);
+        self.order(&Work::Finish, inventory);
         self.settle(inventory);
     }
 
@@ -101,20 +118,27 @@ impl Engine {
         &self.counters
     }
 
-    fn order(
-        &mut self,
-        batch: Option<&Arc<Batch>>,
-        work: impl Fn() -> Work,
-        inventory: &mut Inventory,
-    ) {
+    fn order(&mut self, work: &Work, inventory: &mut Inventory) {
         if self.waiting.len() >= UNDER_WAY {
             self.collect(inventory);
         }
-        for worker in &self.workers {
-            // A worker that is gone took its batch with it; `collect` counts what it did not find.
-            let _ = worker.work.send(work());
+        let batch = match work {
+            Work::Read(batch) => Some(Arc::clone(batch)),
+            _ => None,
+        };
+        match &mut self.workers {
+            Workers::Here(share, registry) => {
+                let found = share.work(work, registry);
+                self.take([found], batch, inventory);
+            }
+            Workers::Threads(workers) => {
+                for worker in workers {
+                    // A worker that is gone took its batch with it; `collect` counts what it did not find.
+                    let _ = worker.work.send(work.clone());
+                }
+                self.waiting.push_back(batch);
+            }
         }
-        self.waiting.push_back(batch.map(Arc::clone));
     }
 
     fn settle(&mut self, inventory: &mut Inventory) {
@@ -123,36 +147,15 @@ impl Engine {
         }
     }
 
-    /// Takes what all workers found in one batch, in frame order.
+    /// Takes what all threads found in the oldest piece of work that is under way.
     fn collect(&mut self, inventory: &mut Inventory) {
-        let mut all = Vec::new();
-        // What is held now, not what was held before as well.
-        (self.counters.flows_held, self.counters.stream_octets_held) = (0, 0);
-        for worker in &self.workers {
-            if let Ok((events, counters)) = worker.found.recv() {
-                all.extend(events);
-                self.counters.add(counters);
-            }
-        }
-        let keeps = inventory.keeps_packets();
-        if let Some(batch) = self.waiting.pop_front().flatten()
-            && keeps
-        {
-            self.remember(batch);
-        }
-        all.sort_by_key(|stamped: &Stamped| (stamped.position, stamped.shard));
-        for stamped in all {
-            let proof = match &stamped.event {
-                Event::Observed { proof, .. } if keeps => Some(proof.clone()),
-                _ => None,
-            };
-            if inventory.apply(stamped)
-                && let Some(proof) = proof
-            {
-                for packet in self.packets(&proof) {
-                    inventory.keep(packet);
-                }
-            }
+        if let Workers::Threads(workers) = &self.workers {
+            let found: Vec<Found> = workers
+                .iter()
+                .filter_map(|worker| worker.found.recv().ok())
+                .collect();
+            let batch = self.waiting.pop_front().flatten();
+            self.take(found, batch, inventory);
         }
     }
 
@@ -172,7 +175,7 @@ impl Engine {
         frames
             .filter_map(|number| {
                 let mut batches = self.recent.iter().rev();
-                let frame = batches.find_map(|batch| batch.frame(proof.capture, *number))?;
+                let frame = batches.find_map(|batch| batch.numbered(proof.capture, *number))?;
                 let own = proof.octets.iter().filter(|(frame, _, _)| frame == number);
                 let own: Vec<(usize, usize)> = own
                     .filter_map(|(_, at, count)| {
@@ -183,13 +186,50 @@ impl Engine {
             })
             .collect()
     }
+
+    /// Hands the events of one piece of work to the inventory, in frame order.
+    fn take(
+        &mut self,
+        found: impl IntoIterator<Item = Found>,
+        batch: Option<Arc<Batch>>,
+        inventory: &mut Inventory,
+    ) {
+        // What is held now, not what was held before as well.
+        (self.counters.flows_held, self.counters.stream_octets_held) = (0, 0);
+        let mut all = std::mem::take(&mut self.events);
+        for (mut events, counters) in found {
+            all.append(&mut events);
+            self.counters.add(counters);
+        }
+        let keeps = inventory.keeps_packets();
+        if let Some(batch) = batch.filter(|_| keeps) {
+            self.remember(batch);
+        }
+        all.sort_by_key(|stamped| (stamped.position, stamped.shard));
+        for stamped in all.drain(..) {
+            let proof = match &stamped.event {
+                Event::Observed { proof, .. } if keeps => Some(proof.clone()),
+                _ => None,
+            };
+            if inventory.apply(stamped)
+                && let Some(proof) = proof
+            {
+                for packet in self.packets(&proof) {
+                    inventory.keep(packet);
+                }
+            }
+        }
+        self.events = all;
+    }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        for worker in self.workers.drain(..) {
-            drop(worker.work);
-            let _ = worker.thread.join();
+        if let Workers::Threads(workers) = &mut self.workers {
+            for worker in workers.drain(..) {
+                drop(worker.work);
+                let _ = worker.thread.join();
+            }
         }
     }
 }
@@ -201,13 +241,7 @@ impl Worker {
         let thread = std::thread::spawn(move || {
             let mut shards = Share::new(share, threads);
             for work in todo {
-                match work {
-                    Work::Read(batch) => shards.read(&batch, &registry),
-                    Work::Tick(now) => shards.tick(now),
-                    Work::Forget(forgotten) => shards.forget(&forgotten.0),
-                    Work::Finish => shards.finish(),
-                }
-                if done.send(shards.take()).is_err() {
+                if done.send(shards.work(&work, &registry)).is_err() {
                     return;
                 }
             }
@@ -227,32 +261,45 @@ struct Share {
     hash: FixedState,
     panics: u64,
     shards: Vec<Shard>,
+    /// Of each shard, which frames of the batch are its.
+    frames: Vec<Vec<usize>>,
 }
 
 impl Share {
     fn new(first: usize, threads: usize) -> Share {
         let own = (first..SHARDS).step_by(threads);
+        let shards: Vec<Shard> = own.map(Shard::new).collect();
         Share {
             first,
             threads,
             hash: FixedState::with_seed(1),
             panics: 0,
-            shards: own.map(Shard::new).collect(),
+            frames: shards.iter().map(|_| Vec::new()).collect(),
+            shards,
         }
     }
 
+    fn work(&mut self, work: &Work, registry: &Registry) -> Found {
+        match work {
+            Work::Read(batch) => self.read(batch, registry),
+            Work::Tick(now) => self.tick(*now),
+            Work::Forget(forgotten) => self.forget(&forgotten.0),
+            Work::Finish => self.finish(),
+        }
+        self.take()
+    }
+
+    /// Reads the frames of each shard in turn, so that what the shard remembers is near; their order within a shard is
+    /// all that matters.
     fn read(&mut self, batch: &Batch, registry: &Registry) {
-        for (position, frame) in batch.frames().enumerate() {
-            let packet = Packet::decode(frame.index.link, frame.octets);
-            let shard = self.shard_of(&packet);
-            if shard.checked_rem(self.threads) != Some(self.first) {
-                continue;
-            }
-            let position = u32::try_from(position).unwrap_or(u32::MAX);
-            let own = shard
-                .checked_div(self.threads)
-                .and_then(|n| self.shards.get_mut(n));
-            if let Some(shard) = own {
+        self.sort(batch);
+        for (shard, frames) in self.shards.iter_mut().zip(&mut self.frames) {
+            for position in frames.drain(..) {
+                let Some(frame) = batch.frame(position) else {
+                    continue;
+                };
+                let packet = Packet::decode(frame.index.link, frame.octets);
+                let position = u32::try_from(position).unwrap_or(u32::MAX);
                 let read = || shard.frame(&frame, &packet, position, registry);
                 // What a panic leaves half done in a shard are counts and buffers, which the next frame puts right.
                 if catch_unwind(AssertUnwindSafe(read)).is_err() {
@@ -274,6 +321,26 @@ impl Share {
         }
     }
 
+    /// Finds the frames of our shards.
+    fn sort(&mut self, batch: &Batch) {
+        for position in 0..batch.frames.len() {
+            let Some(frame) = batch.frame(position) else {
+                continue;
+            };
+            // Most frames show whose they are without being decoded.
+            let shard = match bare_addresses(frame.index.link, frame.octets) {
+                Some((one, other)) => self.shard_between(one, other),
+                None => self.shard_of(&Packet::decode(frame.index.link, frame.octets)),
+            };
+            if shard.checked_rem(self.threads) == Some(self.first) {
+                let own = shard.checked_div(self.threads);
+                if let Some(frames) = own.and_then(|own| self.frames.get_mut(own)) {
+                    frames.push(position);
+                }
+            }
+        }
+    }
+
     fn finish(&mut self) {
         for shard in &mut self.shards {
             shard.finish(0);
@@ -287,23 +354,29 @@ impl Share {
         };
         let mut events = Vec::new();
         for shard in &mut self.shards {
-            events.append(&mut shard.take_events());
+            shard.take_events(&mut events);
             counters.add(shard.take_counters());
         }
         (events, counters)
     }
 
-    /// Both directions of a conversation and all fragments of a packet hash alike.
     fn shard_of(&self, packet: &Packet<'_>) -> usize {
-        let hash = match packet.net {
-            Net::Ip(ip) => {
-                let ends = (ip.source.min(ip.destination), ip.source.max(ip.destination));
-                self.hash.hash_one(ends)
-            }
+        match packet.net {
+            Net::Ip(ip) => self.shard_between(ip.source, ip.destination),
             _ => packet
                 .link
-                .map_or(0, |link| self.hash.hash_one(link.source)),
-        };
-        usize::try_from(hash).unwrap_or_default() & SHARDS.saturating_sub(1)
+                .map_or(0, |link| one_of(self.hash.hash_one(link.source))),
+        }
     }
+
+    /// Both directions of a conversation and all fragments of a packet hash alike.
+    fn shard_between(&self, one: IpAddr, other: IpAddr) -> usize {
+        let mut hasher = self.hash.build_hasher();
+        hash_pair(one.min(other), one.max(other), &mut hasher);
+        one_of(hasher.finish())
+    }
+}
+
+fn one_of(hash: u64) -> usize {
+    usize::try_from(hash).unwrap_or_default() & SHARDS.saturating_sub(1)
 }

@@ -1,5 +1,6 @@
 //! Conversations: who talks to whom, and in which protocol.
 
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use fossick_model::{Time, Transport};
@@ -9,7 +10,7 @@ use crate::event::{End, Presence};
 use crate::stream::{Piece, Stream};
 
 /// What the two directions of a conversation have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FlowKey {
     /// IP protocol number.
     pub protocol: u8,
@@ -18,6 +19,30 @@ pub(crate) struct FlowKey {
     /// The ends in order of address, then port.
     pub low: (IpAddr, u16),
     pub high: (IpAddr, u16),
+}
+
+impl Hash for FlowKey {
+    /// In two or three strokes instead of one for each field.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_pair(self.low.0, self.high.0, state);
+        let ports = u64::from(self.low.1) << 16 | u64::from(self.high.1);
+        let rest = u64::from(self.vlan) << 8 | u64::from(self.protocol);
+        state.write_u64(rest << 32 | ports);
+    }
+}
+
+/// Hashes two addresses.
+pub(crate) fn hash_pair<H: Hasher>(one: IpAddr, other: IpAddr, state: &mut H) {
+    match (one, other) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => {
+            state.write_u64(u64::from(one.to_bits()) << 32 | u64::from(other.to_bits()));
+        }
+        (IpAddr::V6(one), IpAddr::V6(other)) => {
+            state.write_u128(one.to_bits());
+            state.write_u128(other.to_bits());
+        }
+        mixed => mixed.hash(state),
+    }
 }
 
 /// An index into the pairs of a [`Flow`]: which end speaks.
@@ -82,6 +107,8 @@ pub(crate) struct Half {
     pub acted: bool,
     /// Was recognised by content.
     pub spoke: bool,
+    /// It was told that this end speaks this protocol, and serves it if it does.
+    pub told: Option<&'static Protocol>,
     /// What its messages may be.
     pub maybe: Option<&'static Protocol>,
     pub tries: u8,
@@ -150,16 +177,25 @@ impl Flow {
         }
     }
 
+    /// This end certainly opened it.
+    pub fn opened_by(&mut self, side: Side) {
+        if self.client != side {
+            self.halves.at_mut(Side::Low).told = None;
+            self.halves.at_mut(Side::High).told = None;
+        }
+        self.client = side;
+        self.client_known = true;
+    }
+
     /// The message showed which end it came from.
     pub fn correct(&mut self, side: Side, role: Option<Role>) {
         if let Some(role) = role
             && !self.client_known
         {
-            self.client = match role {
+            self.opened_by(match role {
                 Role::Client => side,
                 Role::Server => side.other(),
-            };
-            self.client_known = true;
+            });
         }
     }
 

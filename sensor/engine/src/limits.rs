@@ -29,8 +29,10 @@ pub const ASKED: usize = 384;
 pub const FRAGMENTED: usize = 64;
 /// Fragments of one packet.
 pub const FRAGMENTS: usize = 64;
-/// Two equal frames within so long (nanoseconds) are one frame seen twice.
-pub const DUPLICATE_WINDOW: i64 = 20_000_000;
+/// Unit of the time that is kept of a packet (nanoseconds).
+pub const MOMENT: i64 = 100_000;
+/// Two equal packets within so long (20 ms) are one packet seen twice.
+pub const DUPLICATE_MOMENTS: u64 = 200;
 /// Who holds an address is told to the ledger at most this often (nanoseconds).
 pub const HOLDER_AGAIN: i64 = 1_000_000_000;
 /// Codes of link protocols that nobody here reads, counted one by one.

@@ -11,11 +11,34 @@ pub(crate) struct Registry {
     by_carrier: BTreeMap<Carrier, Vec<&'static Protocol>>,
     streams: Vec<&'static Protocol>,
     datagrams: Vec<&'static Protocol>,
+    openings: Vec<&'static Protocol>,
     tcp_ports: Ports,
     udp_ports: Ports,
+    tcp_registered: Registered,
+    udp_registered: Registered,
 }
 
 type Ports = BTreeMap<u16, Vec<&'static Protocol>>;
+
+/// A bit for each port: asked for every new flow.
+struct Registered(Box<[u64; 1024]>);
+
+impl Registered {
+    fn of(ports: &Ports) -> Registered {
+        let mut registered = Registered(Box::new([0; 1024]));
+        for port in ports.keys() {
+            if let Some(word) = registered.0.get_mut(usize::from(port >> 6)) {
+                *word |= 1 << (port & 63);
+            }
+        }
+        registered
+    }
+
+    fn has(&self, port: u16) -> bool {
+        let word = self.0.get(usize::from(port >> 6)).copied();
+        word.unwrap_or_default() >> (port & 63) & 1 == 1
+    }
+}
 
 impl Registry {
     /// Every protocol but those named.
@@ -24,8 +47,11 @@ impl Registry {
             by_carrier: BTreeMap::new(),
             streams: Vec::new(),
             datagrams: Vec::new(),
+            openings: Vec::new(),
             tcp_ports: Ports::new(),
             udp_ports: Ports::new(),
+            tcp_registered: Registered::of(&Ports::new()),
+            udp_registered: Registered::of(&Ports::new()),
         };
         let on = |protocol: &&&'static Protocol| !off.iter().any(|name| name == protocol.name);
         for protocol in PROTOCOLS.iter().filter(on) {
@@ -50,7 +76,15 @@ impl Registry {
                 }
             }
         }
+        registry.openings = registry.on(Carrier::TcpSyn).to_vec();
+        registry.tcp_registered = Registered::of(&registry.tcp_ports);
+        registry.udp_registered = Registered::of(&registry.udp_ports);
         registry
+    }
+
+    /// Those that read the opening segments of connections.
+    pub fn openings(&self) -> &[&'static Protocol] {
+        &self.openings
     }
 
     /// Those carried directly by this.
@@ -77,10 +111,10 @@ impl Registry {
     /// Which side opened a conversation of which the beginning was not seen, going by ports alone.
     pub fn likely_client(&self, protocol: u8, ports: (u16, u16), sender: Side) -> Side {
         let registered = match protocol {
-            6 => &self.tcp_ports,
-            _ => &self.udp_ports,
+            6 => &self.tcp_registered,
+            _ => &self.udp_registered,
         };
-        let known = |port: u16| registered.contains_key(&port);
+        let known = |port: u16| registered.has(port);
         let (source, destination) = ports;
         let from_client = match (known(source), known(destination)) {
             (true, false) => false,

@@ -1,6 +1,6 @@
 //! One shard of the traffic: from frames to events. No clock, no disk, nothing shared.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::IpAddr;
 
 use fossick_model::{Time, Transport as Carried};
@@ -20,13 +20,16 @@ use crate::recognition::identify_datagram;
 use crate::registry::Registry;
 use crate::stream::Piece;
 
+/// The bits of a word that are a time.
+const MOMENTS: u64 = 0xff_ffff;
+
 /// A share of the traffic that knows nothing of the others.
 pub(crate) struct Shard {
     flows: Generations<FlowKey, Flow>,
     aged: Time,
     fragments: Fragments,
-    /// Frames seen a moment ago, by a hash of their octets.
-    recent: Box<[(u64, Time); 256]>,
+    /// Packets seen a moment ago: in each word the upper bits of a hash, and the time in [`limits::MOMENT`]s in the rest.
+    recent: Box<[u64; 256]>,
     desk: Desk,
 }
 
@@ -36,14 +39,14 @@ impl Shard {
             flows: Generations::new(limits::FLOWS),
             aged: Time(i64::MIN),
             fragments: Fragments::default(),
-            recent: Box::new([(0, Time(i64::MIN)); 256]),
+            recent: Box::new([0; 256]),
             desk: Desk::new(number),
         }
     }
 
-    /// Events since the last call.
-    pub fn take_events(&mut self) -> Vec<Stamped> {
-        std::mem::take(&mut self.desk.out)
+    /// Moves the events since the last call to the end of these.
+    pub fn take_events(&mut self, events: &mut Vec<Stamped>) {
+        events.extend(std::mem::take(&mut self.desk.out));
     }
 
     /// Counts since the last call.
@@ -126,14 +129,13 @@ impl Shard {
         if limits::passed(self.aged, now, limits::FLOW_IDLE) {
             self.aged = now;
             let idle = self.flows.age();
-            retire(&mut self.desk, 0, idle);
+            self.retire(0, idle);
         }
-        let mut active: Vec<(&FlowKey, &mut Flow)> = self.flows.young_mut().collect();
-        active.retain(|(_, flow)| flow.last > flow.told);
-        active.sort_by_key(|(key, _)| **key);
-        for (_, flow) in active {
-            flow.told = flow.last;
-            self.desk.tell_of(0, flow);
+        for flow in self.flows.young_mut() {
+            if flow.last > flow.told {
+                flow.told = flow.last;
+                self.desk.tell_of(0, flow);
+            }
         }
         self.desk.flush(0);
     }
@@ -153,16 +155,14 @@ impl Shard {
             !end.address().iter().chain(&mac).any(forgotten)
         });
         self.desk.said = Generations::new(limits::SAID);
-        for (_, flow) in self.flows.young_mut() {
+        for flow in self.flows.young_mut() {
             flow.quiet = 0;
         }
     }
 
     /// Ends everything that is going on.
     pub fn finish(&mut self, position: u32) {
-        let mut flows: Vec<_> = self.flows.drain().collect();
-        flows.sort_by_key(|(key, _)| *key);
-        for (_, flow) in flows {
+        for (_, flow) in self.flows.drain() {
             self.desk.end(position, &flow);
         }
         self.desk.flush(position);
@@ -176,35 +176,47 @@ impl Shard {
         if limits::passed(self.aged, now.time, limits::FLOW_IDLE) {
             self.aged = now.time;
             let idle = self.flows.age();
-            retire(&mut self.desk, now.position, idle);
+            self.retire(now.position, idle);
+        }
+    }
+
+    fn retire(&mut self, position: u32, flows: Vec<(FlowKey, Flow)>) {
+        for (_, flow) in flows {
+            self.desk.end(position, &flow);
         }
     }
 
     /// Whether the same packet went by a moment ago: mirrored on its way in and on its way out.
     fn is_duplicate(&mut self, packet: &Packet<'_>, time: Time) -> bool {
-        let hash = match packet.net {
+        let mut hasher = self.desk.hash.build_hasher();
+        match packet.net {
             Net::Ip(ip) => {
                 // All but what a router changes: hops and the header checksum.
-                let head = match ip.source {
+                let (head, tail) = match ip.source {
                     IpAddr::V4(_) => (ip.octets.get(..8), ip.octets.get(12..)),
                     IpAddr::V6(_) => (ip.octets.get(..7), ip.octets.get(8..)),
                 };
-                let tail = head.1.map(|tail| tail.get(..96).unwrap_or(tail));
-                self.desk.hash.hash_one((head.0, tail, ip.octets.len()))
+                let tail = tail.unwrap_or_default();
+                hasher.write(head.unwrap_or_default());
+                hasher.write(tail.get(..96).unwrap_or(tail));
+                hasher.write_usize(ip.octets.len());
             }
             Net::Other(_, payload) => {
                 let link = packet.link.map(|link| (link.source.0, link.destination.0));
-                self.desk.hash.hash_one((payload, link))
+                (payload, link).hash(&mut hasher);
             }
             Net::Nothing => return false,
-        };
+        }
+        let hash = hasher.finish();
         let slot = usize::try_from(hash % 256).unwrap_or_default();
         let Some(recent) = self.recent.get_mut(slot) else {
             return false;
         };
-        let same = recent.0 == hash && !limits::passed(recent.1, time, limits::DUPLICATE_WINDOW);
-        *recent = (hash, time);
-        same
+        let moment = u64::from_ne_bytes((time.0 / limits::MOMENT).to_ne_bytes()) & MOMENTS;
+        let before = std::mem::replace(recent, hash & !MOMENTS | moment);
+        let ahead = moment.wrapping_sub(before) & MOMENTS;
+        let apart = ahead.min(before.wrapping_sub(moment) & MOMENTS);
+        (before ^ hash) & !MOMENTS == 0 && apart <= limits::DUPLICATE_MOMENTS
     }
 
     fn ip(&mut self, now: Now<'_>, ip: &Ip<'_>, sender: End, receiver: End, known: &Registry) {
@@ -267,7 +279,7 @@ impl Shard {
         ports: (u16, u16),
         (sender, receiver): (End, End),
         known: &Registry,
-    ) -> (&mut Flow, &mut Desk, Side) {
+    ) -> Option<(&mut Flow, &mut Desk, Side)> {
         let from = (ip.source, ports.0);
         let to = (ip.destination, ports.1);
         let side = if from <= to { Side::Low } else { Side::High };
@@ -277,20 +289,24 @@ impl Shard {
             low: from.min(to),
             high: from.max(to),
         };
-        let (flow, given_up) = self.flows.entry(key, || {
+        let place = if let Some(place) = self.flows.find(&key) {
+            place
+        } else {
             let client = known.likely_client(ip.protocol, ports, side);
             let transport = match ip.protocol {
                 6 => Some(Carried::Tcp),
                 17 => Some(Carried::Udp),
                 _ => None,
             };
-            Flow::new(client, now.capture, is_group(ip.destination), transport)
-        });
-        if let Some(flows) = given_up {
-            let count = &mut self.desk.counters.flows_given_up;
-            *count = count.saturating_add(flows.len() as u64);
-            retire(&mut self.desk, now.position, flows);
-        }
+            let to_group = is_group(ip.destination);
+            let flow = Flow::new(client, now.capture, to_group, transport);
+            let (place, idle) = self.flows.insert(key, flow);
+            let counters = &mut self.desk.counters;
+            counters.flows_given_up = counters.flows_given_up.saturating_add(idle.len() as u64);
+            self.retire(now.position, idle);
+            place
+        };
+        let flow = self.flows.at(place)?;
         flow.last = now.time;
         let half = flow.halves.at_mut(side);
         if half.packets == 0 {
@@ -309,7 +325,7 @@ impl Shard {
                 ..receiver
             });
         }
-        (flow, &mut self.desk, side)
+        Some((flow, &mut self.desk, side))
     }
 
     #[expect(clippy::too_many_arguments, reason = "a datagram is all of these")]
@@ -337,7 +353,9 @@ impl Shard {
             });
             return;
         }
-        let (flow, desk, side) = self.touch(now, ip, ports, ends, known);
+        let Some((flow, desk, side)) = self.touch(now, ip, ports, ends, known) else {
+            return;
+        };
         flow.halves.at_mut(side).acted = true;
         if payload.is_empty() {
             return;
@@ -374,7 +392,9 @@ impl Shard {
         known: &Registry,
     ) {
         let ports = (tcp.source, tcp.destination);
-        let (flow, desk, side) = self.touch(now, ip, ports, ends, known);
+        let Some((flow, desk, side)) = self.touch(now, ip, ports, ends, known) else {
+            return;
+        };
         let before = flow.held();
         desk.segment(now, flow, side, ip, tcp, ports, known);
         let after = flow.held();
@@ -384,15 +404,6 @@ impl Shard {
             desk.waiting = desk.waiting.saturating_sub(after);
             desk.counters.streams_given_up = desk.counters.streams_given_up.saturating_add(1);
         }
-    }
-}
-
-/// These flows are over.
-fn retire(desk: &mut Desk, position: u32, flows: hashbrown::HashMap<FlowKey, Flow>) {
-    let mut flows: Vec<_> = flows.into_iter().collect();
-    flows.sort_by_key(|(key, _)| *key);
-    for (_, flow) in flows {
-        desk.end(position, &flow);
     }
 }
 

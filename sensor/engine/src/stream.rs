@@ -50,13 +50,21 @@ struct Early {
     time: Time,
 }
 
-/// One direction of a connection.
+/// One direction of a connection. Most have nothing waiting, and are small.
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
     next: Option<u32>,
+    skip: u64,
+    waiting: Option<Box<Waiting>>,
+}
+
+/// What cannot be read yet.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// In order, from the first octet that was not read.
     buffer: Vec<u8>,
     pieces: Vec<Piece>,
-    skip: u64,
+    /// Behind a gap.
     early: Vec<Early>,
 }
 
@@ -90,7 +98,7 @@ impl Stream {
         let (fresh, at) = self.skipped(fresh, at);
         let arrived = if fresh.is_empty() {
             Arrived::Nothing
-        } else if self.buffer.is_empty() && self.early.is_empty() {
+        } else if self.waiting.is_none() {
             Arrived::Direct(fresh, at)
         } else {
             self.append(fresh, segment.frame, at, segment.time);
@@ -115,10 +123,15 @@ impl Stream {
 
     /// Takes out the buffer, to be given back by [`Stream::put_back`].
     pub fn take(&mut self) -> (Vec<u8>, Vec<Piece>) {
-        (
-            std::mem::take(&mut self.buffer),
-            std::mem::take(&mut self.pieces),
-        )
+        let Some(waiting) = &mut self.waiting else {
+            return (Vec::new(), Vec::new());
+        };
+        let taken = (
+            std::mem::take(&mut waiting.buffer),
+            std::mem::take(&mut waiting.pieces),
+        );
+        self.tidy();
+        taken
     }
 
     /// Gives the buffer back less its first `used` octets; more than it holds are skipped in what comes.
@@ -136,32 +149,45 @@ impl Stream {
         if buffer.is_empty() {
             self.clear();
         } else {
-            self.buffer = buffer;
-            self.pieces = pieces;
+            let waiting = self.waiting.get_or_insert_default();
+            waiting.buffer = buffer;
+            waiting.pieces = pieces;
         }
     }
 
     /// Whether octets wait in the buffer.
     pub fn waits(&self) -> bool {
-        !self.buffer.is_empty()
+        let waiting = self.waiting.as_ref();
+        waiting.is_some_and(|waiting| !waiting.buffer.is_empty())
     }
 
     /// Forgets what waits: it could not be read.
     pub fn clear(&mut self) {
-        self.buffer = Vec::new();
-        self.pieces = Vec::new();
+        if let Some(waiting) = &mut self.waiting {
+            waiting.buffer = Vec::new();
+            waiting.pieces = Vec::new();
+            self.tidy();
+        }
     }
 
     /// Gives up everything that is held.
     pub fn give_up(&mut self) {
-        self.clear();
-        self.early = Vec::new();
+        self.waiting = None;
     }
 
     /// Octets held.
     pub fn held(&self) -> usize {
-        let early = self.early.iter().map(|early| early.octets.len());
-        early.fold(self.buffer.len(), usize::saturating_add)
+        self.waiting.as_ref().map_or(0, |waiting| {
+            let early = waiting.early.iter().map(|early| early.octets.len());
+            early.fold(waiting.buffer.len(), usize::saturating_add)
+        })
+    }
+
+    fn tidy(&mut self) {
+        let empty = |waiting: &Waiting| waiting.buffer.is_empty() && waiting.early.is_empty();
+        if self.waiting.as_deref().is_some_and(empty) {
+            self.waiting = None;
+        }
     }
 
     fn advance(&mut self, octets: usize) {
@@ -184,14 +210,15 @@ impl Stream {
     }
 
     fn append(&mut self, octets: &[u8], frame: u64, at: usize, time: Time) {
-        self.pieces.push(Piece {
-            start: self.buffer.len(),
+        let waiting = self.waiting.get_or_insert_default();
+        waiting.pieces.push(Piece {
+            start: waiting.buffer.len(),
             frame,
             at,
             length: octets.len(),
             time,
         });
-        self.buffer.extend_from_slice(octets);
+        waiting.buffer.extend_from_slice(octets);
     }
 
     /// Holds a segment that came before its turn; when too many wait, what is missing is given up.
@@ -199,19 +226,21 @@ impl Stream {
         if segment.octets.is_empty() {
             return Arrived::Nothing;
         }
-        self.early.push(Early {
+        let early = &mut self.waiting.get_or_insert_default().early;
+        early.push(Early {
             sequence: segment.sequence,
             octets: segment.octets.to_vec(),
             frame: segment.frame,
             at: segment.at,
             time: segment.time,
         });
-        if self.early.len() <= limits::EARLY_SEGMENTS && self.held() <= limits::MESSAGE {
+        let next = self.next.unwrap_or_default();
+        let count = early.len();
+        let nearest = early.iter().map(|early| early.sequence);
+        let nearest = nearest.min_by_key(|sequence| sequence.wrapping_sub(next));
+        if count <= limits::EARLY_SEGMENTS && self.held() <= limits::MESSAGE {
             return Arrived::Nothing;
         }
-        let next = self.next.unwrap_or_default();
-        let nearest = self.early.iter().map(|early| early.sequence);
-        let nearest = nearest.min_by_key(|sequence| sequence.wrapping_sub(next));
         self.lose(nearest.map_or(0, |sequence| sequence.wrapping_sub(next)));
         self.join();
         if self.waits() {
@@ -230,13 +259,13 @@ impl Stream {
 
     /// Appends the early segments whose turn has come.
     fn join(&mut self) {
-        while let Some(next) = self.next {
-            let due = self.early.iter().position(|early| {
+        while let (Some(next), Some(waiting)) = (self.next, &mut self.waiting) {
+            let due = waiting.early.iter().position(|early| {
                 let behind = next.wrapping_sub(early.sequence);
                 behind < u32::MAX / 2
             });
-            let Some(early) = due.map(|due| self.early.swap_remove(due)) else {
-                return;
+            let Some(early) = due.map(|due| waiting.early.swap_remove(due)) else {
+                break;
             };
             let known = usize::try_from(next.wrapping_sub(early.sequence)).unwrap_or(usize::MAX);
             let fresh = early.octets.get(known..).unwrap_or_default();
@@ -246,6 +275,7 @@ impl Stream {
                 self.append(fresh, early.frame, at, early.time);
             }
         }
+        self.tidy();
     }
 }
 

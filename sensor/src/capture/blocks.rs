@@ -13,10 +13,10 @@ use super::paths::STANDARD_INPUT;
 use super::{OpenError, Trouble};
 
 /// Octets read at once.
-const BLOCK: usize = 128 * 1024;
+const BLOCK: usize = 64 * 1024;
 
 /// Blocks that the workers hold at a time, as a rule.
-const BLOCKS_UNDER_WAY: usize = 8;
+const BLOCKS_UNDER_WAY: usize = 64;
 
 /// One capture that is being read.
 pub struct Capture {
@@ -32,6 +32,8 @@ pub struct Capture {
     /// Octets of the capture before `rest`.
     offset: u64,
     frames: u64,
+    /// Frames of the block before: about as many as in the next.
+    expected: usize,
     trouble: Option<Trouble>,
 }
 
@@ -95,6 +97,7 @@ impl Capture {
             issued: VecDeque::new(),
             offset: 0,
             frames: 0,
+            expected: 0,
             trouble: None,
         })
     }
@@ -118,57 +121,66 @@ impl Capture {
     pub fn next(&mut self) -> Option<Chunk> {
         while self.source.is_some() {
             let mut block = self.spare();
-            block.append(&mut self.rest);
-            let ended = self.fill(&mut block);
-            let (frames, used) = self.frames(&block, ended);
+            let (filled, ended) = self.fill(&mut block);
+            let octets = block.get(..filled).unwrap_or_default();
+            let (frames, used) = self.frames(octets, ended);
             self.offset = self.offset.saturating_add(used as u64);
             if self.source.is_some() {
                 self.rest
-                    .extend_from_slice(block.get(used..).unwrap_or_default());
+                    .extend_from_slice(octets.get(used..).unwrap_or_default());
             }
             if !frames.is_empty() {
                 let block = Arc::new(block);
                 self.issued.push_back(Arc::clone(&block));
+                self.expected = frames.len();
                 return Some(Chunk { block, frames });
             }
         }
         None
     }
 
-    /// An empty block: one that was handed out and given back, or a new one.
+    /// A block to be filled: the one that was given back last, which is still near, or a new one.
     fn spare(&mut self) -> Vec<u8> {
-        if self.issued.len() < BLOCKS_UNDER_WAY {
-            return Vec::new();
+        let free = |block: &Arc<Vec<u8>>| Arc::strong_count(block) == 1;
+        let free = self.issued.iter().rposition(free);
+        let block = free.and_then(|place| self.issued.remove(place));
+        if block.is_none() && self.issued.len() >= BLOCKS_UNDER_WAY {
+            self.issued.pop_front();
         }
-        let oldest = self.issued.pop_front().and_then(Arc::into_inner);
-        let mut block = oldest.unwrap_or_default();
-        block.clear();
-        block
+        block.and_then(Arc::into_inner).unwrap_or_default()
     }
 
-    /// Reads on until the block is full; true when there is no more.
-    fn fill(&mut self, block: &mut Vec<u8>) -> bool {
-        let Some(source) = &mut self.source else {
-            return true;
-        };
+    /// Fills the block with what is left of the one before and what comes next: how many octets it then holds, and
+    /// whether there are no more. What else lies in it is of an earlier time.
+    fn fill(&mut self, block: &mut Vec<u8>) -> (usize, bool) {
         // A record longer than a block makes the block grow.
-        let wanted = BLOCK.max(block.len().saturating_mul(2));
-        let missing = wanted.saturating_sub(block.len());
-        block.reserve_exact(missing);
-        let mut source = source.take(missing as u64);
-        match source.read_to_end(block) {
-            Ok(read) => read < missing,
-            Err(error) => {
-                let what = format!("reading failed ({error})");
-                self.give_up(block.len(), what);
-                true
+        let wanted = BLOCK.max(self.rest.len().saturating_mul(2));
+        block.resize(wanted, 0);
+        let mut filled = self.rest.len();
+        if let Some(front) = block.get_mut(..filled) {
+            front.copy_from_slice(&self.rest);
+        }
+        self.rest.clear();
+        while let Some(free) = block.get_mut(filled..).filter(|free| !free.is_empty()) {
+            let Some(source) = &mut self.source else {
+                return (filled, true);
+            };
+            match source.read(free) {
+                Ok(0) => return (filled, true),
+                Ok(read) => filled = filled.saturating_add(read),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.give_up(filled, format!("reading failed ({error})"));
+                    return (filled, true);
+                }
             }
         }
+        (filled, false)
     }
 
     /// The frames in the block, and how many of its octets were understood.
     fn frames(&mut self, block: &[u8], ended: bool) -> (Vec<FrameIndex>, usize) {
-        let mut frames = Vec::new();
+        let mut frames = Vec::with_capacity(self.expected);
         let mut used = 0;
         while let Some(octets) = block.get(used..).filter(|octets| !octets.is_empty()) {
             match self.format.next(octets) {

@@ -3,16 +3,11 @@
 use fossick_engine::FrameIndex;
 use fossick_model::Time;
 use fossick_parsers::packet::LinkType;
-use nom::IResult;
+use pcap_parser::PcapError;
 use pcap_parser::pcapng::{Block, parse_block_be, parse_block_le};
-use pcap_parser::{LegacyPcapBlock, PcapError};
 
 /// No packet of any link is longer; a length beyond this is damage (Wireshark's own maximum for most links).
 const LONGEST_RECORD: usize = 1 << 20;
-
-/// Reads one record of a pcap file in its byte order.
-type ReadRecord =
-    for<'a> fn(&'a [u8]) -> IResult<&'a [u8], LegacyPcapBlock<'a>, PcapError<&'a [u8]>>;
 
 /// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +48,9 @@ pub enum Format {
     Unknown,
     /// One header, then records.
     Pcap {
-        record: ReadRecord,
+        big_endian: bool,
+        /// Octets before the data of a record: 16, or 24 in Kuznetzov's modified format.
+        header: usize,
         /// Nanoseconds in the unit of the fraction.
         fraction: i64,
         link: LinkType,
@@ -100,10 +97,11 @@ impl Format {
         match self {
             Format::Unknown => self.begin(octets),
             Format::Pcap {
-                record,
+                big_endian,
+                header,
                 fraction,
                 link,
-            } => pcap_record(*record, *fraction, *link, octets),
+            } => pcap_record(*big_endian, *header, *fraction, *link, octets),
             Format::Pcapng {
                 big_endian,
                 interfaces,
@@ -121,14 +119,10 @@ impl Format {
         }
         let (rest, header) = pcap_parser::parse_pcap_header(octets)
             .map_err(|error| stop(&error, "no capture header"))?;
-        let record = match (header.is_modified_format(), header.is_bigendian()) {
-            (true, _) => pcap_parser::parse_pcap_frame_modified,
-            (false, true) => pcap_parser::parse_pcap_frame_be,
-            (false, false) => pcap_parser::parse_pcap_frame,
-        };
         let nanoseconds = header.is_nanosecond_precision();
         *self = Format::Pcap {
-            record,
+            big_endian: header.is_bigendian(),
+            header: if header.is_modified_format() { 24 } else { 16 },
             fraction: if nanoseconds { 1 } else { 1000 },
             link: link_type(header.network.0),
         };
@@ -141,25 +135,53 @@ fn link_type(value: i32) -> LinkType {
     LinkType(u16::try_from(value & 0xffff).unwrap_or_default())
 }
 
+/// draft-ietf-opsawg-pcap §5: seconds, fraction, octets captured, octets sent; then the data.
 fn pcap_record(
-    record: ReadRecord,
+    big_endian: bool,
+    header: usize,
     fraction: i64,
     link: LinkType,
     octets: &[u8],
 ) -> Result<(Found, usize), Stop> {
-    let (rest, block) = match record(octets) {
-        Ok(read) => read,
-        Err(nom::Err::Incomplete(nom::Needed::Size(needed))) if needed.get() > LONGEST_RECORD => {
-            return Err(Stop::Damaged("a record longer than any frame"));
+    let (fields, _) = octets.split_first_chunk::<16>().ok_or(Stop::Incomplete)?;
+    let [
+        s0,
+        s1,
+        s2,
+        s3,
+        f0,
+        f1,
+        f2,
+        f3,
+        c0,
+        c1,
+        c2,
+        c3,
+        o0,
+        o1,
+        o2,
+        o3,
+    ] = *fields;
+    let word = |octets| {
+        if big_endian {
+            u32::from_be_bytes(octets)
+        } else {
+            u32::from_le_bytes(octets)
         }
-        Err(error) => return Err(stop(&error, "a record that cannot be read")),
     };
-    let used = octets.len().saturating_sub(rest.len());
-    let seconds = i64::from(block.ts_sec).saturating_mul(1_000_000_000);
-    let time = seconds.saturating_add(i64::from(block.ts_usec).saturating_mul(fraction));
-    let start = used.saturating_sub(block.data.len());
-    let frame = frame(Time(time), link, block.data.len(), block.origlen);
-    Ok((Found::Frame(frame, start), used))
+    let captured = usize::try_from(word([c0, c1, c2, c3])).unwrap_or(usize::MAX);
+    if captured > LONGEST_RECORD {
+        return Err(Stop::Damaged("a record longer than any frame"));
+    }
+    let used = header.saturating_add(captured);
+    if octets.len() < used {
+        return Err(Stop::Incomplete);
+    }
+    let seconds = i64::from(word([s0, s1, s2, s3])).saturating_mul(1_000_000_000);
+    let part = i64::from(word([f0, f1, f2, f3])).saturating_mul(fraction);
+    let time = Time(seconds.saturating_add(part));
+    let frame = frame(time, link, captured, word([o0, o1, o2, o3]));
+    Ok((Found::Frame(frame, header), used))
 }
 
 fn pcapng_block(

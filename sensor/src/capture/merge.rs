@@ -13,7 +13,7 @@ use super::blocks::{Capture, Chunk};
 use super::{OpenError, Trouble, paths};
 
 /// Frames handed on at once.
-const BATCH: usize = 1024;
+const BATCH: usize = 2048;
 /// Captures that one run can tell apart, all open at once.
 const MOST: usize = 4096;
 
@@ -119,6 +119,7 @@ impl Captures {
     /// The next frames in time order; nothing at the end.
     pub fn next_batch(&mut self) -> Option<Batch> {
         let mut batch = Batch::default();
+        batch.frames.reserve_exact(BATCH);
         // Index in `batch.blocks` of the block that each capture is at.
         let mut blocks: Vec<Option<u16>> = vec![None; self.readers.len()];
         while batch.frames.len() < BATCH {
@@ -157,6 +158,15 @@ impl Captures {
             *slot = Some(block);
             block
         };
+        if until.is_none() {
+            let room = BATCH.saturating_sub(batch.frames.len());
+            let frames = chunk.frames.get(reader.at..).unwrap_or_default();
+            let frames = frames.get(..room).unwrap_or(frames);
+            let placed = frames.iter().map(|frame| FrameIndex { block, ..*frame });
+            batch.frames.extend(placed);
+            reader.at = reader.at.saturating_add(frames.len());
+            return Some(reader.at >= chunk.frames.len());
+        }
         while let Some(frame) = chunk.frames.get(reader.at) {
             let first = until.is_none_or(|until| (frame.time, number) <= until);
             // The frame that the capture was chosen for is always taken, so that reading goes on.
