@@ -229,6 +229,36 @@ impl Sheet {
     }
 }
 
+/// The text that everything begins with that an anchored pattern matches, as far as that is plain to see; otherwise nothing.
+fn start(pattern: &str) -> &str {
+    let Some(anchored) = pattern.strip_prefix('^') else {
+        return "";
+    };
+    let end = anchored.find(|c: char| r"\.+*?()[]{}|^$".contains(c));
+    let (text, rest) = anchored.split_at(end.unwrap_or(anchored.len()));
+    // An alternative may begin otherwise.
+    let alternatives = || {
+        let mut depth = 0_i32;
+        rest.chars().any(|c| {
+            match c {
+                '(' => depth = depth.saturating_add(1),
+                ')' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            c == '|' && depth <= 0
+        })
+    };
+    if alternatives() {
+        return "";
+    }
+    if rest.starts_with(['?', '*', '{']) {
+        // The last letter is optional.
+        let last = text.char_indices().last();
+        return text.get(..last.map_or(0, |(at, _)| at)).unwrap_or_default();
+    }
+    text
+}
+
 impl Fingerprint {
     fn regex(&self) -> Option<&Regex> {
         self.compiled
@@ -237,6 +267,10 @@ impl Fingerprint {
     }
 
     fn read(&self, value: &str) -> Option<Answer<'_>> {
+        // Most expressions are never compiled: what they begin with rules them out.
+        if !value.starts_with(start(&self.pattern)) {
+            return None;
+        }
         let captures = self.regex()?.captures(value)?;
         let facts = self.facts.iter().filter_map(|(name, template)| {
             let said = Said::named(name)?;
@@ -304,5 +338,30 @@ fn check_fact(
             });
         }
         Some(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::start;
+
+    #[test]
+    fn a_pattern_shows_what_it_begins_with() {
+        for (pattern, begins) in [
+            ("^SIMATIC S7-300$", "SIMATIC S7-300"),
+            ("^Apache/2\\.4", "Apache/2"),
+            ("^ab?c", "a"),
+            ("^ab*", "a"),
+            ("^ab{0,2}", "a"),
+            ("^ab+", "ab"),
+            ("^é?", ""),
+            ("^ab|^cd", ""),
+            ("^a(b|c)d", "a"),
+            ("^a(b|c)|d", ""),
+            ("(?i)^ab", ""),
+            ("ab", ""),
+        ] {
+            assert_eq!(start(pattern), begins, "{pattern}");
+        }
     }
 }

@@ -5,6 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use fossick_sensor::{client, config, doctor, knowledge, protocols, read, run};
+use tikv_jemallocator::Jemalloc;
+
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// Passive discovery sensor: what is on this network, and the packet that proves each word.
 #[derive(Debug, Parser)]

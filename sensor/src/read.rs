@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use fossick_engine::{Counters, Engine, Inventory, Locality};
+use fossick_fingerprints::Fingerprints;
 use fossick_model::Asset;
 use fossick_parsers::PROTOCOLS;
 use fossick_parsers::packet::Stop;
@@ -135,14 +136,16 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
             "no frame could be decoded: link type {link} is not one that Fossick reads. Capture on Ethernet, or as raw IP."
         );
     }
-    let assets = inventory.assets(
-        &fingerprints,
-        arguments.external || arguments.explain.is_some(),
-    );
     match &arguments.explain {
-        Some(wanted) => explain_one(arguments, &assets, wanted)?,
-        None => print(arguments, &assets, &counters).context("writing the inventory")?,
+        Some(wanted) => {
+            let assets = inventory.assets(&fingerprints, true);
+            explain_one(arguments, &assets, wanted)?;
+        }
+        None => print(arguments, &mut inventory, &fingerprints, &counters)
+            .context("writing the inventory")?,
     }
+    // The process ends here: to take the inventory apart piece by piece would take as long as to print it.
+    std::mem::forget(inventory);
     Ok(troubles.is_empty() && captures.refused().is_empty())
 }
 
@@ -163,15 +166,20 @@ fn unknown_link(counters: &Counters) -> Option<u16> {
         .map(|(link, _)| *link)
 }
 
-fn print(arguments: &Arguments, assets: &[Asset], counters: &Counters) -> io::Result<()> {
+fn print(
+    arguments: &Arguments,
+    inventory: &mut Inventory,
+    fingerprints: &Fingerprints,
+    counters: &Counters,
+) -> io::Result<()> {
     let terminal = io::stdout().is_terminal();
     let mut out = BufWriter::new(io::stdout().lock());
     match arguments.format {
         Format::Json => {
-            for asset in assets {
-                serde_json::to_writer(&mut out, asset)?;
-                out.write_all(b"\n")?;
-            }
+            inventory.each_asset(fingerprints, arguments.external, |asset| {
+                serde_json::to_writer(&mut out, &asset)?;
+                out.write_all(b"\n")
+            })?;
             out.flush()?;
             for line in table::not_read(counters) {
                 eprintln!("fossick: {line}");
@@ -183,8 +191,9 @@ fn print(arguments: &Arguments, assets: &[Asset], counters: &Counters) -> io::Re
             } else {
                 None
             };
-            table::print(&mut out, assets, columns.unwrap_or(COLUMNS_ELSEWHERE))?;
-            table::summary(&mut out, assets, counters)?;
+            let assets = inventory.assets(fingerprints, arguments.external);
+            table::print(&mut out, &assets, columns.unwrap_or(COLUMNS_ELSEWHERE))?;
+            table::summary(&mut out, &assets, counters)?;
         }
     }
     out.flush()

@@ -6,24 +6,24 @@ use std::sync::Arc;
 
 use fossick_fingerprints::{ETHERNET_MANUFACTURER, Said, manufacturer};
 use fossick_model::{
-    Addresses, Asset, Attribute, Category, Evidence, Fact, Frames, Kind, Observation, Service,
-    Time, Word,
+    Addresses, Asset, Attribute, Category, Fact, Kind, Observation, Service, Time, Word,
 };
 use fossick_parsers::Place;
 
 use crate::census::Owner;
-use crate::event::Address;
+use crate::event::{Address, Places, Proof};
 use crate::facts::{Reader, ServiceFact, rank};
 use crate::ledger::{Node, NodeKey};
 use crate::limits::VALUES_PER_KEY;
 use crate::place::Locality;
 
-/// The asset that these nodes are; nothing if nobody was heard there.
+/// The asset that these nodes are; nothing if nobody was heard there, or if it is on the Internet and not asked for.
 pub(crate) fn asset(
     owner: Owner,
     members: Vec<(NodeKey, &Node)>,
     id: &str,
     locality: &Locality,
+    abroad: bool,
     reader: &mut Reader<'_>,
 ) -> Option<Asset> {
     Group {
@@ -31,6 +31,7 @@ pub(crate) fn asset(
         members,
         id,
         locality,
+        abroad,
     }
     .asset(reader)
 }
@@ -42,11 +43,17 @@ struct Group<'n> {
     /// Its id.
     id: &'n str,
     locality: &'n Locality,
+    /// Hosts on the Internet are assets too.
+    abroad: bool,
 }
 
 impl Group<'_> {
     fn asset(&self, reader: &mut Reader<'_>) -> Option<Asset> {
         let own = || self.members.iter().filter(|(key, _)| key.behind.is_none());
+        let external = self.is_external();
+        if external && !self.abroad {
+            return None;
+        }
         if !own().any(|(_, node)| node.was_heard())
             && !self.members.iter().any(|(k, _)| k.behind.is_some())
         {
@@ -63,7 +70,7 @@ impl Group<'_> {
         let mut asset = describe(&nodes, manufacturer, reader);
         self.id.clone_into(&mut asset.id);
         asset.addresses = Some(self.addresses());
-        asset.external = self.is_external();
+        asset.external = external;
         asset.visibility = self.visibility().into_iter().map(Word::from).collect();
         asset.children = places
             .into_iter()
@@ -145,15 +152,11 @@ impl Group<'_> {
         let name: Arc<str> = Arc::from(manufacturer(mac)?);
         let first = self.members.iter().filter_map(|(_, node)| node.presence);
         let first = first.min_by_key(|presence| (presence.first, presence.frame))?;
-        let evidence = Evidence {
-            frames: Frames::One(first.frame),
-            ..reader.evidence(&crate::event::Proof {
-                capture: first.capture,
-                time: first.first,
-                frames: Box::default(),
-                octets: Box::default(),
-            })
-        };
+        let evidence = reader.evidence(&Proof {
+            capture: first.capture,
+            time: first.first,
+            places: Places::One((first.frame, 0, 0)),
+        });
         let reading = reader.read(ETHERNET_MANUFACTURER, &name)?;
         let (_, vendor) = reading
             .facts

@@ -83,10 +83,6 @@ impl Counters {
         increment(self.stops.entry(stop).or_default());
     }
 
-    pub(crate) fn message(&mut self, protocol: &Protocol) {
-        increment(self.messages.entry(protocol.name).or_default());
-    }
-
     pub(crate) fn fault(&mut self, protocol: &Protocol, fault: Fault) {
         let key = (protocol.name, fault.what);
         increment(self.faults.entry(key).or_default());
@@ -99,6 +95,37 @@ impl Counters {
             increment(self.not_understood.entry(carrier).or_default());
         } else {
             increment(&mut self.carriers_given_up);
+        }
+    }
+}
+
+/// Messages by protocol, while they are being counted. The last to be counted are found first.
+#[derive(Debug, Default)]
+pub(crate) struct Tally(Vec<(&'static Protocol, u64)>);
+
+impl Tally {
+    pub fn message(&mut self, protocol: &'static Protocol) {
+        let counts = &mut self.0;
+        let known = counts.iter().position(|(p, _)| std::ptr::eq(*p, protocol));
+        let place = known.unwrap_or_else(|| {
+            counts.push((protocol, 0));
+            counts.len().saturating_sub(1)
+        });
+        if let Some((_, count)) = counts.get_mut(place) {
+            increment(count);
+        }
+        if place > 0 {
+            counts.swap(place, place.saturating_sub(1));
+        }
+    }
+
+    /// Adds them to these counters, and begins again.
+    pub fn move_to(&mut self, counters: &mut Counters) {
+        for (protocol, count) in &mut self.0 {
+            if *count > 0 {
+                let sum = counters.messages.entry(protocol.name).or_default();
+                *sum = sum.saturating_add(std::mem::take(count));
+            }
         }
     }
 }

@@ -2,13 +2,15 @@
 
 use std::hash::BuildHasher;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use fossick_model::{Time, Transport as Carried};
 use fossick_parsers::packet::{Ip, Tcp};
 use fossick_parsers::{Carrier, Mac, Message, Out, Protocol, Role, Statement, Subject};
 
-use crate::counters::Counters;
+use crate::counters::{Counters, Tally};
+use crate::cyclic::Cyclic;
 use crate::event::{Address, End, Event, Presence, Stamped, Who};
 use crate::flow::{Flow, Held, Side};
 use crate::generations::Generations;
@@ -16,6 +18,7 @@ use crate::limits;
 use crate::proof::{Now, Origin, Speakers, offset_in, proof, whom};
 use crate::recognition::{Identified, identify_stream};
 use crate::registry::Registry;
+use crate::said::Said;
 use crate::stream::{Arrived, Piece, Segment};
 
 /// TCP flags (RFC 9293 §3.1).
@@ -26,12 +29,16 @@ const ACK: u8 = 0x10;
 /// What every message passes: what was said before, and where new statements go.
 pub(crate) struct Desk {
     pub hash: FixedState,
-    pub said: Generations<u64, Time>,
+    pub said: Said,
+    /// Who was told to hold which address, by hash, and when.
+    holders: Generations<u64, Time>,
     pub hosts: Generations<End, Presence>,
     pub scratch: String,
     /// Octets that wait in the streams of the shard.
     pub waiting: usize,
     pub counters: Counters,
+    tally: Tally,
+    cyclic: Cyclic,
     pub number: u8,
     pub out: Vec<Stamped>,
 }
@@ -40,11 +47,14 @@ impl Desk {
     pub(crate) fn new(number: usize) -> Desk {
         Desk {
             hash: FixedState::with_seed(0),
-            said: Generations::new(limits::SAID),
+            said: Said::new(),
+            holders: Generations::new(limits::HOLDERS),
             hosts: Generations::new(limits::HOSTS),
             scratch: String::new(),
             waiting: 0,
             counters: Counters::default(),
+            tally: Tally::default(),
+            cyclic: Cyclic::new(),
             number: u8::try_from(number).unwrap_or_default(),
             out: Vec::new(),
         }
@@ -60,6 +70,14 @@ impl Desk {
         receiver: End,
         known: &Registry,
     ) {
+        let protocols = known.on(carrier);
+        // The first two octets of what is cyclic name the stream (APPID, FrameID).
+        let stream = (sender.mac, receiver.mac, carrier, payload.get(..2));
+        let stream = self.hash.hash_one(stream);
+        if !protocols.is_empty() && self.cyclic.passes(stream, now.time) {
+            self.present(now, sender);
+            return;
+        }
         let piece = [Piece {
             start: 0,
             frame: now.frame,
@@ -77,10 +95,13 @@ impl Desk {
             service: None,
         };
         let mut understood = false;
-        for protocol in known.on(carrier) {
+        let before = self.out.len();
+        for protocol in protocols {
             understood |= self.recognised(now, protocol, payload, origin, speakers);
         }
-        if !understood {
+        if understood {
+            self.cyclic.read(stream, self.out.len() > before);
+        } else {
             self.counters.not_understood(carrier);
         }
     }
@@ -371,7 +392,7 @@ impl Desk {
         if let Err(fault) = done {
             self.counters.fault(protocol, fault);
         }
-        self.counters.message(protocol);
+        self.tally.message(protocol);
         new
     }
 
@@ -422,7 +443,7 @@ impl Desk {
                     ip: address,
                 };
                 // An address may go to another and come back: it is told again, but not at every frame.
-                match self.said.touch(&hash) {
+                match self.holders.touch(&hash) {
                     Some(said) if !limits::passed(*said, now.time, limits::HOLDER_AGAIN) => false,
                     Some(said) => {
                         *said = now.time;
@@ -430,7 +451,7 @@ impl Desk {
                         false
                     }
                     None => {
-                        self.said.insert(hash, now.time);
+                        self.holders.insert(hash, now.time);
                         self.say(now, event);
                         true
                     }
@@ -446,7 +467,7 @@ impl Desk {
                     return false;
                 };
                 let hash = self.hash.hash_one((who, key, value));
-                if self.said_before(now, hash) {
+                if self.said.again(hash) {
                     return false;
                 }
                 let value =
@@ -454,7 +475,7 @@ impl Desk {
                 let event = Event::Observed {
                     who,
                     key,
-                    value: value.into_owned(),
+                    value: Arc::from(&*value),
                     proof: proof(now, origin, message, octets),
                     service: speakers.service.filter(|_| subject == Subject::Sender),
                 };
@@ -464,13 +485,17 @@ impl Desk {
         }
     }
 
-    /// Whether this was said; it is from now on.
-    pub(crate) fn said_before(&mut self, now: Now<'_>, hash: u64) -> bool {
-        let before = self.said.touch(&hash).is_some();
-        if !before {
-            self.said.insert(hash, now.time);
-        }
-        before
+    /// Counts since the last call.
+    pub(crate) fn take_counters(&mut self) -> Counters {
+        let mut counters = std::mem::take(&mut self.counters);
+        self.tally.move_to(&mut counters);
+        counters
+    }
+
+    /// Everything is news again.
+    pub(crate) fn forget_said(&mut self) {
+        self.said.forget();
+        self.holders = Generations::new(limits::HOLDERS);
     }
 
     pub(crate) fn say(&mut self, now: Now<'_>, event: Event) {
@@ -489,7 +514,7 @@ impl Desk {
         protocol: &'static Protocol,
     ) -> bool {
         let hash = self.hash.hash_one((who, protocol.name));
-        let new = !self.said_before(now, hash);
+        let new = !self.said.again(hash);
         if new {
             let who = Who::from(who);
             self.say(now, Event::Speaks { who, protocol });
@@ -509,7 +534,7 @@ impl Desk {
         let hash = self
             .hash
             .hash_one((who, transport == Carried::Tcp, port, name));
-        let new = !self.said_before(now, hash);
+        let new = !self.said.again(hash);
         if new {
             let event = Event::Serves {
                 who: who.into(),
@@ -679,8 +704,7 @@ impl Desk {
             && !flow.to_group
         {
             let hash = self.hash.hash_one((one, other));
-            if self.said.touch(&hash).is_none() {
-                self.said.insert(hash, flow.last);
+            if !self.said.again(hash) {
                 self.out.push(Stamped {
                     shard: self.number,
                     position,

@@ -171,12 +171,14 @@ impl Engine {
 
     /// The packets that prove something, as far as they are still at hand.
     fn packets(&self, proof: &Proof) -> Vec<Kept> {
-        let frames = proof.frames.iter();
+        let octets = proof.places.octets();
+        let frames = proof.places.frames();
         frames
+            .iter()
             .filter_map(|number| {
                 let mut batches = self.recent.iter().rev();
                 let frame = batches.find_map(|batch| batch.numbered(proof.capture, *number))?;
-                let own = proof.octets.iter().filter(|(frame, _, _)| frame == number);
+                let own = octets.iter().filter(|(frame, _, _)| frame == number);
                 let own: Vec<(usize, usize)> = own
                     .filter_map(|(_, at, count)| {
                         Some((usize::try_from(*at).ok()?, usize::try_from(*count).ok()?))

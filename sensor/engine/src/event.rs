@@ -1,6 +1,7 @@
 //! What the workers tell the ledger.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use fossick_model::{Time, Transport};
 use fossick_parsers::{Key, Mac, Place, Protocol};
@@ -58,10 +59,51 @@ pub(crate) struct Proof {
     pub capture: u32,
     /// When the last of its frames was captured.
     pub time: Time,
-    /// Its frames, in order.
-    pub frames: Box<[u64]>,
-    /// The octets that carry the value: frame, first octet, count.
-    pub octets: Box<[(u64, u32, u32)]>,
+    pub places: Places,
+}
+
+/// A part of a frame: frame number, first octet, count. A count of 0 is the frame as a whole: which octets it were
+/// cannot be told.
+pub(crate) type Part = (u64, u32, u32);
+
+/// The parts of frames that carry a value, in order. Nearly always there is one, which needs no memory of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Places {
+    One(Part),
+    Several(Box<[Part]>),
+}
+
+impl Places {
+    /// Frames and the octets in them, as the store and the contract have them.
+    pub fn of(frames: &[u64], octets: &[Part]) -> Places {
+        match (frames, octets) {
+            (_, [part]) => Places::One(*part),
+            ([frame], []) => Places::One((*frame, 0, 0)),
+            (_, []) => Places::Several(frames.iter().map(|frame| (*frame, 0, 0)).collect()),
+            _ => Places::Several(octets.into()),
+        }
+    }
+
+    fn parts(&self) -> &[Part] {
+        match self {
+            Places::One(part) => std::slice::from_ref(part),
+            Places::Several(parts) => parts,
+        }
+    }
+
+    /// The frames, in order, each once.
+    pub fn frames(&self) -> Vec<u64> {
+        let mut frames: Vec<u64> = self.parts().iter().map(|(frame, _, _)| *frame).collect();
+        frames.sort_unstable();
+        frames.dedup();
+        frames
+    }
+
+    /// The octets that carry the value, where that is known.
+    pub fn octets(&self) -> Vec<Part> {
+        let parts = self.parts().iter().copied();
+        parts.filter(|(_, _, count)| *count > 0).collect()
+    }
 }
 
 /// What is known of a host from its frames alone.
@@ -117,7 +159,7 @@ pub(crate) enum Event {
     Observed {
         who: Who,
         key: Key,
-        value: String,
+        value: Arc<str>,
         proof: Proof,
         /// The port it serves, where it said so as a server.
         service: Option<(Transport, u16)>,

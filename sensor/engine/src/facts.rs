@@ -40,13 +40,13 @@ impl<'f> Reader<'f> {
             .get(usize::try_from(proof.capture).unwrap_or(usize::MAX));
         Evidence {
             capture: capture.map_or_else(|| Arc::from(""), Arc::clone),
-            frames: match &*proof.frames {
-                [one] => Frames::One(*one),
-                several => Frames::Several(several.to_vec()),
+            frames: match proof.places.frames() {
+                one if one.len() == 1 => Frames::One(one.first().copied().unwrap_or_default()),
+                several => Frames::Several(several),
             },
             time: proof.time,
             heard: true,
-            octets: proof.octets.to_vec(),
+            octets: proof.places.octets(),
         }
     }
 

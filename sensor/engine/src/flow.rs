@@ -4,6 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use fossick_model::{Time, Transport};
+use fossick_parsers::packet::Ip;
 use fossick_parsers::{Protocol, Role};
 
 use crate::event::{End, Presence};
@@ -19,6 +20,26 @@ pub(crate) struct FlowKey {
     /// The ends in order of address, then port.
     pub low: (IpAddr, u16),
     pub high: (IpAddr, u16),
+}
+
+impl FlowKey {
+    /// The flow of a packet with these ports, and which side of it speaks.
+    pub fn of(ip: &Ip<'_>, ports: (u16, u16), vlan: u16) -> (FlowKey, Side) {
+        const TCP: u8 = 6;
+        let from = (ip.source, ports.0);
+        let to = (ip.destination, ports.1);
+        let key = |low, high| FlowKey {
+            protocol: ip.protocol,
+            vlan: if ip.protocol == TCP { 0 } else { vlan },
+            low,
+            high,
+        };
+        if from <= to {
+            (key(from, to), Side::Low)
+        } else {
+            (key(to, from), Side::High)
+        }
+    }
 }
 
 impl Hash for FlowKey {

@@ -130,18 +130,36 @@ impl Inventory {
 
     /// Every asset as it stands, sorted by id. Those on the Internet are left out unless they are asked for.
     pub fn assets(&mut self, fingerprints: &Fingerprints, external: bool) -> Vec<Asset> {
+        let mut assets = Vec::new();
+        let Ok(()) = self.each_asset(fingerprints, external, |asset| {
+            assets.push(asset);
+            Ok::<(), std::convert::Infallible>(())
+        });
+        assets
+    }
+
+    /// Hands over what [`Inventory::assets`] lists, one by one.
+    ///
+    /// # Errors
+    /// The first that `take` has: the rest is left out.
+    pub fn each_asset<E>(
+        &mut self,
+        fingerprints: &Fingerprints,
+        external: bool,
+        mut take: impl FnMut(Asset) -> Result<(), E>,
+    ) -> Result<(), E> {
         let changed = self.ledger.take_changed(usize::MAX);
         self.census.update(&self.ledger, &changed);
         let captures = self.captures.clone();
         let mut reader = Reader::new(fingerprints, &captures);
-        let owners = self.census.all();
-        let mut assets: Vec<Asset> = owners
-            .into_iter()
-            .filter_map(|owner| self.asset(owner, &mut reader))
-            .filter(|asset| external || !asset.external)
-            .collect();
-        assets.sort_by(|a, b| a.id.cmp(&b.id));
-        assets
+        let mut owners = self.census.all();
+        owners.sort_by_cached_key(|owner| self.id(*owner));
+        for owner in owners {
+            if let Some(asset) = self.asset(owner, external, &mut reader) {
+                take(asset)?;
+            }
+        }
+        Ok(())
     }
 
     /// What changed since the round before, [`limits::ROUND`] nodes at most. `sightings` asks for the rows of nodes, too, that were merely heard again.
@@ -170,8 +188,7 @@ impl Inventory {
         let captures = self.captures.clone();
         let mut reader = Reader::new(fingerprints, &captures);
         for owner in owners {
-            let asset = self.asset(owner, &mut reader);
-            match asset.filter(|asset| !asset.external) {
+            match self.asset(owner, false, &mut reader) {
                 Some(asset) => {
                     self.known.insert(owner);
                     round.assets.push(asset);
@@ -237,14 +254,14 @@ impl Inventory {
         }
     }
 
-    fn asset(&self, owner: Owner, reader: &mut Reader<'_>) -> Option<Asset> {
+    fn asset(&self, owner: Owner, external: bool, reader: &mut Reader<'_>) -> Option<Asset> {
         let members = self.census.members(owner);
         let members = members
             .into_iter()
             .filter_map(|key| Some((key, self.ledger.get(&key)?)))
             .collect();
         let id = self.id(owner);
-        assets::asset(owner, members, &id, &self.ledger.locality, reader)
+        assets::asset(owner, members, &id, &self.ledger.locality, external, reader)
     }
 
     /// Takes in what was written down before: names of captures, ids, ids of the assets that were published, rows. Rows that cannot be read are counted.

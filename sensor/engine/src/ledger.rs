@@ -379,7 +379,7 @@ impl Node {
     fn observe(
         &mut self,
         key: Key,
-        value: String,
+        value: Arc<str>,
         proof: Proof,
         service: Option<(Transport, u16)>,
     ) -> bool {
@@ -393,7 +393,6 @@ impl Node {
         if self.heard.len() == self.heard.capacity() {
             self.heard.reserve_exact(2);
         }
-        let value = Arc::from(value);
         self.heard.insert(
             end,
             Heard {

@@ -9,6 +9,7 @@ mod assets;
 mod batch;
 mod census;
 mod counters;
+mod cyclic;
 mod desk;
 mod engine;
 mod event;
@@ -25,6 +26,7 @@ mod proof;
 mod recognition;
 mod record;
 mod registry;
+mod said;
 mod shard;
 mod stream;
 

@@ -9,8 +9,10 @@ pub const SHARDS: usize = 64;
 pub const FLOWS: usize = 2048;
 /// Hosts whose first and last frame are being kept before the ledger is told.
 pub const HOSTS: usize = 2048;
-/// Statements remembered as said before.
+/// Statements remembered as said before: a power of two.
 pub const SAID: usize = 16_384;
+/// Holders of addresses, remembered with when they were told of last.
+pub const HOLDERS: usize = 4096;
 /// A flow that is idle for so long (packet time, nanoseconds) is over.
 pub const FLOW_IDLE: i64 = 300 * 1_000_000_000;
 /// Octets of one message that may be waited for, per direction.
@@ -39,6 +41,10 @@ pub const HOLDER_AGAIN: i64 = 1_000_000_000;
 pub const CARRIERS: usize = 512;
 /// Messages in a row that said nothing new, after which a flow is only sampled.
 pub const QUIET_AFTER: u16 = 64;
+/// What comes on a link more often than this (nanoseconds) is cyclic, and sampled like a quiet flow once it says nothing new.
+pub const CYCLE: i64 = 100_000_000;
+/// Cyclic senders told apart.
+pub const CYCLES: usize = 64;
 /// Of a quiet flow, one message in so many is dissected.
 pub const SAMPLE_ONE_IN: u32 = 16;
 

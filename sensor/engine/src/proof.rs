@@ -4,7 +4,7 @@ use fossick_model::{Time, Transport as Carried};
 use fossick_parsers::Subject;
 
 use crate::desk::{is_group, is_somebody};
-use crate::event::{Address, End, Proof, Who};
+use crate::event::{Address, End, Places, Proof, Who};
 use crate::stream::Piece;
 
 /// The frame that is being read.
@@ -88,12 +88,18 @@ pub(crate) fn proof(now: Now<'_>, origin: Origin<'_>, message: &[u8], octets: &[
     Proof {
         capture: now.capture,
         time: last.unwrap_or(now.time),
-        frames: frames.into_boxed_slice(),
-        octets: places
-            .into_iter()
-            .filter(|_| exact)
-            .map(|(frame, at, length)| (frame, short(at), short(length)))
-            .collect(),
+        places: match places.as_slice() {
+            [(frame, at, length)] if exact => Places::One((*frame, short(*at), short(*length))),
+            several if exact => {
+                let parts = several.iter();
+                Places::Several(
+                    parts
+                        .map(|(frame, at, length)| (*frame, short(*at), short(*length)))
+                        .collect(),
+                )
+            }
+            _ => Places::of(&frames, &[]),
+        },
     }
 }
 

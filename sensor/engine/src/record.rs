@@ -8,7 +8,7 @@ use fossick_parsers::{Key, Mac, PROTOCOLS, Place};
 use serde::{Deserialize, Serialize};
 
 use crate::census::Owner;
-use crate::event::{Address, Presence, Proof};
+use crate::event::{Address, Part, Places, Presence, Proof};
 use crate::ledger::{Heard, Ledger, Node, NodeKey};
 
 /// One node: its key, and what is known of it (JSON); nothing if it is gone.
@@ -64,9 +64,9 @@ struct Said {
     value: Arc<str>,
     capture: u32,
     time: i64,
-    frames: Box<[u64]>,
+    frames: Vec<u64>,
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
-    octets: Box<[(u64, u32, u32)]>,
+    octets: Vec<Part>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     service: Option<(Transport, u16)>,
 }
@@ -114,8 +114,8 @@ fn said(heard: &Heard) -> Said {
         value: Arc::clone(&heard.value),
         capture: heard.proof.capture,
         time: heard.proof.time.0,
-        frames: heard.proof.frames.clone(),
-        octets: heard.proof.octets.clone(),
+        frames: heard.proof.places.frames(),
+        octets: heard.proof.places.octets(),
         service: heard.service,
     }
 }
@@ -153,8 +153,7 @@ pub(crate) fn node(row: &Row) -> Option<(NodeKey, Node, bool)> {
                     proof: Proof {
                         capture: said.capture,
                         time: Time(said.time),
-                        frames: said.frames,
-                        octets: said.octets,
+                        places: Places::of(&said.frames, &said.octets),
                     },
                     service: said.service,
                 })

@@ -46,12 +46,12 @@ impl Shard {
 
     /// Moves the events since the last call to the end of these.
     pub fn take_events(&mut self, events: &mut Vec<Stamped>) {
-        events.extend(std::mem::take(&mut self.desk.out));
+        events.append(&mut self.desk.out);
     }
 
     /// Counts since the last call.
     pub fn take_counters(&mut self) -> Counters {
-        let mut counters = std::mem::take(&mut self.desk.counters);
+        let mut counters = self.desk.take_counters();
         counters.fragmented_given_up = self.fragments.take_given_up();
         counters.flows_held = self.flows.len();
         counters.stream_octets_held = self.desk.waiting;
@@ -86,7 +86,7 @@ impl Shard {
             .link
             .map(|link| link.source)
             .filter(|mac| is_somebody(*mac));
-        match packet.net {
+        match &packet.net {
             Net::Ip(ip) => {
                 let sender = End {
                     vlan,
@@ -101,7 +101,7 @@ impl Shard {
                         .filter(|mac| is_somebody(*mac)),
                     ip: Some(ip.destination).filter(|ip| !is_group(*ip)),
                 };
-                self.ip(now, &ip, sender, receiver, known);
+                self.ip(now, ip, sender, receiver, known);
             }
             Net::Other(carrier, payload) => {
                 let sender = End {
@@ -118,7 +118,7 @@ impl Shard {
                     ip: None,
                 };
                 self.desk
-                    .other(now, carrier, payload, sender, receiver, known);
+                    .other(now, *carrier, payload, sender, receiver, known);
             }
             Net::Nothing => {}
         }
@@ -154,7 +154,7 @@ impl Shard {
             let mac = end.mac.map(Address::Mac);
             !end.address().iter().chain(&mac).any(forgotten)
         });
-        self.desk.said = Generations::new(limits::SAID);
+        self.desk.forget_said();
         for flow in self.flows.young_mut() {
             flow.quiet = 0;
         }
@@ -189,7 +189,7 @@ impl Shard {
     /// Whether the same packet went by a moment ago: mirrored on its way in and on its way out.
     fn is_duplicate(&mut self, packet: &Packet<'_>, time: Time) -> bool {
         let mut hasher = self.desk.hash.build_hasher();
-        match packet.net {
+        match &packet.net {
             Net::Ip(ip) => {
                 // All but what a router changes: hops and the header checksum.
                 let (head, tail) = match ip.source {
@@ -280,15 +280,7 @@ impl Shard {
         (sender, receiver): (End, End),
         known: &Registry,
     ) -> Option<(&mut Flow, &mut Desk, Side)> {
-        let from = (ip.source, ports.0);
-        let to = (ip.destination, ports.1);
-        let side = if from <= to { Side::Low } else { Side::High };
-        let key = FlowKey {
-            protocol: ip.protocol,
-            vlan: if ip.protocol == 6 { 0 } else { sender.vlan },
-            low: from.min(to),
-            high: from.max(to),
-        };
+        let (key, side) = FlowKey::of(ip, ports, sender.vlan);
         let place = if let Some(place) = self.flows.find(&key) {
             place
         } else {
