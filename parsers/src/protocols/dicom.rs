@@ -29,6 +29,18 @@ pub const INSTITUTION_NAME: Key = Key("dicom.institution_name");
 pub const SERIAL_NUMBER: Key = Key("dicom.serial_number");
 /// Software Versions (0018,1020).
 pub const SOFTWARE_VERSIONS: Key = Key("dicom.software_versions");
+/// Unique Device Identifier (0018,1009).
+pub const UDI: Key = Key("dicom.udi");
+/// Device UID (0018,1002).
+pub const DEVICE_UID: Key = Key("dicom.device_uid");
+/// Institutional Department Name (0008,1040).
+pub const DEPARTMENT_NAME: Key = Key("dicom.department_name");
+/// Detector ID (0018,700A).
+pub const DETECTOR_ID: Key = Key("dicom.detector_id");
+/// Gantry ID (0018,1008).
+pub const GANTRY_ID: Key = Key("dicom.gantry_id");
+/// Scheduled Station AE Title (0040,0001) that a client asks its own worklist for.
+pub const SCHEDULED_STATION: Key = Key("dicom.scheduled_station");
 /// Modality (0008,0060).
 pub const MODALITY: Key = Key("dicom.modality");
 
@@ -48,6 +60,12 @@ pub static PROTOCOL: Protocol = Protocol {
         INSTITUTION_NAME,
         SERIAL_NUMBER,
         SOFTWARE_VERSIONS,
+        UDI,
+        DEVICE_UID,
+        DEPARTMENT_NAME,
+        DETECTOR_ID,
+        GANTRY_ID,
+        SCHEDULED_STATION,
         MODALITY,
     ],
     frame: Some(frame),
@@ -208,8 +226,13 @@ const SOP_CLASS_UID: Tag = (0x0008, 0x0016);
 /// Performed Station AE Title: a modality reports what it does.
 const PERFORMED_STATION_AE_TITLE: Tag = (0x0040, 0x0241);
 
+/// Scheduled Procedure Step Sequence: of a worklist, or the query for it.
+const SCHEDULED_STEP: Tag = (0x0040, 0x0100);
+/// Scheduled Station AE Title.
+const SCHEDULED_STATION_AE_TITLE: Tag = (0x0040, 0x0001);
+
 /// The equipment in the data set of an object to store or of a step performed. Queries, and fragments from
-/// the middle of a data set, have neither mark.
+/// the middle of a data set, have neither mark; a query for a worklist names the station whose it is.
 fn data_set(fragment: &[u8], out: &mut Out<'_>) {
     let marked = elements(fragment).any(|(tag, value)| match tag {
         SOP_CLASS_UID => value.starts_with(STORAGE),
@@ -217,6 +240,7 @@ fn data_set(fragment: &[u8], out: &mut Out<'_>) {
         _ => false,
     });
     if !marked {
+        scheduled_station(fragment, out);
         return;
     }
     for (tag, value) in elements(fragment) {
@@ -225,9 +249,14 @@ fn data_set(fragment: &[u8], out: &mut Out<'_>) {
             (0x0008, 0x0070) => MANUFACTURER,
             (0x0008, 0x0080) => INSTITUTION_NAME,
             (0x0008, 0x1010) | (0x0040, 0x0242) => STATION_NAME,
+            (0x0008, 0x1040) => DEPARTMENT_NAME,
             (0x0008, 0x1090) => MODEL_NAME,
             (0x0018, 0x1000) => SERIAL_NUMBER,
+            (0x0018, 0x1002) => DEVICE_UID,
+            (0x0018, 0x1008) => GANTRY_ID,
+            (0x0018, 0x1009) => UDI,
             (0x0018, 0x1020) => SOFTWARE_VERSIONS,
+            (0x0018, 0x700a) => DETECTOR_ID,
             PERFORMED_STATION_AE_TITLE => AE_TITLE,
             _ => continue,
         };
@@ -237,8 +266,34 @@ fn data_set(fragment: &[u8], out: &mut Out<'_>) {
     }
 }
 
+/// Of the one item of a worklist query the title it asks for, unless that is a pattern.
+fn scheduled_station(fragment: &[u8], out: &mut Out<'_>) {
+    let Some((_, mut items)) = elements(fragment).find(|(tag, _)| *tag == SCHEDULED_STEP) else {
+        return;
+    };
+    let Some((ITEM, mut item)) = tagged(&mut items) else {
+        return;
+    };
+    while let Some((tag, value)) = data_element(&mut item, MOST_NESTED) {
+        let title = unpadded(value);
+        if tag == SCHEDULED_STATION_AE_TITLE && is_printable(title) && !title.contains(&b'*') {
+            out.say(Subject::Sender, SCHEDULED_STATION, value);
+        }
+        if tag >= SCHEDULED_STATION_AE_TITLE {
+            return;
+        }
+    }
+}
+
 /// Group and element number.
 type Tag = (u16, u16);
+
+/// Delimiters of PS3.5 §7.5.
+const ITEM: Tag = (0xfffe, 0xe000);
+const ITEM_END: Tag = (0xfffe, 0xe00d);
+const SEQUENCE_END: Tag = (0xfffe, 0xe0dd);
+/// Sequences within sequences that are followed.
+const MOST_NESTED: u8 = 8;
 
 /// Elements in ascending order from group 8 on, little endian, with or without their types; ends before pixels
 /// and at what cannot be read.
@@ -246,7 +301,7 @@ fn elements(fragment: &[u8]) -> impl Iterator<Item = (Tag, &[u8])> {
     let mut rest = fragment;
     let mut before = (0x0007, 0xffff);
     std::iter::from_fn(move || {
-        let (tag, value) = data_element(&mut rest)?;
+        let (tag, value) = data_element(&mut rest, MOST_NESTED)?;
         let ascends = tag > before && tag <= (0x0040, 0xffff);
         before = tag;
         ascends.then_some((tag, value))
@@ -254,8 +309,8 @@ fn elements(fragment: &[u8]) -> impl Iterator<Item = (Tag, &[u8])> {
     .fuse()
 }
 
-/// One element: tag and value.
-fn data_element<'a>(rest: &mut &'a [u8]) -> Option<(Tag, &'a [u8])> {
+/// One element: tag and value; of a sequence its items.
+fn data_element<'a>(rest: &mut &'a [u8], depth: u8) -> Option<(Tag, &'a [u8])> {
     let tag = (le16(rest, "group").ok()?, le16(rest, "element").ok()?);
     let explicit = rest.get(..2)?.iter().all(u8::is_ascii_uppercase);
     let length = if !explicit {
@@ -283,16 +338,51 @@ fn data_element<'a>(rest: &mut &'a [u8]) -> Option<(Tag, &'a [u8])> {
         le16(rest, "length").ok()?.into()
     };
     let value = if length == u32::MAX {
-        sequence(rest)?
+        undefined(rest, SEQUENCE_END, depth)?
     } else {
         take(rest, usize::try_from(length).ok()?, "value").ok()?
     };
     Some((tag, value))
 }
 
-/// Passes over a sequence of undefined length, up to its delimiter.
-fn sequence<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let end = crate::text::find(rest, &[0xfe, 0xff, 0xdd, 0xe0, 0, 0, 0, 0])?;
-    take(rest, end.saturating_add(8), "sequence").ok()?;
-    Some(&[])
+/// Tag and length of an item or delimiter, and what it holds.
+fn tagged<'a>(rest: &mut &'a [u8]) -> Option<(Tag, &'a [u8])> {
+    let tag = (le16(rest, "group").ok()?, le16(rest, "element").ok()?);
+    let length = le32(rest, "length").ok()?;
+    let value = if length == u32::MAX {
+        undefined(rest, ITEM_END, MOST_NESTED)?
+    } else {
+        take(rest, usize::try_from(length).ok()?, "item").ok()?
+    };
+    Some((tag, value))
+}
+
+/// What has no length of its own: a sequence of items, or an item of elements, up to the delimiter, which is taken too.
+fn undefined<'a>(rest: &mut &'a [u8], end: Tag, depth: u8) -> Option<&'a [u8]> {
+    let depth = depth.checked_sub(1)?;
+    let whole = *rest;
+    loop {
+        let inside = whole.len().checked_sub(rest.len())?;
+        let (tag, _) = rest.split_first_chunk::<4>()?;
+        let [group_low, group_high, element_low, element_high] = *tag;
+        let tag = (
+            u16::from_le_bytes([group_low, group_high]),
+            u16::from_le_bytes([element_low, element_high]),
+        );
+        if tag == end {
+            take(rest, 8, "delimiter").ok()?;
+            return whole.get(..inside);
+        }
+        if end == ITEM_END {
+            data_element(rest, depth)?;
+        } else {
+            take(rest, 4, "item").ok()?;
+            let length = le32(rest, "item length").ok()?;
+            if length == u32::MAX {
+                undefined(rest, ITEM_END, depth)?;
+            } else {
+                take(rest, usize::try_from(length).ok()?, "item").ok()?;
+            }
+        }
+    }
 }
