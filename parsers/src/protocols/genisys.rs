@@ -40,12 +40,17 @@ fn frame(input: &[u8]) -> Framed {
     if !STATION.contains(control) && !OFFICE.contains(control) {
         return Err(foreign("genisys control", input));
     }
+    // Some leave the two octets of the check as they are.
+    let mut bare = usize::MAX;
     for (n, octet) in rest.iter().enumerate().take(LONGEST) {
-        match *octet {
-            END => return Ok(Cut::whole(n.saturating_add(2))),
-            ESCAPE => {}
-            0xf1.. => return Err(foreign("genisys octet", input)),
-            _ => {}
+        if *octet == END {
+            return Ok(Cut::whole(n.saturating_add(2)));
+        }
+        if *octet > ESCAPE {
+            bare = bare.min(n);
+        }
+        if n > bare.saturating_add(1) || n == 0 && *octet > ESCAPE {
+            return Err(foreign("genisys octet", input));
         }
     }
     if rest.len() >= LONGEST {
