@@ -17,6 +17,8 @@ pub const IMPLEMENTATION_CLASS_UID: Key = Key("dicom.implementation_class_uid");
 pub const IMPLEMENTATION_VERSION_NAME: Key = Key("dicom.implementation_version_name");
 /// SOP classes that a client proposes.
 pub const SOP_CLASS: Key = Key("dicom.sop_class");
+/// SOP classes that a server accepts.
+pub const ACCEPTED_SOP_CLASS: Key = Key("dicom.accepted_sop_class");
 /// Manufacturer (0008,0070).
 pub const MANUFACTURER: Key = Key("dicom.manufacturer");
 /// Manufacturer's Model Name (0008,1090).
@@ -54,6 +56,7 @@ pub static PROTOCOL: Protocol = Protocol {
         IMPLEMENTATION_CLASS_UID,
         IMPLEMENTATION_VERSION_NAME,
         SOP_CLASS,
+        ACCEPTED_SOP_CLASS,
         MANUFACTURER,
         MODEL_NAME,
         STATION_NAME,
@@ -143,14 +146,19 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     let mut rest = message.bytes;
     let [kind, ..] = array::<6>(&mut rest, "pdu header")?;
     match kind {
-        ASSOCIATE_RQ | ASSOCIATE_AC => association(kind, rest, out),
+        ASSOCIATE_RQ | ASSOCIATE_AC => association(kind, rest, message.asked, out),
         // A server's data sets answer queries: they describe what it keeps, not what it is.
         DATA if message.from == Role::Client => data(rest, out),
         _ => Ok(()),
     }
 }
 
-fn association(kind: u8, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+fn association(
+    kind: u8,
+    mut rest: &[u8],
+    asked: Option<&[u8]>,
+    out: &mut Out<'_>,
+) -> Result<(), Fault> {
     take(&mut rest, 4, "association version")?;
     let called = take(&mut rest, 16, "called ae title")?;
     let calling = take(&mut rest, 16, "calling ae title")?;
@@ -168,6 +176,16 @@ fn association(kind: u8, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault
         let value = counted16(&mut rest, "item")?;
         match item {
             0x20 if kind == ASSOCIATE_RQ => presentation_context(value, out)?,
+            // Context, reserved, result: 0 is acceptance.
+            0x21 if kind == ASSOCIATE_AC => {
+                if let [context, _, 0, ..] = *value
+                    && let Some(uid) = asked.and_then(|asked| abstract_syntax(asked, context))
+                {
+                    let place = value.get(..3).unwrap_or_default();
+                    let uid = format_args!("{}", crate::text::Text(unpadded(uid)));
+                    out.text(Subject::Sender, ACCEPTED_SOP_CLASS, place, uid);
+                }
+            }
             0x50 => user_information(value, out)?,
             _ => {}
         }
@@ -187,6 +205,28 @@ fn presentation_context(value: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// The SOP class that a request proposed under this context.
+fn abstract_syntax(request: &[u8], context: u8) -> Option<&[u8]> {
+    let mut rest = request;
+    let [ASSOCIATE_RQ, ..] = array::<6>(&mut rest, "pdu header").ok()? else {
+        return None;
+    };
+    take(&mut rest, 68, "association").ok()?;
+    while !rest.is_empty() {
+        let [item, _] = array::<2>(&mut rest, "item type").ok()?;
+        let mut value = counted16(&mut rest, "item").ok()?;
+        if item != 0x20 || value.first() != Some(&context) {
+            continue;
+        }
+        take(&mut value, 4, "presentation context").ok()?;
+        let [0x30, _] = array::<2>(&mut value, "sub-item type").ok()? else {
+            return None;
+        };
+        return counted16(&mut value, "sub-item").ok();
+    }
+    None
 }
 
 fn user_information(value: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
