@@ -94,11 +94,14 @@ impl std::fmt::Display for Utf16<'_> {
     }
 }
 
-/// Displays octets as hex digits.
+/// Displays octets as pairs of hex digits between colons.
 pub(crate) struct Hex<'a>(pub &'a [u8]);
 
 impl std::fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+        self.0.iter().enumerate().try_for_each(|(n, octet)| {
+            let colon = if n == 0 { "" } else { ":" };
+            write!(f, "{colon}{octet:02x}")
+        })
     }
 }

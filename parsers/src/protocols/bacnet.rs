@@ -44,7 +44,7 @@ pub const MAC_ADDRESS: Key = Key("bacnet.mac_address");
 pub const IP_ADDRESS: Key = Key("bacnet.ip_address");
 /// Number of the network that the sender is on: as it says, or of its network port (property 425).
 pub const NETWORK_NUMBER: Key = Key("bacnet.network_number");
-/// What its link layer shows the sender to be: `bbmd` or `foreign-device`.
+/// What its link layer shows the sender to be: `bbmd`.
 pub const ROLE: Key = Key("bacnet.role");
 /// Networks that the sender routes to: as it says, or as it shows by forwarding from them.
 pub const ROUTES_TO: Key = Key("bacnet.routes_to");
@@ -126,15 +126,12 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     apdu(subject, npdu.rest, out)
 }
 
-/// J.2, U.2: only a BBMD forwards, and answers with its tables; only a foreign device registers.
+/// J.2, U.2: only a BBMD forwards, and answers with its tables.
 fn link_role(message: &[u8], out: &mut Out<'_>) {
-    let role = match message {
-        [0x81, 0x03 | 0x04 | 0x07, ..] | [0x82, 0x08, ..] => "bbmd",
-        [0x81, 0x05, ..] | [0x82, 0x09, ..] => "foreign-device",
-        _ => return,
-    };
-    let place = message.get(..2).unwrap_or_default();
-    out.text(Subject::Sender, ROLE, place, format_args!("{role}"));
+    if let [0x81, 0x03 | 0x04 | 0x07, ..] | [0x82, 0x08, ..] = message {
+        let place = message.get(..2).unwrap_or_default();
+        out.text(Subject::Sender, ROLE, place, format_args!("bbmd"));
+    }
 }
 
 /// Who first sent the NPDU, and the NPDU; `None` for what the link layers say among themselves.

@@ -9,15 +9,15 @@ use crate::statement::{Key, Out, Subject};
 
 /// Local address of the slave that is asked, 1–127.
 pub const ADDRESS: Key = Key("bsap.address");
-/// What the sender is: `master` or `slave`.
-pub const ROLE: Key = Key("bsap.role");
+/// Function that an answer is from, decimal: 160 and 161 are the data base of a remote unit.
+pub const ANSWERING_FUNCTION: Key = Key("bsap.answering_function");
 
 /// Registration.
 pub static PROTOCOL: Protocol = Protocol {
     name: "bsap",
     spec: "Bristol D4052",
     carriers: &[Carrier::Udp(1234), Carrier::Udp(1235)],
-    keys: &[ADDRESS, ROLE],
+    keys: &[ADDRESS, ANSWERING_FUNCTION],
     frame: None,
     recognise,
     dissect,
@@ -106,15 +106,16 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     next()?;
     next()?;
     let from = next()?;
-    let role = match (RDB.contains(&to), RDB.contains(&from)) {
-        (true, false) => "master",
-        (false, true) if to == PEI_PC => "slave",
-        _ => return Ok(()),
-    };
-    out.text(Subject::Sender, ROLE, place, format_args!("{role}"));
-    if role == "master" && address != 0 && !global {
-        let value = format_args!("{address}");
-        out.text(Subject::Receiver, ADDRESS, place, value);
+    match (RDB.contains(&to), RDB.contains(&from)) {
+        (true, false) if address != 0 && !global => {
+            let value = format_args!("{address}");
+            out.text(Subject::Receiver, ADDRESS, place, value);
+        }
+        (false, true) if to == PEI_PC => {
+            let value = format_args!("{from}");
+            out.text(Subject::Sender, ANSWERING_FUNCTION, body, value);
+        }
+        _ => {}
     }
     Ok(())
 }

@@ -9,11 +9,11 @@ use crate::octets::{array, be16, le16, le32, octet, take};
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Mac, Out, Subject};
 
-/// What the sender is: `master` or `slave`.
-pub const ROLE: Key = Key("cclink-ie-field-basic.role");
-/// Vendor code as assigned by the CC-Link Partner Association: `0x1234`.
+/// Group of stations that the sender is master of, 1–64.
+pub const GROUP: Key = Key("cclink-ie-field-basic.group");
+/// Vendor code as assigned by the CC-Link Partner Association, decimal.
 pub const VENDOR_CODE: Key = Key("cclink-ie-field-basic.vendor_code");
-/// Model code as chosen by the vendor: `0x00010002`.
+/// Model code as chosen by the vendor, decimal.
 pub const MODEL_CODE: Key = Key("cclink-ie-field-basic.model_code");
 /// Equipment version, decimal.
 pub const EQUIPMENT_VERSION: Key = Key("cclink-ie-field-basic.equipment_version");
@@ -22,7 +22,7 @@ pub const MAC: Key = Key("cclink-ie-field-basic.mac");
 
 /// Number of the sending node.
 pub const NODE_NUMBER: Key = Key("cclink-ie.node_number");
-/// Network: `control`, `field` or `tsn`.
+/// Network: 0 control, 1 field, 3 TSN.
 pub const NETWORK: Key = Key("cclink-ie.network");
 
 /// Registration of Field Basic.
@@ -30,7 +30,7 @@ pub static PROTOCOL: Protocol = Protocol {
     name: "cclink-ie-field-basic",
     spec: "BAP-C2010ENG-004",
     carriers: &[Carrier::Udp(61450), Carrier::Udp(61451)],
-    keys: &[ROLE, VENDOR_CODE, MODEL_CODE, EQUIPMENT_VERSION, MAC],
+    keys: &[GROUP, VENDOR_CODE, MODEL_CODE, EQUIPMENT_VERSION, MAC],
     frame: None,
     recognise: |message| kind(message).map(|kind| Recognition::STRONG.from(kind.role())),
     dissect,
@@ -175,14 +175,19 @@ fn kind(message: &[u8]) -> Option<Kind> {
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     let mut rest = message.bytes;
-    let place = rest.get(..2).unwrap_or_default();
-    let role = |role: &str, out: &mut Out<'_>| {
-        out.text(Subject::Sender, ROLE, place, format_args!("{role}"));
-    };
     match kind(message.bytes) {
+        // The master's notification and its address go before the group.
         Some(Kind::CyclicRequest) => {
-            take(&mut rest, CYCLIC_REQUEST, "request header")?;
-            role("master", out);
+            take(
+                &mut rest,
+                CYCLIC_REQUEST + CYCLIC_HEADER + 16,
+                "request header",
+            )?;
+            let place = rest.get(..1).unwrap_or_default();
+            let group = octet(&mut rest, "group")?;
+            if (1..=64).contains(&group) {
+                out.text(Subject::Sender, GROUP, place, format_args!("{group}"));
+            }
             Ok(())
         }
         Some(Kind::CyclicResponse) => {
@@ -191,10 +196,8 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
                 CYCLIC_RESPONSE + CYCLIC_HEADER,
                 "response header",
             )?;
-            role("slave", out);
-            let vendor = code16(VENDOR_CODE, &mut rest, out);
+            code16(VENDOR_CODE, &mut rest, out)?;
             le16(&mut rest, "reserved")?;
-            vendor?;
             model(&mut rest, out)
         }
         Some(Kind::SearchResponse) => search_response(rest, out),
@@ -205,7 +208,7 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
 fn code16(key: Key, rest: &mut &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     let place = rest.get(..2).unwrap_or_default();
     let code = le16(rest, "code")?;
-    out.text(Subject::Sender, key, place, format_args!("{code:#06x}"));
+    out.text(Subject::Sender, key, place, format_args!("{code}"));
     Ok(())
 }
 
@@ -213,7 +216,7 @@ fn code16(key: Key, rest: &mut &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
 fn model(rest: &mut &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     let place = rest.get(..4).unwrap_or_default();
     let code = le32(rest, "model code")?;
-    let value = format_args!("{code:#010x}");
+    let value = format_args!("{code}");
     out.text(Subject::Sender, MODEL_CODE, place, value);
     let place = rest.get(..2).unwrap_or_default();
     let version = le16(rest, "equipment version")?;
@@ -244,13 +247,13 @@ fn search_response(mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
 }
 
 /// Frame types of each network, and the octet that names the network where the header has one (offset 8, low half).
-fn raw_network(message: &[u8]) -> Option<&'static str> {
-    let network = |expected: u8, name| {
+fn raw_network(message: &[u8]) -> Option<u8> {
+    let network = |expected: u8| {
         let named = message.get(8).is_some_and(|octet| octet & 0x0f == expected);
-        (named && message.len() >= 14).then_some(name)
+        (named && message.len() >= 14).then_some(expected)
     };
     match *message.first()? {
-        0x00..=0x06 | 0x24 | 0x2f | 0x80 | 0x81 | 0x8c..=0x8f => network(0, "control"),
+        0x00..=0x06 | 0x24 | 0x2f | 0x80 | 0x81 | 0x8c..=0x8f => network(0),
         0x10..=0x15
         | 0x1c
         | 0x20
@@ -261,26 +264,30 @@ fn raw_network(message: &[u8]) -> Option<&'static str> {
         | 0x28
         | 0x29
         | 0x40..=0x43
-        | 0x82..=0x85 => network(1, "field"),
-        0xc0..=0xc5 => Some("tsn"),
+        | 0x82..=0x85 => network(1),
+        0xc0..=0xc5 => Some(TSN),
         _ => None,
     }
 }
 
-/// Frame type, data type, four octets of the type's own, number of the sending node.
+const TSN: u8 = 3;
+
+/// Frame type, data type, four octets of the type's own, number of the sending node, network.
 fn dissect_raw(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     let Some(network) = raw_network(message.bytes) else {
         return Ok(());
     };
     let mut rest = message.bytes;
-    let place = rest.get(..1).unwrap_or_default();
-    out.text(Subject::Sender, NETWORK, place, format_args!("{network}"));
-    if network == "tsn" {
+    if network == TSN {
+        let place = rest.get(..1).unwrap_or_default();
+        out.text(Subject::Sender, NETWORK, place, format_args!("{network}"));
         return Ok(());
     }
     take(&mut rest, 6, "frame header")?;
     let place = rest.get(..2).unwrap_or_default();
     let node = be16(&mut rest, "node number")?;
     out.text(Subject::Sender, NODE_NUMBER, place, format_args!("{node}"));
+    let place = rest.get(..1).unwrap_or_default();
+    out.text(Subject::Sender, NETWORK, place, format_args!("{network}"));
     Ok(())
 }

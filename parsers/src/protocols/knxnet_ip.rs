@@ -11,7 +11,7 @@ use crate::statement::{Joined, Key, Mac, Out, Subject};
 pub const DEVICE_NAME: Key = Key("knxnet-ip.device_name");
 /// Individual address: area, line, device: `1.1.250`.
 pub const INDIVIDUAL_ADDRESS: Key = Key("knxnet-ip.individual_address");
-/// KNX serial number, the manufacturer's code first: twelve hex digits.
+/// KNX serial number, the manufacturer's code first: six pairs of hex digits.
 pub const SERIAL_NUMBER: Key = Key("knxnet-ip.serial_number");
 /// Hardware address.
 pub const MAC: Key = Key("knxnet-ip.mac");
@@ -21,9 +21,9 @@ pub const PROJECT: Key = Key("knxnet-ip.project");
 pub const MEDIUM: Key = Key("knxnet-ip.medium");
 /// Service families and their versions: `2.1,3.1,4.1,5.1`.
 pub const SERVICES: Key = Key("knxnet-ip.services");
-/// Manufacturer's code, from the manufacturer's own block: four hex digits.
+/// Manufacturer's code, from the manufacturer's own block: `00:c5`.
 pub const MANUFACTURER: Key = Key("knxnet-ip.manufacturer");
-/// Device descriptor (mask version): four hex digits.
+/// Device descriptor (mask version): `57:b0`.
 pub const MASK_VERSION: Key = Key("knxnet-ip.mask_version");
 
 /// Registration.

@@ -7,9 +7,9 @@ use crate::octets::{array, be16, octet, take};
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
 use crate::statement::{Key, Out, Place, Subject};
 
-/// Neuron id: twelve hex digits.
+/// Neuron id: six pairs of hex digits.
 pub const NEURON_ID: Key = Key("lontalk.neuron_id");
-/// Program id: format, manufacturer, device class, usage, channel and model; sixteen hex digits.
+/// Program id: format, manufacturer, device class, usage, channel and model; eight pairs of hex digits.
 pub const PROGRAM_ID: Key = Key("lontalk.program_id");
 /// Vendor code of the sending router, decimal.
 pub const VENDOR_CODE: Key = Key("lontalk.vendor_code");

@@ -9,8 +9,8 @@ use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{is_printable, unpadded};
 
-/// What the sender is: `controller` or `workstation`.
-pub const ROLE: Key = Key("tristation.role");
+/// Which way the message goes: 0 to a controller, 1 from one.
+pub const PATH: Key = Key("tristation.path");
 /// Name of the project that the controller runs.
 pub const PROJECT: Key = Key("tristation.project");
 /// Version of that project: `4.2`.
@@ -21,7 +21,7 @@ pub static PROTOCOL: Protocol = Protocol {
     name: "tristation",
     spec: "Triconex TriStation, as sent",
     carriers: &[Carrier::Udp(1502)],
-    keys: &[ROLE, PROJECT, PROJECT_VERSION],
+    keys: &[PATH, PROJECT, PROJECT_VERSION],
     frame: None,
     recognise,
     dissect,
@@ -67,16 +67,16 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     let kind = header.first().copied().unwrap_or_default();
     let place = header.get(..1).unwrap_or_default();
     match kind {
-        CONNECT_REQUEST | DISCONNECT_REQUEST => say_role("workstation", place, out),
-        CONNECT_REPLY => say_role("controller", place, out),
+        CONNECT_REQUEST | DISCONNECT_REQUEST => say_path(0, place, out),
+        CONNECT_REPLY => say_path(1, place, out),
         COMMAND => return command(rest, out),
         _ => {}
     }
     Ok(())
 }
 
-fn say_role(role: &str, place: &[u8], out: &mut Out<'_>) {
-    out.text(Subject::Sender, ROLE, place, format_args!("{role}"));
+fn say_path(path: u8, place: &[u8], out: &mut Out<'_>) {
+    out.text(Subject::Sender, PATH, place, format_args!("{path}"));
 }
 
 /// Path, connection, command, sequence, two of unknown use, a sum and a length; then the command's own data.
@@ -86,11 +86,10 @@ fn command(mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     octet(&mut rest, "connection")?;
     let command = octet(&mut rest, "command")?;
     take(&mut rest, 7, "command header")?;
-    match path {
-        0 => say_role("workstation", place, out),
-        1 => say_role("controller", place, out),
-        _ => return Ok(()),
+    if path > 1 {
+        return Ok(());
     }
+    say_path(path, place, out);
     // Version and name of the project, and what is between them.
     let (before, between) = match command {
         CONTROL_PROGRAM_STATUS if path == 1 => (58, 4),
