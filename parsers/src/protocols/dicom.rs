@@ -31,7 +31,7 @@ pub const INSTITUTION_NAME: Key = Key("dicom.institution_name");
 pub const SERIAL_NUMBER: Key = Key("dicom.serial_number");
 /// Software Versions (0018,1020).
 pub const SOFTWARE_VERSIONS: Key = Key("dicom.software_versions");
-/// Unique Device Identifier (0018,1009).
+/// Unique Device Identifier (0018,1009), in the UDI Sequence (0018,100A).
 pub const UDI: Key = Key("dicom.udi");
 /// Device UID (0018,1002).
 pub const DEVICE_UID: Key = Key("dicom.device_uid");
@@ -268,6 +268,8 @@ const PERFORMED_STATION_AE_TITLE: Tag = (0x0040, 0x0241);
 
 /// Scheduled Procedure Step Sequence: of a worklist, or the query for it.
 const SCHEDULED_STEP: Tag = (0x0040, 0x0100);
+/// Unique Device Identifier.
+const UNIQUE_DEVICE_IDENTIFIER: Tag = (0x0018, 0x1009);
 /// Scheduled Station AE Title.
 const SCHEDULED_STATION_AE_TITLE: Tag = (0x0040, 0x0001);
 
@@ -283,7 +285,7 @@ fn data_set(fragment: &[u8], out: &mut Out<'_>) {
         scheduled_station(fragment, out);
         return;
     }
-    for (tag, value) in elements(fragment) {
+    for (tag, mut value) in elements(fragment) {
         let key = match tag {
             (0x0008, 0x0060) => MODALITY,
             (0x0008, 0x0070) => MANUFACTURER,
@@ -294,7 +296,11 @@ fn data_set(fragment: &[u8], out: &mut Out<'_>) {
             (0x0018, 0x1000) => SERIAL_NUMBER,
             (0x0018, 0x1002) => DEVICE_UID,
             (0x0018, 0x1008) => GANTRY_ID,
-            (0x0018, 0x1009) => UDI,
+            // A sequence: this equipment comes first.
+            (0x0018, 0x100a) => {
+                value = within(value, UNIQUE_DEVICE_IDENTIFIER).unwrap_or_default();
+                UDI
+            }
             (0x0018, 0x1020) => SOFTWARE_VERSIONS,
             (0x0018, 0x700a) => DETECTOR_ID,
             PERFORMED_STATION_AE_TITLE => AE_TITLE,
@@ -308,19 +314,25 @@ fn data_set(fragment: &[u8], out: &mut Out<'_>) {
 
 /// Of the one item of a worklist query the title it asks for, unless that is a pattern.
 fn scheduled_station(fragment: &[u8], out: &mut Out<'_>) {
-    let Some((_, mut items)) = elements(fragment).find(|(tag, _)| *tag == SCHEDULED_STEP) else {
-        return;
+    let step = elements(fragment).find(|(tag, _)| *tag == SCHEDULED_STEP);
+    let title = step.and_then(|(_, items)| within(items, SCHEDULED_STATION_AE_TITLE));
+    if let Some(title) = title
+        && is_printable(unpadded(title))
+        && !title.contains(&b'*')
+    {
+        out.say(Subject::Sender, SCHEDULED_STATION, title);
+    }
+}
+
+/// The value of an element in the first item of a sequence.
+fn within(mut items: &[u8], wanted: Tag) -> Option<&[u8]> {
+    let (ITEM, mut item) = tagged(&mut items)? else {
+        return None;
     };
-    let Some((ITEM, mut item)) = tagged(&mut items) else {
-        return;
-    };
-    while let Some((tag, value)) = data_element(&mut item, MOST_NESTED) {
-        let title = unpadded(value);
-        if tag == SCHEDULED_STATION_AE_TITLE && is_printable(title) && !title.contains(&b'*') {
-            out.say(Subject::Sender, SCHEDULED_STATION, value);
-        }
-        if tag >= SCHEDULED_STATION_AE_TITLE {
-            return;
+    loop {
+        let (tag, value) = data_element(&mut item, MOST_NESTED)?;
+        if tag >= wanted {
+            return (tag == wanted).then_some(value);
         }
     }
 }
