@@ -5,6 +5,7 @@
 //! [`Protocol::frame`] → [`Protocol::dissect`] → [`Statement`]s handed to an [`Out`].
 
 pub mod ber;
+mod checksum;
 mod octets;
 pub mod packet;
 mod protocol;

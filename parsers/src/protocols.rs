@@ -4,8 +4,12 @@ use crate::protocol::Protocol;
 
 pub mod ads;
 pub mod arp;
+pub mod astm;
+pub mod atg;
 pub mod bacnet;
 pub mod banner;
+pub mod bsap;
+pub mod cclink;
 pub mod cdp;
 pub mod cip;
 pub mod database;
@@ -18,13 +22,17 @@ pub mod dns;
 pub mod enip;
 pub mod fins;
 pub mod fox;
+pub mod genisys;
 pub mod hart_ip;
 pub mod hl7;
 pub mod http;
 pub mod iec104;
 pub mod iec61850;
+pub mod intellivue;
+pub mod knxnet_ip;
 pub mod legacy;
 pub mod lldp;
+pub mod lontalk;
 pub mod mndp;
 pub mod modbus;
 pub mod nbdgm;
@@ -32,8 +40,10 @@ pub mod nbns;
 pub mod ndp;
 pub mod ntlm;
 pub mod opc_ua;
+pub mod poct1;
 pub mod profinet_dcp;
 pub mod quic;
+pub mod roc_plus;
 pub mod s7comm;
 pub mod sip;
 pub mod smb;
@@ -43,6 +53,7 @@ pub mod ssh;
 pub mod synchrophasor;
 pub mod tcp;
 pub mod tls;
+pub mod tristation;
 
 /// Every protocol, in the order they are tried on an unknown stream.
 #[rustfmt::skip]
@@ -87,12 +98,23 @@ pub static PROTOCOLS: &[&Protocol] = &[
     // Medical.
     &dicom::PROTOCOL,
     &hl7::PROTOCOL,
+    &poct1::PROTOCOL,
+    &astm::PROTOCOL,
+    &intellivue::PROTOCOL,
     // Building.
     &fox::PROTOCOL,
     &bacnet::PROTOCOL,
+    &knxnet_ip::PROTOCOL,
+    &lontalk::PROTOCOL,
     // Industrial.
     &iec61850::GOOSE,
     &iec61850::SAMPLED_VALUES,
+    &cclink::IE,
+    &cclink::PROTOCOL,
+    &tristation::PROTOCOL,
+    &roc_plus::PROTOCOL,
+    &bsap::PROTOCOL,
+    &atg::PROTOCOL,
     &fins::PROTOCOL,
     &ads::PROTOCOL,
     &synchrophasor::PROTOCOL,
@@ -111,5 +133,6 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &dns::MDNS,
     &dns::LLMNR,
     // The weakly marked come last.
+    &genisys::PROTOCOL,
     &modbus::PROTOCOL,
 ];
