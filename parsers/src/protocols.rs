@@ -8,11 +8,12 @@ pub mod bacnet;
 pub mod banner;
 pub mod cdp;
 pub mod cip;
+pub mod coap;
 pub mod database;
+pub mod dce_rpc;
 pub mod dhcp;
 pub mod dhcpv6;
 pub mod dicom;
-pub mod directory;
 pub mod dnp3;
 pub mod dns;
 pub mod enip;
@@ -23,17 +24,25 @@ pub mod hl7;
 pub mod http;
 pub mod iec104;
 pub mod iec61850;
+pub mod ike;
+pub mod ipmi;
+pub mod kerberos;
+pub mod ldap;
 pub mod legacy;
 pub mod lldp;
+pub mod messaging;
 pub mod mndp;
 pub mod modbus;
+pub mod mssql;
 pub mod nbdgm;
 pub mod nbns;
 pub mod ndp;
 pub mod ntlm;
 pub mod opc_ua;
+pub mod printing;
 pub mod profinet_dcp;
 pub mod quic;
+pub mod rdp;
 pub mod s7comm;
 pub mod sip;
 pub mod smb;
@@ -72,8 +81,18 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &ssh::PROTOCOL,
     &smb::PROTOCOL,
     &ntlm::PROTOCOL,
-    &directory::DCE_RPC,
-    &directory::LDAP,
+    &dce_rpc::PROTOCOL,
+    &kerberos::PROTOCOL,
+    &ldap::PROTOCOL,
+    &rdp::PROTOCOL,
+    &mssql::PROTOCOL,
+    &printing::IPP,
+    &printing::JETDIRECT,
+    &messaging::MQTT,
+    &messaging::AMQP,
+    &messaging::NATS,
+    &ike::PROTOCOL,
+    &ipmi::PROTOCOL,
     &sip::SIP,
     &sip::RTSP,
     &database::MYSQL,
@@ -111,5 +130,6 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &dns::MDNS,
     &dns::LLMNR,
     // The weakly marked come last.
+    &coap::PROTOCOL,
     &modbus::PROTOCOL,
 ];
