@@ -26,6 +26,7 @@ pub mod iec104;
 pub mod iec61850;
 pub mod ike;
 pub mod ipmi;
+pub mod iscsi;
 pub mod kerberos;
 pub mod ldap;
 pub mod legacy;
@@ -42,13 +43,16 @@ pub mod opc_ua;
 pub mod printing;
 pub mod profinet_dcp;
 pub mod quic;
+pub mod radius;
 pub mod rdp;
+pub mod rpc;
 pub mod s7comm;
 pub mod sip;
 pub mod smb;
 pub mod snmp;
 pub mod ssdp;
 pub mod ssh;
+pub mod stores;
 pub mod synchrophasor;
 pub mod tcp;
 pub mod tls;
@@ -91,8 +95,15 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &messaging::MQTT,
     &messaging::AMQP,
     &messaging::NATS,
+    &stores::REDIS,
+    &stores::MONGODB,
+    &stores::ORACLE,
+    &iscsi::PROTOCOL,
     &ike::PROTOCOL,
     &ipmi::PROTOCOL,
+    &radius::PROTOCOL,
+    &rpc::NFS,
+    &rpc::RPC,
     &sip::SIP,
     &sip::RTSP,
     &database::MYSQL,
