@@ -6,14 +6,14 @@ use crate::ber::{elements, expect, tagged};
 use crate::octets::{foreign, head, whole};
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role, finish};
 use crate::statement::{Key, Out, Subject};
-use crate::text::{Text, is_printable};
+use crate::text::is_printable;
 
 /// Realm that is asked, or that answers.
 pub const REALM: Key = Key("kerberos.realm");
 /// Account of a machine, which ends in a dollar sign: `PRESS-5$`.
 pub const MACHINE_ACCOUNT: Key = Key("kerberos.machine_account");
-/// Principal of a service on a host: `cifs/historian.plant.example`.
-pub const SERVICE_PRINCIPAL: Key = Key("kerberos.service_principal");
+/// Host in the principal of a service: `historian.plant.example` of `cifs/historian.plant.example`.
+pub const SERVICE_HOST: Key = Key("kerberos.service_host");
 /// `NetBIOS` name among a client's addresses (type 20).
 pub const NETBIOS_NAME: Key = Key("kerberos.netbios_name");
 /// Encryption types that a client offers to the authentication service, in its order.
@@ -33,7 +33,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[
         REALM,
         MACHINE_ACCOUNT,
-        SERVICE_PRINCIPAL,
+        SERVICE_HOST,
         NETBIOS_NAME,
         ENCRYPTION_TYPES,
     ],
@@ -168,9 +168,7 @@ fn machine(subject: Subject, field: Option<&[u8]>, out: &mut Out<'_>) {
             out.say(subject, MACHINE_ACCOUNT, account);
         }
         (Some(class), Some(host)) if class.eq_ignore_ascii_case(b"host") => {
-            let (class, name) = (Text(class), Text(host));
-            let text = format_args!("{class}/{name}");
-            out.text(subject, SERVICE_PRINCIPAL, host, text);
+            out.say(subject, SERVICE_HOST, host);
         }
         _ => {}
     }
@@ -193,10 +191,8 @@ fn ticket(field: Option<&[u8]>, out: &mut Out<'_>) {
             out.say(Subject::Receiver, MACHINE_ACCOUNT, account);
         }
         // A ticket to get tickets is shown to a key distribution centre, whose realm it names.
-        (Some(class), Some(host)) if class != b"krbtgt" => {
-            let (class, name) = (Text(class), Text(host));
-            let text = format_args!("{class}/{name}");
-            out.text(Subject::Receiver, SERVICE_PRINCIPAL, host, text);
+        (Some(class), Some(host)) if class != b"krbtgt" && class != b"kadmin" => {
+            out.say(Subject::Receiver, SERVICE_HOST, host);
         }
         _ => {}
     }

@@ -73,6 +73,8 @@ const ERROR: u8 = 0xaa;
 const INFO: u8 = 0xab;
 const LOGIN_ACK: u8 = 0xad;
 const ENVIRONMENT: u8 = 0xe3;
+/// Length of all headers, 22; of the first, 18; its type, 2.
+const TRANSACTION_HEADERS: &[u8] = &[0x16, 0, 0, 0, 0x12, 0, 0, 0, 2, 0];
 /// Options of a prelogin at most: seven are defined.
 const MOST_OPTIONS: usize = 12;
 /// Answer of the browser (MC-SQLR §2.2.5).
@@ -114,7 +116,7 @@ fn frame(input: &[u8]) -> Framed {
     Ok(Cut { length: read, skip })
 }
 
-/// Logins and prelogins prove themselves by offsets that agree; the rest is known by its direction.
+/// Logins and prelogins prove themselves by offsets that agree, calls by the header on transactions.
 fn recognise(message: &[u8]) -> Option<Recognition> {
     if let [BROWSER_ANSWER, low, high, text @ ..] = message {
         let length = usize::from(u16::from_le_bytes([*low, *high]));
@@ -133,15 +135,10 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
             let whole = usize::try_from(u32::from_le_bytes(length)).ok()?;
             (whole >= 86 && whole <= body.len()).then_some(Recognition::STRONG.from(Role::Client))
         }
-        TABULAR
-            if matches!(
-                *body.first()?,
-                0x81 | ERROR | INFO | LOGIN_ACK | ENVIRONMENT | 0xfd
-            ) =>
-        {
-            Some(Recognition::WEAK.from(Role::Server))
-        }
-        BATCH | CALL | TRANSACTION => Some(Recognition::WEAK.from(Role::Client)),
+        // Since version 7.2 headers come first, of which the one on transactions must be there (§2.2.5.3).
+        BATCH | CALL | TRANSACTION => body
+            .starts_with(TRANSACTION_HEADERS)
+            .then_some(Recognition::STRONG.from(Role::Client)),
         _ => None,
     }
 }

@@ -18,7 +18,12 @@ pub const NFS_VERSION: Key = Key("nfs.version");
 pub static RPC: Protocol = Protocol {
     name: "rpc",
     spec: "RFC 5531",
-    carriers: &[Carrier::Tcp(111), Carrier::Udp(111)],
+    carriers: &[
+        Carrier::Tcp(111),
+        Carrier::Udp(111),
+        Carrier::Tcp(2049),
+        Carrier::Udp(2049),
+    ],
     keys: &[MACHINE_NAME, PROGRAM],
     frame: Some(frame),
     recognise,
@@ -29,13 +34,9 @@ pub static RPC: Protocol = Protocol {
 pub static NFS: Protocol = Protocol {
     name: "nfs",
     spec: "RFC 7530",
-    carriers: &[
-        Carrier::Tcp(2049),
-        Carrier::Udp(2049),
-        Carrier::Inside("rpc"),
-    ],
+    carriers: &[Carrier::Inside("rpc")],
     keys: &[NFS_VERSION],
-    frame: Some(frame),
+    frame: None,
     recognise: recognise_nfs,
     dissect: dissect_nfs,
 };
@@ -180,7 +181,7 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
         if let Some(name) = call.machine {
             out.say(Subject::Sender, MACHINE_NAME, name);
         }
-        return Ok(());
+        return out.carried(&NFS, message);
     }
     let Some((call, results)) = answered(message) else {
         return Ok(());
@@ -190,6 +191,9 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     out.text(Subject::Sender, PROGRAM, octets, format_args!("{program}"));
     if call.program == PORTMAP && call.version == 2 && call.procedure == DUMP {
         return mappings(results, out);
+    }
+    if call.program == NFS_PROGRAM {
+        return out.carried(&NFS, message);
     }
     Ok(())
 }
