@@ -12,11 +12,12 @@ pub mod bsap;
 pub mod cclink;
 pub mod cdp;
 pub mod cip;
+pub mod coap;
 pub mod database;
+pub mod dce_rpc;
 pub mod dhcp;
 pub mod dhcpv6;
 pub mod dicom;
-pub mod directory;
 pub mod dnp3;
 pub mod dns;
 pub mod enip;
@@ -33,8 +34,17 @@ pub mod knxnet_ip;
 pub mod legacy;
 pub mod lldp;
 pub mod lontalk;
+pub mod ike;
+pub mod ipmi;
+pub mod iscsi;
+pub mod kerberos;
+pub mod ldap;
+pub mod legacy;
+pub mod lldp;
+pub mod messaging;
 pub mod mndp;
 pub mod modbus;
+pub mod mssql;
 pub mod nbdgm;
 pub mod nbns;
 pub mod ndp;
@@ -44,12 +54,19 @@ pub mod poct1;
 pub mod profinet_dcp;
 pub mod quic;
 pub mod roc_plus;
+pub mod printing;
+pub mod profinet_dcp;
+pub mod quic;
+pub mod radius;
+pub mod rdp;
+pub mod rpc;
 pub mod s7comm;
 pub mod sip;
 pub mod smb;
 pub mod snmp;
 pub mod ssdp;
 pub mod ssh;
+pub mod stores;
 pub mod synchrophasor;
 pub mod tcp;
 pub mod tls;
@@ -83,8 +100,25 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &ssh::PROTOCOL,
     &smb::PROTOCOL,
     &ntlm::PROTOCOL,
-    &directory::DCE_RPC,
-    &directory::LDAP,
+    &dce_rpc::PROTOCOL,
+    &kerberos::PROTOCOL,
+    &ldap::PROTOCOL,
+    &rdp::PROTOCOL,
+    &mssql::PROTOCOL,
+    &printing::IPP,
+    &printing::JETDIRECT,
+    &messaging::MQTT,
+    &messaging::AMQP,
+    &messaging::NATS,
+    &stores::REDIS,
+    &stores::MONGODB,
+    &stores::ORACLE,
+    &iscsi::PROTOCOL,
+    &ike::PROTOCOL,
+    &ipmi::PROTOCOL,
+    &radius::PROTOCOL,
+    &rpc::RPC,
+    &rpc::NFS,
     &sip::SIP,
     &sip::RTSP,
     &database::MYSQL,
@@ -134,5 +168,6 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &dns::LLMNR,
     // The weakly marked come last.
     &genisys::PROTOCOL,
+    &coap::PROTOCOL,
     &modbus::PROTOCOL,
 ];

@@ -42,6 +42,9 @@ pub static PROTOCOL: Protocol = Protocol {
         Carrier::Tcp(8443),
         Carrier::Tcp(636),
         Carrier::Tcp(993),
+        Carrier::Inside("rdp"),
+        Carrier::Inside("mssql"),
+        Carrier::Inside("ldap"),
     ],
     keys: &[
         SERVER_NAME,
