@@ -25,6 +25,7 @@ pub mod iec104;
 pub mod iec61850;
 pub mod legacy;
 pub mod lldp;
+pub mod mms;
 pub mod mndp;
 pub mod modbus;
 pub mod nbdgm;
@@ -33,6 +34,7 @@ pub mod ndp;
 pub mod ntlm;
 pub mod opc_ua;
 pub mod profinet_dcp;
+pub mod profinet_io;
 pub mod quic;
 pub mod s7comm;
 pub mod sip;
@@ -43,6 +45,7 @@ pub mod ssh;
 pub mod synchrophasor;
 pub mod tcp;
 pub mod tls;
+pub mod umas;
 
 /// Every protocol, in the order they are tried on an unknown stream.
 #[rustfmt::skip]
@@ -98,9 +101,10 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &synchrophasor::PROTOCOL,
     &hart_ip::PROTOCOL,
     &profinet_dcp::PROTOCOL,
-    &profinet_dcp::IO,
+    &profinet_io::PROTOCOL,
     &s7comm::PROTOCOL,
     &s7comm::PLUS,
+    &mms::PROTOCOL,
     &opc_ua::PROTOCOL,
     &enip::PROTOCOL,
     &cip::PROTOCOL,
@@ -112,4 +116,5 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &dns::LLMNR,
     // The weakly marked come last.
     &modbus::PROTOCOL,
+    &umas::PROTOCOL,
 ];

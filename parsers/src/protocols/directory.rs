@@ -9,7 +9,7 @@ use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Ro
 use crate::statement::Out;
 use crate::text::find;
 
-use super::ntlm;
+use super::{ntlm, profinet_io};
 
 /// Registration of LDAP.
 pub static LDAP: Protocol = Protocol {
@@ -22,15 +22,18 @@ pub static LDAP: Protocol = Protocol {
     dissect: token,
 };
 
-/// Registration of DCE/RPC over TCP.
+/// Registration of DCE/RPC: over TCP, and over UDP as PROFINET uses it.
 pub static DCE_RPC: Protocol = Protocol {
     name: "dce-rpc",
     spec: "C706",
-    carriers: &[Carrier::Tcp(135)],
+    carriers: &[Carrier::Tcp(135), Carrier::Udp(34964)],
     keys: &[],
     frame: Some(rpc_frame),
     recognise: recognise_rpc,
-    dissect: token,
+    dissect: |message, out| match message.bytes {
+        [4, ..] => profinet_io::dissect_call(message, out),
+        _ => token(message, out),
+    },
 };
 
 /// Longest message that is waited for; larger results hold no identity.
@@ -103,6 +106,10 @@ fn rpc_frame(input: &[u8]) -> Framed {
 }
 
 fn recognise_rpc(message: &[u8]) -> Option<Recognition> {
+    // Version 4 is connectionless.
+    if message.starts_with(&[4]) {
+        return profinet_io::recognise_call(message);
+    }
     let mut rest = message;
     let [5, _, kind, ..] = *take(&mut rest, 8, "dce/rpc header").ok()? else {
         return None;
