@@ -6,18 +6,23 @@ pub mod ads;
 pub mod arp;
 pub mod bacnet;
 pub mod banner;
+pub mod c1222;
 pub mod cdp;
 pub mod cip;
+pub mod codesys;
 pub mod database;
 pub mod dhcp;
 pub mod dhcpv6;
 pub mod dicom;
 pub mod directory;
+pub mod dlms;
 pub mod dnp3;
 pub mod dns;
 pub mod enip;
+pub mod ethercat;
 pub mod fins;
 pub mod fox;
+pub mod ge;
 pub mod hart_ip;
 pub mod hl7;
 pub mod http;
@@ -25,6 +30,7 @@ pub mod iec104;
 pub mod iec61850;
 pub mod legacy;
 pub mod lldp;
+pub mod melsec;
 pub mod mms;
 pub mod mndp;
 pub mod modbus;
@@ -33,6 +39,7 @@ pub mod nbns;
 pub mod ndp;
 pub mod ntlm;
 pub mod opc_ua;
+pub mod powerlink;
 pub mod profinet_dcp;
 pub mod profinet_io;
 pub mod quic;
@@ -96,6 +103,8 @@ pub static PROTOCOLS: &[&Protocol] = &[
     // Industrial.
     &iec61850::GOOSE,
     &iec61850::SAMPLED_VALUES,
+    &powerlink::PROTOCOL,
+    &ethercat::PROTOCOL,
     &fins::PROTOCOL,
     &ads::PROTOCOL,
     &synchrophasor::PROTOCOL,
@@ -110,6 +119,12 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &cip::PROTOCOL,
     &dnp3::PROTOCOL,
     &iec104::PROTOCOL,
+    &c1222::PROTOCOL,
+    &ge::SRTP,
+    &ge::EGD,
+    &codesys::PROTOCOL,
+    &melsec::PROTOCOL,
+    &dlms::PROTOCOL,
     // Names again: these are marked by their form alone.
     &dns::PROTOCOL,
     &dns::MDNS,
