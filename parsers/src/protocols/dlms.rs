@@ -9,7 +9,9 @@ use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Ro
 use crate::statement::{Key, Out, Subject};
 use crate::text::is_printable;
 
-/// System title: three letters of the manufacturer, then a number of its own: `LGZ0a1b2c3d4e`.
+/// System title of a client: whatever it was set to.
+pub const CLIENT_TITLE: Key = Key("dlms.client_title");
+/// System title of a server: three letters of the manufacturer, then a number of its own: `LGZ0a1b2c3d4e`.
 pub const SYSTEM_TITLE: Key = Key("dlms.system_title");
 /// Logical device name (0.0.42.0.0.255): three letters of the manufacturer, then its own.
 pub const LOGICAL_DEVICE_NAME: Key = Key("dlms.logical_device_name");
@@ -19,7 +21,7 @@ pub static PROTOCOL: Protocol = Protocol {
     name: "dlms",
     spec: "DLMS UA 1000-2",
     carriers: &[Carrier::Tcp(4059), Carrier::Udp(4059)],
-    keys: &[SYSTEM_TITLE, LOGICAL_DEVICE_NAME],
+    keys: &[CLIENT_TITLE, SYSTEM_TITLE, LOGICAL_DEVICE_NAME],
     frame: Some(frame),
     recognise,
     dissect,
@@ -146,7 +148,11 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
         // General ciphering with global or dedicated keys: the title of whoever has ciphered goes in front.
         [0xdb | 0xdc, ref rest @ ..] => {
             let mut rest = rest;
-            title(counted8(&mut rest, "system title")?, out);
+            let key = match message.from {
+                Role::Client => CLIENT_TITLE,
+                Role::Server => SYSTEM_TITLE,
+            };
+            title(key, counted8(&mut rest, "system title")?, out);
             Ok(())
         }
         // A normal GET answer with data: an octet string.
@@ -167,20 +173,20 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
 
 /// The caller's title (0xa6) in a request, the answerer's (0xa4) in an answer, each an octet string.
 fn association(apdu: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
-    let (tag, wanted) = match apdu.first() {
-        Some(0x60) => (0x60, 0xa6),
-        _ => (0x61, 0xa4),
+    let (tag, wanted, key) = match apdu.first() {
+        Some(0x60) => (0x60, 0xa6, CLIENT_TITLE),
+        _ => (0x61, 0xa4, SYSTEM_TITLE),
     };
     let (_, body) = finish(expect(tag, "association", apdu))?;
     if let Some(field) = elements(body).find(|field| field.tag == wanted) {
         let (_, octets) = finish(expect(0x04, "system title", field.value))?;
-        title(octets, out);
+        title(key, octets, out);
     }
     Ok(())
 }
 
 /// Eight octets: three capitals, five of a number.
-fn title(octets: &[u8], out: &mut Out<'_>) {
+fn title(key: Key, octets: &[u8], out: &mut Out<'_>) {
     let mut rest = octets;
     let Ok(&[x, y, z]) = take(&mut rest, 3, "manufacturer") else {
         return;
@@ -192,7 +198,7 @@ fn title(octets: &[u8], out: &mut Out<'_>) {
         let (x, y, z) = (char::from(x), char::from(y), char::from(z));
         out.text(
             Subject::Sender,
-            SYSTEM_TITLE,
+            key,
             octets,
             format_args!("{x}{y}{z}{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}"),
         );

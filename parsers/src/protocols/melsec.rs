@@ -267,7 +267,7 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
                 .split(|octet| !(0x20..0x7f).contains(octet))
                 .find(|run| run.len() >= 4);
             if let Some(text) = text {
-                model(text, out);
+                model(text.get(..NAME).unwrap_or(text), out);
             }
             Ok(())
         }

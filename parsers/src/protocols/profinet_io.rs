@@ -10,6 +10,8 @@ use crate::text::{is_printable, unpadded};
 
 /// Name of station: of a controller that opens an application relation, or as a device gives it.
 pub const STATION_NAME: Key = Key("profinet-io.station_name");
+/// What an application relation makes of whoever opens it: `controller`, `supervisor`.
+pub const ROLE: Key = Key("profinet-io.role");
 /// Vendor id as assigned by PI, decimal.
 pub const VENDOR_ID: Key = Key("profinet-io.vendor_id");
 /// Device id as assigned by the vendor, decimal.
@@ -40,6 +42,7 @@ pub static PROTOCOL: Protocol = Protocol {
     carriers: &[Carrier::EtherType(0x8892), Carrier::Inside("dce-rpc")],
     keys: &[
         STATION_NAME,
+        ROLE,
         VENDOR_ID,
         DEVICE_ID,
         IM_VENDOR_ID,
@@ -352,7 +355,15 @@ impl Reader {
 /// `ARBlockReq`: kind, relation, key, address, object and properties of the initiator; its name comes last.
 fn relation(block: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     let mut rest = block;
-    take(&mut rest, 26, "relation")?;
+    let octets = rest.get(..2).unwrap_or_default();
+    match be16(&mut rest, "relation type")? {
+        0x0001 | 0x0010 | 0x0020 => {
+            out.text(Subject::Sender, ROLE, octets, format_args!("controller"))
+        }
+        0x0006 => out.text(Subject::Sender, ROLE, octets, format_args!("supervisor")),
+        _ => {}
+    }
+    take(&mut rest, 24, "relation")?;
     let object = take(&mut rest, 16, "initiator object")?;
     if let Some(own) = object.get(10..) {
         ids(Subject::Sender, own, out)?;
