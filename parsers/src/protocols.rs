@@ -52,6 +52,7 @@ pub mod ssh;
 pub mod synchrophasor;
 pub mod tcp;
 pub mod tls;
+pub mod trdp;
 pub mod umas;
 
 /// Every protocol, in the order they are tried on an unknown stream.
@@ -120,6 +121,7 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &dnp3::PROTOCOL,
     &iec104::PROTOCOL,
     &c1222::PROTOCOL,
+    &trdp::PROTOCOL,
     &ge::SRTP,
     &ge::EGD,
     &codesys::PROTOCOL,

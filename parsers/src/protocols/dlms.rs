@@ -156,7 +156,7 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
             Ok(())
         }
         // A normal GET answer with data: an octet string.
-        [0xc4, 0x01, _, 0x00, 0x09, ref rest @ ..] | [0xc4, 0x01, _, 0x00, 0x0a, ref rest @ ..] => {
+        [0xc4, 0x01, _, 0x00, 0x09 | 0x0a, ref rest @ ..] => {
             let asked = message.asked.and_then(self::apdu);
             let of_name =
                 matches!(asked, Some([0xc0, 0x01, _, what @ ..]) if what.starts_with(&DEVICE_NAME));

@@ -2,7 +2,7 @@
 //!
 //! Spec: no public one for SRTP; the layout follows Denton et al., "Leveraging the SRTP protocol for over-the-network memory
 //! acquisition of a GE Fanuc Series 90-30", DFRWS 2017 (services 0x03 and 0x43). EGD: GE Fanuc, TCP/IP Ethernet Communications
-//! for PACSystems (GFK-2224), chapter 4.
+//! for `PACSystems` (GFK-2224), chapter 4.
 
 use crate::octets::{be32, foreign, head, le32, take, whole};
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};

@@ -358,7 +358,7 @@ fn relation(block: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     let octets = rest.get(..2).unwrap_or_default();
     match be16(&mut rest, "relation type")? {
         0x0001 | 0x0010 | 0x0020 => {
-            out.text(Subject::Sender, ROLE, octets, format_args!("controller"))
+            out.text(Subject::Sender, ROLE, octets, format_args!("controller"));
         }
         0x0006 => out.text(Subject::Sender, ROLE, octets, format_args!("supervisor")),
         _ => {}

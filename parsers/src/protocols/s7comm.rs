@@ -166,7 +166,14 @@ fn system_status_list(data: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     let read = match id & 0x00ff {
         0x11 if length == 28 => module_identification,
         0x1c if length >= 34 => component_identification,
-        _ => return Ok(()),
+        // A long list goes on in a message of its own, which begins in the midst of a record.
+        _ => {
+            if let Some(at) = find(data, b"\x00\x08MMC ") {
+                let record = data.get(at..).unwrap_or_default();
+                return component_identification(record, out);
+            }
+            return Ok(());
+        }
     };
     for _ in 0..count {
         read(take(&mut rest, length, "szl record")?, out)?;
