@@ -16,7 +16,7 @@ pub const NET_ID: Key = Key("ads.net_id");
 
 /// Name of the computer (search and routes, over UDP).
 pub const HOST_NAME: Key = Key("ads.host_name");
-/// Operating system as it numbers itself: `Windows CE 6.0.0`, `Windows NT 10.0.19044`.
+/// Platform and version of Windows: `CE 6.0.0`, `NT 10.0.19044`.
 pub const OS_VERSION: Key = Key("ads.os_version");
 /// Version of `TwinCAT`: `2.11.2228`.
 pub const TWINCAT_VERSION: Key = Key("ads.twincat_version");
@@ -203,8 +203,8 @@ fn system(version: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     let minor = le32(&mut rest, "system minor")?;
     let build = le32(&mut rest, "system build")?;
     let name = match le32(&mut rest, "system platform")? {
-        2 => "Windows NT",
-        3 => "Windows CE",
+        2 => "NT",
+        3 => "CE",
         _ => return Ok(()),
     };
     if size == 0x0114 && major > 0 {

@@ -8,8 +8,10 @@ use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Ro
 use crate::statement::{Key, Out, Subject};
 use crate::text::{is_printable, unpadded};
 
-/// Operating system and its version (version 2): `Nucleus PLUS Nucleus PLUS version unknown`.
+/// Operating system (version 2): `Nucleus PLUS`.
 pub const OS: Key = Key("codesys.os");
+/// Version of the operating system (version 2).
+pub const OS_VERSION: Key = Key("codesys.os_version");
 /// Product (version 2).
 pub const PRODUCT: Key = Key("codesys.product");
 /// Name of the node (version 3).
@@ -40,6 +42,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     keys: &[
         OS,
+        OS_VERSION,
         PRODUCT,
         NODE_NAME,
         DEVICE_NAME,
@@ -185,23 +188,17 @@ fn version_2(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     }
     let mut rest = message.bytes;
     take(&mut rest, 64, "log-in answer")?;
-    let both = rest.get(..64).unwrap_or_default();
-    let system = unpadded(take(&mut rest, 32, "operating system")?);
-    let version = unpadded(take(&mut rest, 32, "system version")?);
+    for key in [OS, OS_VERSION] {
+        let name = take(&mut rest, 32, "operating system")?;
+        if is_printable(unpadded(name)) {
+            out.say(Subject::Sender, key, name);
+        }
+    }
     let product = take(
         &mut rest,
         32.min(message.bytes.len().saturating_sub(128)),
         "product",
     )?;
-    if is_printable(system) && is_printable(version) && !system.is_empty() {
-        let (system, version) = (crate::text::Text(system), crate::text::Text(version));
-        out.text(
-            Subject::Sender,
-            OS,
-            both,
-            format_args!("{system} {version}"),
-        );
-    }
     if is_printable(unpadded(product)) {
         out.say(Subject::Sender, PRODUCT, product);
     }

@@ -4,14 +4,16 @@
 //! DLMS UA 1000-1 (Blue Book) §6.2.29 (logical device name). Readings and passwords are never read.
 
 use crate::ber::{elements, expect};
-use crate::octets::{counted8, foreign, head, take, whole};
+use crate::octets::{counted8, foreign, head, whole};
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role, finish};
 use crate::statement::{Key, Out, Subject};
 use crate::text::is_printable;
 
-/// System title of a client: whatever it was set to.
+/// Manufacturer's three letters (FLAG id), in the system title of a server.
+pub const MANUFACTURER: Key = Key("dlms.manufacturer");
+/// System title of a client, in hexadecimal: whatever it was set to.
 pub const CLIENT_TITLE: Key = Key("dlms.client_title");
-/// System title of a server: three letters of the manufacturer, then a number of its own: `LGZ0a1b2c3d4e`.
+/// System title of a server, in hexadecimal: three letters of the manufacturer, then a number of its own.
 pub const SYSTEM_TITLE: Key = Key("dlms.system_title");
 /// Logical device name (0.0.42.0.0.255): three letters of the manufacturer, then its own.
 pub const LOGICAL_DEVICE_NAME: Key = Key("dlms.logical_device_name");
@@ -21,7 +23,12 @@ pub static PROTOCOL: Protocol = Protocol {
     name: "dlms",
     spec: "DLMS UA 1000-2",
     carriers: &[Carrier::Tcp(4059), Carrier::Udp(4059)],
-    keys: &[CLIENT_TITLE, SYSTEM_TITLE, LOGICAL_DEVICE_NAME],
+    keys: &[
+        MANUFACTURER,
+        CLIENT_TITLE,
+        SYSTEM_TITLE,
+        LOGICAL_DEVICE_NAME,
+    ],
     frame: Some(frame),
     recognise,
     dissect,
@@ -187,20 +194,20 @@ fn association(apdu: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
 
 /// Eight octets: three capitals, five of a number.
 fn title(key: Key, octets: &[u8], out: &mut Out<'_>) {
-    let mut rest = octets;
-    let Ok(&[x, y, z]) = take(&mut rest, 3, "manufacturer") else {
+    let (Some(letters), Ok(title)) = (octets.first_chunk::<3>(), <[u8; 8]>::try_from(octets))
+    else {
         return;
     };
-    let &[a, b, c, d, e] = rest else {
+    if !letters.iter().all(u8::is_ascii_uppercase) {
         return;
-    };
-    if [x, y, z].iter().all(u8::is_ascii_uppercase) {
-        let (x, y, z) = (char::from(x), char::from(y), char::from(z));
-        out.text(
+    }
+    let number = u64::from_be_bytes(title);
+    out.text(Subject::Sender, key, octets, format_args!("{number:016x}"));
+    if key == SYSTEM_TITLE {
+        out.say(
             Subject::Sender,
-            key,
-            octets,
-            format_args!("{x}{y}{z}{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}"),
+            MANUFACTURER,
+            octets.get(..3).unwrap_or_default(),
         );
     }
 }

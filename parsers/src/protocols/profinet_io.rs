@@ -10,8 +10,8 @@ use crate::text::{is_printable, unpadded};
 
 /// Name of station: of a controller that opens an application relation, or as a device gives it.
 pub const STATION_NAME: Key = Key("profinet-io.station_name");
-/// What an application relation makes of whoever opens it: `controller`, `supervisor`.
-pub const ROLE: Key = Key("profinet-io.role");
+/// Type of an application relation, said of whoever opens it: 1 and 16 of a controller, 6 of a supervisor; decimal.
+pub const RELATION_TYPE: Key = Key("profinet-io.relation_type");
 /// Vendor id as assigned by PI, decimal.
 pub const VENDOR_ID: Key = Key("profinet-io.vendor_id");
 /// Device id as assigned by the vendor, decimal.
@@ -42,7 +42,7 @@ pub static PROTOCOL: Protocol = Protocol {
     carriers: &[Carrier::EtherType(0x8892), Carrier::Inside("dce-rpc")],
     keys: &[
         STATION_NAME,
-        ROLE,
+        RELATION_TYPE,
         VENDOR_ID,
         DEVICE_ID,
         IM_VENDOR_ID,
@@ -356,13 +356,13 @@ impl Reader {
 fn relation(block: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     let mut rest = block;
     let octets = rest.get(..2).unwrap_or_default();
-    match be16(&mut rest, "relation type")? {
-        0x0001 | 0x0010 | 0x0020 => {
-            out.text(Subject::Sender, ROLE, octets, format_args!("controller"));
-        }
-        0x0006 => out.text(Subject::Sender, ROLE, octets, format_args!("supervisor")),
-        _ => {}
-    }
+    let kind = be16(&mut rest, "relation type")?;
+    out.text(
+        Subject::Sender,
+        RELATION_TYPE,
+        octets,
+        format_args!("{kind}"),
+    );
     take(&mut rest, 24, "relation")?;
     let object = take(&mut rest, 16, "initiator object")?;
     if let Some(own) = object.get(10..) {
