@@ -168,10 +168,7 @@ fn system_status_list(data: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
         0x1c if length >= 34 => component_identification,
         // A long list goes on in a message of its own, which begins in the midst of a record.
         _ => {
-            if let Some(at) = find(data, b"\x00\x08MMC ") {
-                let record = data.get(at..).unwrap_or_default();
-                return component_identification(record, out);
-            }
+            memory_card(data, out);
             return Ok(());
         }
     };
@@ -217,6 +214,16 @@ fn module_identification(record: &[u8], out: &mut Out<'_>) -> Result<(), Fault> 
         _ => {}
     }
     Ok(())
+}
+
+/// The serial number of a memory card, known by its form: eight hexadecimal digits.
+fn memory_card(data: &[u8], out: &mut Out<'_>) {
+    let Some(card) = find(data, b"MMC ").and_then(|at| data.get(at..)?.get(..12)) else {
+        return;
+    };
+    if card.iter().skip(4).all(u8::is_ascii_hexdigit) {
+        out.say(Subject::Sender, MEMORY_CARD, card);
+    }
 }
 
 /// SZL 0x001C: index and a name.
