@@ -9,39 +9,44 @@ pub mod atg;
 pub mod bacnet;
 pub mod banner;
 pub mod bsap;
+pub mod c1222;
 pub mod cclink;
 pub mod cdp;
 pub mod cip;
 pub mod coap;
+pub mod codesys;
 pub mod database;
 pub mod dce_rpc;
 pub mod dhcp;
 pub mod dhcpv6;
 pub mod dicom;
+pub mod dlms;
 pub mod dnp3;
 pub mod dns;
 pub mod enip;
+pub mod ethercat;
 pub mod fins;
 pub mod fox;
+pub mod ge;
 pub mod genisys;
 pub mod hart_ip;
 pub mod hl7;
 pub mod http;
 pub mod iec104;
 pub mod iec61850;
-pub mod intellivue;
-pub mod knxnet_ip;
-pub mod legacy;
-pub mod lldp;
-pub mod lontalk;
 pub mod ike;
+pub mod intellivue;
 pub mod ipmi;
 pub mod iscsi;
 pub mod kerberos;
+pub mod knxnet_ip;
 pub mod ldap;
 pub mod legacy;
 pub mod lldp;
+pub mod lontalk;
+pub mod melsec;
 pub mod messaging;
+pub mod mms;
 pub mod mndp;
 pub mod modbus;
 pub mod mssql;
@@ -51,14 +56,14 @@ pub mod ndp;
 pub mod ntlm;
 pub mod opc_ua;
 pub mod poct1;
-pub mod profinet_dcp;
-pub mod quic;
-pub mod roc_plus;
+pub mod powerlink;
 pub mod printing;
 pub mod profinet_dcp;
+pub mod profinet_io;
 pub mod quic;
 pub mod radius;
 pub mod rdp;
+pub mod roc_plus;
 pub mod rpc;
 pub mod s7comm;
 pub mod sip;
@@ -70,7 +75,9 @@ pub mod stores;
 pub mod synchrophasor;
 pub mod tcp;
 pub mod tls;
+pub mod trdp;
 pub mod tristation;
+pub mod umas;
 
 /// Every protocol, in the order they are tried on an unknown stream.
 #[rustfmt::skip]
@@ -149,19 +156,29 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &roc_plus::PROTOCOL,
     &bsap::PROTOCOL,
     &atg::PROTOCOL,
+    &powerlink::PROTOCOL,
+    &ethercat::PROTOCOL,
     &fins::PROTOCOL,
     &ads::PROTOCOL,
     &synchrophasor::PROTOCOL,
     &hart_ip::PROTOCOL,
     &profinet_dcp::PROTOCOL,
-    &profinet_dcp::IO,
+    &profinet_io::PROTOCOL,
     &s7comm::PROTOCOL,
     &s7comm::PLUS,
+    &mms::PROTOCOL,
     &opc_ua::PROTOCOL,
     &enip::PROTOCOL,
     &cip::PROTOCOL,
     &dnp3::PROTOCOL,
     &iec104::PROTOCOL,
+    &c1222::PROTOCOL,
+    &trdp::PROTOCOL,
+    &ge::SRTP,
+    &ge::EGD,
+    &codesys::PROTOCOL,
+    &melsec::PROTOCOL,
+    &dlms::PROTOCOL,
     // Names again: these are marked by their form alone.
     &dns::PROTOCOL,
     &dns::MDNS,
@@ -170,4 +187,5 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &genisys::PROTOCOL,
     &coap::PROTOCOL,
     &modbus::PROTOCOL,
+    &umas::PROTOCOL,
 ];

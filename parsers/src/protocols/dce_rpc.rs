@@ -10,23 +10,29 @@ use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Ro
 use crate::statement::{Key, Out, Subject};
 use crate::text::find;
 
-use super::{kerberos, ntlm};
+use super::{kerberos, ntlm, profinet_io};
 
 /// Interface that the server accepted or listed, by its UUID.
 pub const INTERFACE: Key = Key("dce-rpc.interface");
 /// Name in the string bindings of a DCOM object exporter.
 pub const HOST_BINDING: Key = Key("dce-rpc.host_binding");
 
-/// Registration of DCE/RPC over TCP.
+/// Registration of DCE/RPC: over TCP, and over UDP as PROFINET uses it.
 pub static PROTOCOL: Protocol = Protocol {
     name: "dce-rpc",
     spec: "C706",
-    carriers: &[Carrier::Tcp(135)],
+    carriers: &[Carrier::Tcp(135), Carrier::Udp(34964)],
     keys: &[INTERFACE, HOST_BINDING],
     frame: Some(frame),
     recognise,
-    dissect,
+    dissect: |message, out| match message.bytes {
+        [CONNECTIONLESS, ..] => profinet_io::dissect_call(message, out),
+        _ => dissect(message, out),
+    },
 };
+
+/// Version of the protocol that does without connections.
+const CONNECTIONLESS: u8 = 4;
 
 const REQUEST: u8 = 0;
 const RESPONSE: u8 = 2;
@@ -57,6 +63,9 @@ fn frame(input: &[u8]) -> Framed {
 }
 
 fn recognise(message: &[u8]) -> Option<Recognition> {
+    if message.starts_with(&[CONNECTIONLESS]) {
+        return profinet_io::recognise_call(message);
+    }
     let mut rest = message;
     let [5, _, kind, ..] = *take(&mut rest, 8, "dce/rpc header").ok()? else {
         return None;
