@@ -326,7 +326,8 @@ impl Desk {
         let nth = flow.halves.at(side).messages;
         flow.halves.at_mut(side).messages = nth.saturating_add(1);
         flow.halves.at_mut(side).spoke = true;
-        if flow.quiet >= limits::QUIET_AFTER && !nth.is_multiple_of(limits::SAMPLE_ONE_IN) {
+        if flow.quiet.of(bytes) >= limits::QUIET_AFTER && !nth.is_multiple_of(limits::SAMPLE_ONE_IN)
+        {
             return;
         }
         let Some(speakers) = Desk::speakers(flow, side, ports) else {
@@ -347,7 +348,7 @@ impl Desk {
             half.told = Some(protocol);
             new |= self.introduce(now, protocol, speakers);
         }
-        flow.quiet = if new { 0 } else { flow.quiet.saturating_add(1) };
+        flow.quiet.read(bytes, new);
         flow.halves.at_mut(side.other()).asked = asked;
         let kept = &mut flow.halves.at_mut(side).asked;
         kept.clear();
