@@ -15,14 +15,18 @@ pub mod dicom;
 pub mod directory;
 pub mod dnp3;
 pub mod dns;
+pub mod edp;
+pub mod eigrp;
 pub mod enip;
 pub mod fins;
 pub mod fox;
 pub mod hart_ip;
 pub mod hl7;
 pub mod http;
+pub mod icmp;
 pub mod iec104;
 pub mod iec61850;
+pub mod lacp;
 pub mod legacy;
 pub mod lldp;
 pub mod mndp;
@@ -31,18 +35,24 @@ pub mod nbdgm;
 pub mod nbns;
 pub mod ndp;
 pub mod ntlm;
+pub mod ntp;
 pub mod opc_ua;
 pub mod profinet_dcp;
 pub mod quic;
+pub mod redundancy;
 pub mod s7comm;
 pub mod sip;
 pub mod smb;
 pub mod snmp;
 pub mod ssdp;
 pub mod ssh;
+pub mod stp;
 pub mod synchrophasor;
+pub mod syslog;
 pub mod tcp;
+pub mod tftp;
 pub mod tls;
+pub mod ws_discovery;
 
 /// Every protocol, in the order they are tried on an unknown stream.
 #[rustfmt::skip]
@@ -51,10 +61,18 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &arp::PROTOCOL,
     &lldp::PROTOCOL,
     &cdp::PROTOCOL,
+    &edp::PROTOCOL,
+    &stp::PROTOCOL,
+    &lacp::PROTOCOL,
     &legacy::NETBEUI,
     &legacy::IPX_SAP,
     &legacy::APPLETALK_NBP,
     &ndp::PROTOCOL,
+    &icmp::ICMP,
+    &icmp::IGMP,
+    &eigrp::PROTOCOL,
+    &redundancy::VRRP,
+    &redundancy::CARP,
     &tcp::PROTOCOL,
     // Names and configuration.
     &dhcp::PROTOCOL,
@@ -64,7 +82,11 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &nbdgm::PROTOCOL,
     &nbdgm::BROWSER,
     &ssdp::PROTOCOL,
+    &ws_discovery::PROTOCOL,
+    &ws_discovery::SDC,
     &snmp::PROTOCOL,
+    &redundancy::HSRP,
+    &syslog::PROTOCOL,
     // Services.
     &http::PROTOCOL,
     &tls::PROTOCOL,
@@ -111,5 +133,7 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &dns::MDNS,
     &dns::LLMNR,
     // The weakly marked come last.
+    &tftp::PROTOCOL,
+    &ntp::PROTOCOL,
     &modbus::PROTOCOL,
 ];
