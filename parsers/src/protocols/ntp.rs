@@ -92,7 +92,9 @@ fn recognise_time(version: u8, mode: u8, message: &[u8]) -> Option<Recognition> 
         SERVER | PASSIVE => near(receive, transmit),
         BROADCAST => *stratum > 0 && origin == 0 && receive == 0 && near(reference, transmit),
         CLIENT | ACTIVE => {
-            let fresh = empty && transmit != 0 && roots.iter().all(|octet| *octet == 0);
+            // No delay, a dispersion below a second; who has not begun may say so in the reference.
+            let new = matches!(roots, [0, 0, 0, 0, 0, 0, ..]);
+            let fresh = empty && transmit != 0 && new;
             fresh || near(reference, transmit) || near(receive, transmit)
         }
         _ => false,
