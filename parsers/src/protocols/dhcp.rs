@@ -26,9 +26,9 @@ pub const CLIENT_ID: Key = Key("dhcp.client_id");
 pub const USER_CLASS: Key = Key("dhcp.user_class");
 /// Client's domain name, option 81.
 pub const CLIENT_FQDN: Key = Key("dhcp.client_fqdn");
-/// Where the relay heard the client, option 82 sub-option 1, where it is text.
+/// Where the relay heard the client, option 82 sub-option 1: text, or VLAN, module and port.
 pub const CIRCUIT_ID: Key = Key("dhcp.circuit_id");
-/// Which relay, option 82 sub-option 2, where it is text.
+/// Which relay, option 82 sub-option 2: text, or a hardware address.
 pub const REMOTE_ID: Key = Key("dhcp.remote_id");
 /// Processor architecture that boots, option 93.
 pub const CLIENT_ARCHITECTURE: Key = Key("dhcp.client_architecture");
@@ -329,7 +329,7 @@ fn relay(relay: Subject, value: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
                     relay,
                     CIRCUIT_ID,
                     text,
-                    format_args!("vlan {vlan} port {module}/{port}"),
+                    format_args!("{vlan}/{module}/{port}"),
                 );
             }
             (2, [0, 6, a, b, c, d, e, f]) => {

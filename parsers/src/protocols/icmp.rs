@@ -9,8 +9,8 @@ use crate::octets::{array, octet, take};
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
 use crate::statement::{Key, Out, Subject};
 
-/// What shows that the sender routes: `advertisement`, `redirect`, `time exceeded`.
-pub const ROUTES: Key = Key("icmp.routes");
+/// Type of a message that only routers send: 5 redirect, 9 advertisement, 11 time exceeded on the way.
+pub const ROUTER_MESSAGE: Key = Key("icmp.router_message");
 /// Address that a router advertises as its own.
 pub const ROUTER_ADDRESS: Key = Key("icmp.router_address");
 /// Address mask of the sender's network.
@@ -24,7 +24,7 @@ pub static ICMP: Protocol = Protocol {
     name: "icmp",
     spec: "RFC 792",
     carriers: &[Carrier::Ip(1)],
-    keys: &[ROUTES, ROUTER_ADDRESS, ADDRESS_MASK],
+    keys: &[ROUTER_MESSAGE, ROUTER_ADDRESS, ADDRESS_MASK],
     frame: None,
     // A lone echo or error may be forged, or be an answer to what was; it makes nobody known.
     recognise: |message| match message {
@@ -62,13 +62,14 @@ fn dissect_icmp(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     let mut rest = message.bytes;
     let kind = octet(&mut rest, "icmp type")?;
     let octets = message.bytes.get(..1).unwrap_or_default();
-    let routes = match kind {
-        REDIRECT => "redirect",
-        ADVERTISEMENT => "advertisement",
-        TIME_EXCEEDED => "time exceeded",
-        _ => "",
-    };
-    out.text(Subject::Sender, ROUTES, octets, format_args!("{routes}"));
+    if kind != MASK_REPLY {
+        out.text(
+            Subject::Sender,
+            ROUTER_MESSAGE,
+            octets,
+            format_args!("{kind}"),
+        );
+    }
     take(&mut rest, 3, "icmp code and checksum")?;
     match kind {
         ADVERTISEMENT => {

@@ -45,7 +45,7 @@ pub const CHASSIS_MAC: Key = Key("lldp.chassis_mac");
 pub const PORT_ALIAS: Key = Key("lldp.port_alias");
 /// Where the maker describes how the device behaves (RFC 8520): names maker and model.
 pub const MUD_URL: Key = Key("lldp.mud_url");
-/// Cisco ACI: what the node is in its fabric: `controller`, `leaf`, `spine`.
+/// Cisco ACI: what the node is in its fabric: 0 controller, 1 leaf, 2 spine, 3 virtual leaf.
 pub const FABRIC_ROLE: Key = Key("lldp.fabric_role");
 /// Cisco ACI: name of the node.
 pub const FABRIC_NODE: Key = Key("lldp.fabric_node");
@@ -217,14 +217,9 @@ fn organisation(value: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
             return Ok(());
         }
         (CISCO, 0xca) => {
-            let role = match rest {
-                [0] => "controller",
-                [1] => "leaf",
-                [2] => "spine",
-                [3] => "virtual leaf",
-                _ => "",
-            };
-            out.text(Subject::Sender, FABRIC_ROLE, rest, format_args!("{role}"));
+            if let [role] = rest {
+                out.text(Subject::Sender, FABRIC_ROLE, rest, format_args!("{role}"));
+            }
             return Ok(());
         }
         (MED, 5) => HARDWARE,

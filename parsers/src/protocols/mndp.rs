@@ -21,23 +21,12 @@ pub const BOARD: Key = Key("mndp.board");
 /// Interface the frame was sent from.
 pub const INTERFACE: Key = Key("mndp.interface");
 
-/// Address of the sender.
-pub const ADDRESS: Key = Key("mndp.address");
-
 /// Registration.
 pub static PROTOCOL: Protocol = Protocol {
     name: "mndp",
     spec: "MikroTik Neighbor Discovery",
     carriers: &[Carrier::Udp(5678)],
-    keys: &[
-        IDENTITY,
-        VERSION,
-        PLATFORM,
-        SOFTWARE_ID,
-        BOARD,
-        INTERFACE,
-        ADDRESS,
-    ],
+    keys: &[IDENTITY, VERSION, PLATFORM, SOFTWARE_ID, BOARD, INTERFACE],
     frame: None,
     recognise,
     dissect,
@@ -88,7 +77,6 @@ fn address(octets: &[u8], out: &mut Out<'_>) {
         && !address.is_unspecified()
         && !address.is_loopback()
     {
-        out.text(Subject::Sender, ADDRESS, octets, format_args!("{address}"));
         out.address(Subject::Sender, address);
     }
 }

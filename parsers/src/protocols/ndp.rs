@@ -13,15 +13,15 @@ pub const ROUTER_LIFETIME: Key = Key("ndp.router_lifetime");
 
 /// The address is handed out as a name server.
 pub const NAME_SERVER: Key = Key("ndp.name_server");
-/// The sender redirects to a better first hop: it routes.
-pub const REDIRECT: Key = Key("ndp.redirects_to");
+/// Type of a message that only routers send: 137, redirect.
+pub const ROUTER_MESSAGE: Key = Key("ndp.router_message");
 
 /// Registration.
 pub static PROTOCOL: Protocol = Protocol {
     name: "ndp",
     spec: "RFC 4861",
     carriers: &[Carrier::Ip(58)],
-    keys: &[ROUTER_LIFETIME, NAME_SERVER, REDIRECT],
+    keys: &[ROUTER_LIFETIME, NAME_SERVER, ROUTER_MESSAGE],
     frame: None,
     recognise,
     dissect,
@@ -72,9 +72,13 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
             })?;
         }
         REDIRECTION => {
-            let octets = rest.get(..16).unwrap_or_default();
-            let target = Ipv6Addr::from(array::<16>(&mut rest, "redirect target")?);
-            out.text(Subject::Sender, REDIRECT, octets, format_args!("{target}"));
+            let octets = message.bytes.get(..1).unwrap_or_default();
+            out.text(
+                Subject::Sender,
+                ROUTER_MESSAGE,
+                octets,
+                format_args!("{kind}"),
+            );
         }
         _ => {}
     }

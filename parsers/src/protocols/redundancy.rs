@@ -28,7 +28,7 @@ pub const CARP_GROUP: Key = Key("carp.group");
 pub const HSRP_VERSION: Key = Key("hsrp.version");
 /// HSRP: number of the group.
 pub const HSRP_GROUP: Key = Key("hsrp.group");
-/// HSRP: what the sender is in the group: `active`, `standby` …
+/// HSRP: what the sender is in the group, as a number of its version: active is 16 in the first, 6 in the second.
 pub const HSRP_STATE: Key = Key("hsrp.state");
 /// HSRP: address of the group.
 pub const HSRP_ADDRESS: Key = Key("hsrp.virtual_address");
@@ -198,15 +198,6 @@ fn hsrp_first(bytes: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
         part(6),
         format_args!("{group}"),
     );
-    let state = match state {
-        0 => "initial",
-        1 => "learn",
-        2 => "listen",
-        4 => "speak",
-        8 => "standby",
-        16 => "active",
-        _ => "",
-    };
     out.text(
         Subject::Sender,
         HSRP_STATE,
@@ -247,16 +238,6 @@ fn group_state(value: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
         part(4, 6),
         format_args!("{group}"),
     );
-    let state = match state {
-        0 => "disabled",
-        1 => "initial",
-        2 => "learn",
-        3 => "listen",
-        4 => "speak",
-        5 => "standby",
-        6 => "active",
-        _ => "",
-    };
     out.text(
         Subject::Sender,
         HSRP_STATE,

@@ -6,8 +6,10 @@ use crate::octets::{array, be16, octet, take};
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
 use crate::statement::{Key, Mac, Out, Subject};
 
-/// Which protocol: `stp`, `rstp`, `mstp`, `spt`, `pvst`, `rapid-pvst`.
-pub const FLAVOUR: Key = Key("stp.flavour");
+/// Version: 0 is STP, 2 RSTP, 3 MSTP, 4 SPT.
+pub const VERSION: Key = Key("stp.version");
+/// VLAN whose tree it is, in Cisco's per-VLAN form.
+pub const VLAN: Key = Key("stp.vlan");
 /// Address part of the sending bridge's identifier.
 pub const BRIDGE: Key = Key("stp.bridge");
 /// Address part of the root's identifier, as the sender knows it.
@@ -20,7 +22,7 @@ pub static PROTOCOL: Protocol = Protocol {
     name: "stp",
     spec: "IEEE 802.1D-2004",
     carriers: &[Carrier::Llc(0x42), Carrier::Snap(0x00_000c, 0x010b)],
-    keys: &[FLAVOUR, BRIDGE, ROOT, REGION],
+    keys: &[VERSION, VLAN, BRIDGE, ROOT, REGION],
     frame: None,
     recognise,
     dissect,
@@ -58,16 +60,8 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     let mut rest = bpdu;
     be16(&mut rest, "bpdu protocol")?;
     let [version, kind] = array::<2>(&mut rest, "bpdu version")?;
-    let flavour = match (version, per_vlan) {
-        (0, false) => "stp",
-        (0, true) => "pvst",
-        (2, false) => "rstp",
-        (2, true) => "rapid-pvst",
-        (3, _) => "mstp",
-        _ => "spt",
-    };
     let octets = bpdu.get(2..3).unwrap_or_default();
-    out.text(Subject::Sender, FLAVOUR, octets, format_args!("{flavour}"));
+    out.text(Subject::Sender, VERSION, octets, format_args!("{version}"));
     if kind == TOPOLOGY_CHANGE {
         return Ok(());
     }
@@ -75,7 +69,11 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     identifier(ROOT, &mut rest, out)?;
     take(&mut rest, 4, "bpdu path cost")?;
     if version < 3 {
-        return identifier(BRIDGE, &mut rest, out);
+        identifier(BRIDGE, &mut rest, out)?;
+        if per_vlan {
+            vlan(bpdu, out);
+        }
+        return Ok(());
     }
     // Here MSTP has the regional root; the bridge's own identifier comes at the end (§14.4).
     take(&mut rest, 8, "bpdu regional root")?;
@@ -89,6 +87,17 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     );
     take(&mut rest, 2 + 16 + 4, "mst revision, digest, path cost")?;
     identifier(BRIDGE, &mut rest, out)
+}
+
+/// Behind the BPDU, at an even place: type 0, length 2, VLAN.
+fn vlan(bpdu: &[u8], out: &mut Out<'_>) {
+    if let Some([0, 0, 0, 2, octets @ ..]) = bpdu.get(LENGTH.saturating_add(1)..)
+        && let Some([high, low]) = octets.get(..2)
+    {
+        let vlan = u16::from_be_bytes([*high, *low]);
+        let octets = octets.get(..2).unwrap_or_default();
+        out.text(Subject::Sender, VLAN, octets, format_args!("{vlan}"));
+    }
 }
 
 /// Two octets of priority and VLAN, then an address.

@@ -41,20 +41,14 @@ fn request(message: &[u8]) -> Option<(&[u8], &[u8])> {
     (!file.is_empty() && is_printable(file)).then_some((file, mode))
 }
 
-/// Requests name one of three modes. Transfers go on between ports of their own, where an opcode and a block number
-/// are all there is: the first block and its acknowledgement count together.
+/// Requests name one of three modes. Transfers go on between ports of their own that nobody serves for long, where
+/// an opcode and a block number are all there is: they are left alone.
 fn recognise(message: &[u8]) -> Option<Recognition> {
-    match message {
-        [0, READ | WRITE, ..] => {
-            let (_, mode) = request(message)?;
-            [&b"octet"[..], b"netascii", b"mail"]
-                .iter()
-                .any(|known| mode.eq_ignore_ascii_case(known))
-                .then_some(Recognition::STRONG.from(Role::Client))
-        }
-        [0, 3, 0, 1, ..] | [0, 4, 0, 0 | 1] => Some(Recognition::WEAK),
-        _ => None,
-    }
+    let (_, mode) = request(message)?;
+    [&b"octet"[..], b"netascii", b"mail"]
+        .iter()
+        .any(|known| mode.eq_ignore_ascii_case(known))
+        .then_some(Recognition::STRONG.from(Role::Client))
 }
 
 /// What is written may be named after anything; what is read at the start is named by the maker.

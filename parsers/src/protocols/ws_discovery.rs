@@ -416,7 +416,7 @@ impl fmt::Display for Percent<'_> {
     }
 }
 
-/// Displays the values of a query, joined by slashes.
+/// Displays the values of a query, joined by commas.
 struct Place<'a>(&'a [u8]);
 
 impl fmt::Display for Place<'_> {
@@ -429,7 +429,7 @@ impl fmt::Display for Place<'_> {
                 continue;
             }
             if !first {
-                f.write_str("/")?;
+                f.write_str(",")?;
             }
             first = false;
             Percent(value).fmt(f)?;
