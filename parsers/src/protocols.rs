@@ -23,6 +23,8 @@ pub mod dicom;
 pub mod dlms;
 pub mod dnp3;
 pub mod dns;
+pub mod edp;
+pub mod eigrp;
 pub mod enip;
 pub mod ethercat;
 pub mod fins;
@@ -32,6 +34,7 @@ pub mod genisys;
 pub mod hart_ip;
 pub mod hl7;
 pub mod http;
+pub mod icmp;
 pub mod iec104;
 pub mod iec61850;
 pub mod ike;
@@ -40,6 +43,7 @@ pub mod ipmi;
 pub mod iscsi;
 pub mod kerberos;
 pub mod knxnet_ip;
+pub mod lacp;
 pub mod ldap;
 pub mod legacy;
 pub mod lldp;
@@ -54,6 +58,7 @@ pub mod nbdgm;
 pub mod nbns;
 pub mod ndp;
 pub mod ntlm;
+pub mod ntp;
 pub mod opc_ua;
 pub mod poct1;
 pub mod powerlink;
@@ -63,6 +68,7 @@ pub mod profinet_io;
 pub mod quic;
 pub mod radius;
 pub mod rdp;
+pub mod redundancy;
 pub mod roc_plus;
 pub mod rpc;
 pub mod s7comm;
@@ -72,12 +78,16 @@ pub mod snmp;
 pub mod ssdp;
 pub mod ssh;
 pub mod stores;
+pub mod stp;
 pub mod synchrophasor;
+pub mod syslog;
 pub mod tcp;
+pub mod tftp;
 pub mod tls;
 pub mod trdp;
 pub mod tristation;
 pub mod umas;
+pub mod ws_discovery;
 
 /// Every protocol, in the order they are tried on an unknown stream.
 #[rustfmt::skip]
@@ -86,10 +96,18 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &arp::PROTOCOL,
     &lldp::PROTOCOL,
     &cdp::PROTOCOL,
+    &edp::PROTOCOL,
+    &stp::PROTOCOL,
+    &lacp::PROTOCOL,
     &legacy::NETBEUI,
     &legacy::IPX_SAP,
     &legacy::APPLETALK_NBP,
     &ndp::PROTOCOL,
+    &icmp::ICMP,
+    &icmp::IGMP,
+    &eigrp::PROTOCOL,
+    &redundancy::VRRP,
+    &redundancy::CARP,
     &tcp::PROTOCOL,
     // Names and configuration.
     &dhcp::PROTOCOL,
@@ -99,7 +117,11 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &nbdgm::PROTOCOL,
     &nbdgm::BROWSER,
     &ssdp::PROTOCOL,
+    &ws_discovery::PROTOCOL,
+    &ws_discovery::SDC,
     &snmp::PROTOCOL,
+    &redundancy::HSRP,
+    &syslog::PROTOCOL,
     // Services.
     &http::PROTOCOL,
     &tls::PROTOCOL,
@@ -186,6 +208,8 @@ pub static PROTOCOLS: &[&Protocol] = &[
     // The weakly marked come last.
     &genisys::PROTOCOL,
     &coap::PROTOCOL,
+    &tftp::PROTOCOL,
+    &ntp::PROTOCOL,
     &modbus::PROTOCOL,
     &umas::PROTOCOL,
 ];

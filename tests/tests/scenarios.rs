@@ -91,6 +91,22 @@ fn addresses_of_redundant_routers_are_nobodys() {
 }
 
 #[test]
+fn a_redundant_router_that_announces_its_group_is_somebody_and_the_groups_address_nobody() {
+    const VRRP: u8 = 112;
+    let mut capture = Capture::new();
+    let shared = [0, 0, 0x5e, 0, 1, 7];
+    let group = ([1, 0, 0x5e, 0, 0, 0x12], Ipv4Addr::new(224, 0, 0, 18));
+    let advertisement = [0x31, 7, 100, 1, 0, 100, 0, 0, 10, 0, 0, 254];
+    capture.arp(shared, ip(254), 0);
+    capture.ipv4((shared, ip(3)), group, 0, 255, VRRP, &advertisement);
+    let ran = read(&capture);
+    let router = ran.asset("10.0.0.3");
+    assert_eq!(router["protocols"][0], "vrrp");
+    assert_eq!(router["addresses"]["mac"].as_array().unwrap().len(), 0);
+    assert_eq!(ran.assets().len(), 1);
+}
+
+#[test]
 fn units_behind_a_gateway_are_its_children() {
     let mut capture = Capture::new();
     let question = [0, 1, 0, 0, 0, 2, 17, 0x11];

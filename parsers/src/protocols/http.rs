@@ -158,6 +158,10 @@ fn frame(input: &[u8]) -> Framed {
             skip: length,
         }),
         None if chunked && role(head) == Some(Role::Server) => chunks(input, end),
+        None if text && role(head) == Some(Role::Server) => {
+            let soap = named(b"Content-Type").and_then(|value| find(value, b"soap+xml"));
+            soap.map_or(Ok(Cut::whole(end)), |_| envelope(input, end))
+        }
         None => Ok(Cut::whole(end)),
     }
 }
@@ -175,6 +179,25 @@ fn chunks(input: &[u8], head: usize) -> Framed {
 /// Whether the body is of the printing protocol.
 fn is_ipp(content_type: &[u8]) -> bool {
     find(content_type, b"application/ipp") == Some(0)
+}
+
+/// A body of no stated length, as HTTP/1.0 sends it: an envelope shows its own end.
+fn envelope(input: &[u8], head: usize) -> Framed {
+    let body = input.get(head..).unwrap_or_default();
+    let mut at = 0_usize;
+    while let Some(found) = body.get(at..).and_then(|rest| find(rest, b"Envelope>")) {
+        let before = body.get(..at.saturating_add(found)).unwrap_or_default();
+        at = at.saturating_add(found).saturating_add(9);
+        let tag = before.rsplit(|c| *c == b'<').next().unwrap_or_default();
+        if tag.starts_with(b"/") {
+            return Ok(Cut::whole(head.saturating_add(at)));
+        }
+    }
+    if body.len() < LONGEST_BODY {
+        Err(more(input.len().saturating_add(1), input))
+    } else {
+        Ok(Cut::whole(input.len()))
+    }
 }
 
 /// Whether a device may describe itself in such a body.
@@ -210,7 +233,7 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
         Some(Role::Client) => request(head, out),
         Some(Role::Server) => {
             response(head, out);
-            if !printing {
+            if !printing && !super::ws_discovery::description(message, body, out)? {
                 document(body, out);
             }
         }
