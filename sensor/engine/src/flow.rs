@@ -129,6 +129,8 @@ pub(crate) struct Flow {
     pub protocol: Option<&'static Protocol>,
     /// Faults in a row.
     pub faults: u8,
+    /// Its protocol took the place of another: what the port serves is that one.
+    pub succeeded: bool,
     /// Messages in a row that said nothing new.
     pub quiet: u16,
     pub last: Time,
@@ -148,6 +150,7 @@ impl Flow {
             client_known: false,
             protocol: None,
             faults: 0,
+            succeeded: false,
             quiet: 0,
             last: Time(0),
             told: Time(i64::MIN),
