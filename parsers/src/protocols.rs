@@ -13,6 +13,7 @@ pub mod dhcp;
 pub mod dhcpv6;
 pub mod dicom;
 pub mod directory;
+pub mod discovery;
 pub mod dnp3;
 pub mod dns;
 pub mod enip;
@@ -32,10 +33,13 @@ pub mod nbns;
 pub mod ndp;
 pub mod ntlm;
 pub mod opc_ua;
+pub mod peers;
 pub mod profinet_dcp;
 pub mod quic;
+pub mod remote;
 pub mod s7comm;
 pub mod sip;
+pub mod smart_home;
 pub mod smb;
 pub mod snmp;
 pub mod ssdp;
@@ -43,6 +47,8 @@ pub mod ssh;
 pub mod synchrophasor;
 pub mod tcp;
 pub mod tls;
+pub mod tunnels;
+pub mod vpn;
 
 /// Every protocol, in the order they are tried on an unknown stream.
 #[rustfmt::skip]
@@ -63,6 +69,7 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &nbns::PROTOCOL,
     &nbdgm::PROTOCOL,
     &nbdgm::BROWSER,
+    &smart_home::YEELIGHT,
     &ssdp::PROTOCOL,
     &snmp::PROTOCOL,
     // Services.
@@ -84,6 +91,30 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &banner::FTP,
     &banner::TELNET,
     &banner::POP3,
+    // Remote control, tunnels, and what people bring along.
+    &remote::TEAMVIEWER,
+    &remote::ANYDESK,
+    &remote::RADMIN,
+    &vpn::OPENVPN,
+    &vpn::TAILSCALE,
+    &vpn::ZEROTIER,
+    &vpn::HAMACHI,
+    &tunnels::PPTP,
+    &tunnels::L2TP,
+    &peers::BITTORRENT,
+    &peers::STRATUM,
+    &peers::STUN,
+    // Things that look for each other.
+    &discovery::UBNT,
+    &discovery::SADP,
+    &discovery::DHIP,
+    &discovery::DROPBOX,
+    &discovery::SYNCTHING,
+    &discovery::STEAM,
+    &smart_home::TPLINK_SHP,
+    &smart_home::TUYA,
+    &smart_home::MIIO,
+    &smart_home::LIFX,
     // Medical.
     &dicom::PROTOCOL,
     &hl7::PROTOCOL,
@@ -111,5 +142,8 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &dns::MDNS,
     &dns::LLMNR,
     // The weakly marked come last.
+    &remote::RUSTDESK,
+    &vpn::WIREGUARD,
+    &peers::SOCKS,
     &modbus::PROTOCOL,
 ];
