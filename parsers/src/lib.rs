@@ -6,8 +6,10 @@
 
 pub mod ber;
 mod checksum;
+mod json;
 mod octets;
 pub mod packet;
+mod protobuf;
 mod protocol;
 pub mod protocols;
 mod statement;

@@ -20,6 +20,7 @@ pub mod dce_rpc;
 pub mod dhcp;
 pub mod dhcpv6;
 pub mod dicom;
+pub mod discovery;
 pub mod dlms;
 pub mod dnp3;
 pub mod dns;
@@ -60,6 +61,7 @@ pub mod ndp;
 pub mod ntlm;
 pub mod ntp;
 pub mod opc_ua;
+pub mod peers;
 pub mod poct1;
 pub mod powerlink;
 pub mod printing;
@@ -69,10 +71,12 @@ pub mod quic;
 pub mod radius;
 pub mod rdp;
 pub mod redundancy;
+pub mod remote;
 pub mod roc_plus;
 pub mod rpc;
 pub mod s7comm;
 pub mod sip;
+pub mod smart_home;
 pub mod smb;
 pub mod snmp;
 pub mod ssdp;
@@ -86,7 +90,9 @@ pub mod tftp;
 pub mod tls;
 pub mod trdp;
 pub mod tristation;
+pub mod tunnels;
 pub mod umas;
+pub mod vpn;
 pub mod ws_discovery;
 
 /// Every protocol, in the order they are tried on an unknown stream.
@@ -116,6 +122,7 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &nbns::PROTOCOL,
     &nbdgm::PROTOCOL,
     &nbdgm::BROWSER,
+    &smart_home::YEELIGHT,
     &ssdp::PROTOCOL,
     &ws_discovery::PROTOCOL,
     &ws_discovery::SDC,
@@ -158,6 +165,30 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &banner::FTP,
     &banner::TELNET,
     &banner::POP3,
+    // Remote control, tunnels, and what people bring along.
+    &remote::TEAMVIEWER,
+    &remote::ANYDESK,
+    &remote::RADMIN,
+    &vpn::OPENVPN,
+    &vpn::TAILSCALE,
+    &vpn::ZEROTIER,
+    &vpn::HAMACHI,
+    &tunnels::PPTP,
+    &tunnels::L2TP,
+    &peers::BITTORRENT,
+    &peers::STRATUM,
+    &peers::STUN,
+    // Things that look for each other.
+    &discovery::UBNT,
+    &discovery::SADP,
+    &discovery::DHIP,
+    &discovery::DROPBOX,
+    &discovery::SYNCTHING,
+    &discovery::STEAM,
+    &smart_home::TPLINK_SHP,
+    &smart_home::TUYA,
+    &smart_home::MIIO,
+    &smart_home::LIFX,
     // Medical.
     &dicom::PROTOCOL,
     &hl7::PROTOCOL,
@@ -210,6 +241,9 @@ pub static PROTOCOLS: &[&Protocol] = &[
     &coap::PROTOCOL,
     &tftp::PROTOCOL,
     &ntp::PROTOCOL,
+    &remote::RUSTDESK,
+    &vpn::WIREGUARD,
+    &peers::SOCKS,
     &modbus::PROTOCOL,
     &umas::PROTOCOL,
 ];

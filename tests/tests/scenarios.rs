@@ -248,6 +248,30 @@ fn a_service_on_a_foreign_port_is_found_and_a_port_alone_names_nothing() {
 }
 
 #[test]
+fn what_goes_through_a_proxy_is_read_and_the_port_still_serves_the_proxy() {
+    let mut capture = Capture::new();
+    let said: [&[u8]; 6] = [
+        &[5, 1, 0],
+        &[5, 0],
+        &[5, 1, 0, 1, 192, 0, 2, 7, 0, 80],
+        &[5, 0, 0, 1, 192, 0, 2, 1, 4, 56],
+        b"GET / HTTP/1.1\r\nHost: example.com\r\nUser-Agent: Wget/1.21.3\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\nServer: nginx/1.22.1\r\n\r\n",
+    ];
+    capture.connection((mac(1), ip(1), 50_000), (mac(2), ip(2), 9050), &said);
+    let ran = read(&capture);
+    assert_eq!(
+        ran.asset("10.0.0.1")["protocols"],
+        serde_json::json!(["http", "socks"])
+    );
+    let service = &ran.asset("10.0.0.2")["services"][0];
+    assert_eq!(
+        (&service["protocol"], &service["product"]),
+        (&"socks".into(), &serde_json::Value::Null)
+    );
+}
+
+#[test]
 fn a_conversation_heard_from_the_middle_is_read() {
     let mut capture = Capture::new();
     let (client, server) = ((mac(1), ip(1), 50_000), (mac(2), ip(2), 502));

@@ -176,6 +176,8 @@ pub(crate) struct Flow {
     pub protocol: Option<&'static Protocol>,
     /// Faults in a row.
     pub faults: u8,
+    /// Its protocol took the place of another: what the port serves is that one.
+    pub succeeded: bool,
     pub quiet: Quiet,
     pub last: Time,
     /// `last`, when the ledger was told of it.
@@ -194,6 +196,7 @@ impl Flow {
             client_known: false,
             protocol: None,
             faults: 0,
+            succeeded: false,
             quiet: Quiet::default(),
             last: Time(0),
             told: Time(i64::MIN),
