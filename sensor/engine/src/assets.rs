@@ -154,7 +154,7 @@ impl Group<'_> {
                 octets: Box::default(),
             })
         };
-        let reading = reader.read(ETHERNET_MANUFACTURER, &name)?;
+        let reading = reader.read(ETHERNET_MANUFACTURER, &name).first()?;
         let (_, vendor) = reading
             .facts
             .iter()
