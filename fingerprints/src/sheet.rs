@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use fossick_model::{Attribute, Kind};
 use serde::Deserialize;
 
-use crate::pattern::{Captures, Dialect, Pattern};
+use crate::pattern::{Beginnings, Captures, Dialect, Pattern};
 
 /// What a fact of a sheet is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -62,6 +62,8 @@ pub(crate) struct Fingerprint {
     pattern: String,
     #[serde(skip)]
     dialect: Dialect,
+    #[serde(skip)]
+    beginnings: OnceLock<Beginnings>,
     #[serde(skip)]
     compiled: OnceLock<Option<Pattern>>,
     /// 0–100.
@@ -181,7 +183,7 @@ impl Sheet {
     /// The first entry that matches, and what it captured.
     pub(crate) fn find<'v>(&self, value: &'v str) -> Option<(usize, Captures<'v>)> {
         let mut entries = self.fingerprint.iter().enumerate();
-        entries.find_map(|(n, print)| Some((n, print.compiled()?.captures(value)?)))
+        entries.find_map(|(n, print)| Some((n, print.captures(value)?)))
     }
 
     /// Name of an entry.
@@ -275,6 +277,7 @@ impl Fingerprint {
             id,
             pattern,
             dialect,
+            beginnings: OnceLock::new(),
             compiled: OnceLock::new(),
             certainty,
             source: String::new(),
@@ -284,14 +287,18 @@ impl Fingerprint {
         }
     }
 
-    fn compiled(&self) -> Option<&Pattern> {
-        self.compiled
-            .get_or_init(|| Pattern::compile(&self.pattern, self.dialect).ok())
-            .as_ref()
+    /// Compiles the pattern when a value comes that may match.
+    fn captures<'v>(&self, value: &'v str) -> Option<Captures<'v>> {
+        let beginnings = || Beginnings::of(&self.pattern, self.dialect);
+        if !self.beginnings.get_or_init(beginnings).are_in(value) {
+            return None;
+        }
+        let compile = || Pattern::compile(&self.pattern, self.dialect).ok();
+        self.compiled.get_or_init(compile).as_ref()?.captures(value)
     }
 
     fn read(&self, value: &str) -> Option<Answer<'_>> {
-        let captures = self.compiled()?.captures(value)?;
+        let captures = self.captures(value)?;
         let expand = |facts: &Facts| {
             let facts = facts.iter().filter_map(|(name, template)| {
                 let said = Said::named(name)?;
