@@ -1,6 +1,11 @@
 //! Compiled patterns. Ours take linear time; a foreign one that looks around or back takes bounded time.
+//!
+//! A compiled pattern takes tens of kilobytes, and most are never met: one is compiled when a value holds a text that
+//! each match begins with.
 
 use regex::RegexBuilder;
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::literal::Extractor;
 
 use crate::recog::dialect;
 
@@ -8,6 +13,9 @@ use crate::recog::dialect;
 const LARGEST: usize = 4 * 1024 * 1024;
 /// Steps back that a foreign pattern may take over one value before it counts as not matching.
 const BACKTRACKING: usize = 100_000;
+
+/// Beginnings that are kept of one pattern; one with more of them is always compiled.
+const MOST_BEGINNINGS: usize = 40;
 
 /// How a pattern is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,6 +39,51 @@ pub(crate) enum Pattern {
     Linear(regex::Regex),
     /// For look-around, backreferences and atomic groups; gives up after [`BACKTRACKING`] steps.
     Backtracking(Box<fancy_regex::Regex>),
+}
+
+/// Texts one of which each match begins with; nothing if there are no such, or too many.
+#[derive(Debug)]
+pub(crate) struct Beginnings(Option<Vec<Vec<u8>>>);
+
+impl Beginnings {
+    /// Of a pattern. One that cannot be read has none: compiling says why.
+    pub fn of(text: &str, dialect: Dialect) -> Beginnings {
+        let mut parser = ParserBuilder::new();
+        let parsed = match dialect {
+            Dialect::Ours => parser.build().parse(text),
+            Dialect::Recog {
+                any_case,
+                dot_is_newline,
+            } => parser
+                .case_insensitive(any_case)
+                .multi_line(true)
+                .dot_matches_new_line(dot_is_newline)
+                .build()
+                .parse(&dialect::translate(text).text),
+        };
+        let Ok(parsed) = parsed else {
+            return Beginnings(None);
+        };
+        let found = Extractor::new()
+            .limit_total(MOST_BEGINNINGS)
+            .extract(&parsed);
+        let texts = found.literals().map(|literals| {
+            let texts = literals.iter().map(|literal| literal.as_bytes().to_vec());
+            texts.collect::<Vec<_>>()
+        });
+        Beginnings(texts.filter(|texts| texts.iter().all(|text| !text.is_empty())))
+    }
+
+    /// Whether a match is possible.
+    pub fn are_in(&self, value: &str) -> bool {
+        let Beginnings(Some(texts)) = self else {
+            return true;
+        };
+        texts.iter().any(|text| {
+            let mut places = value.as_bytes().windows(text.len());
+            places.any(|place| place == text)
+        })
+    }
 }
 
 /// What a pattern captured.
@@ -112,4 +165,25 @@ impl<'v> Captures<'v> {
 fn last_line(text: &str) -> String {
     let line = text.lines().rev().find(|line| !line.trim().is_empty());
     line.unwrap_or_default().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Beginnings, Dialect};
+
+    #[test]
+    fn a_pattern_is_asked_of_every_value_that_it_may_match() {
+        for (pattern, held, not_held) in [
+            (r"^Acme (?P<m>\S+)", "Acme X1", "Other X1"),
+            (r"(?i)^acme", "ACME", "other"),
+            (r"^(?:One|Two) \d", "Two 2", "Three 3"),
+            (r"\bFTP server", "an FTP server", "an SMTP server"),
+        ] {
+            let beginnings = Beginnings::of(pattern, Dialect::Ours);
+            assert!(beginnings.are_in(held), "{pattern}");
+            assert!(!beginnings.are_in(not_held), "{pattern}");
+        }
+        let any = Beginnings::of(r"^(?P<v>\S.*)$", Dialect::Ours);
+        assert!(any.are_in("whatever"));
+    }
 }
