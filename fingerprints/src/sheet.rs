@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use fossick_model::{Attribute, Kind};
-use regex::Regex;
+use regex_automata::meta::{BuildError, Regex};
 use serde::Deserialize;
 
 /// What a fact of a sheet is about.
@@ -259,10 +259,16 @@ fn start(pattern: &str) -> &str {
     text
 }
 
+/// Most patterns are asked about a few short values: engines that are slow to build and fast to search do not pay.
+fn compile(pattern: &str) -> Result<Regex, BuildError> {
+    let config = Regex::config().onepass(false).hybrid(false).dfa(false);
+    Regex::builder().configure(config).build(pattern)
+}
+
 impl Fingerprint {
     fn regex(&self) -> Option<&Regex> {
         self.compiled
-            .get_or_init(|| Regex::new(&self.pattern).ok())
+            .get_or_init(|| compile(&self.pattern).ok())
             .as_ref()
     }
 
@@ -271,11 +277,16 @@ impl Fingerprint {
         if !value.starts_with(start(&self.pattern)) {
             return None;
         }
-        let captures = self.regex()?.captures(value)?;
+        let regex = self.regex()?;
+        let mut captures = regex.create_captures();
+        regex.captures(value, &mut captures);
+        if !captures.is_match() {
+            return None;
+        }
         let facts = self.facts.iter().filter_map(|(name, template)| {
             let said = Said::named(name)?;
             let mut text = String::new();
-            captures.expand(template, &mut text);
+            captures.interpolate_string_into(value, template, &mut text);
             // A capture that took no part leaves blanks where it stood.
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
             (!text.is_empty()).then_some((said, text))
@@ -289,10 +300,12 @@ impl Fingerprint {
 
     fn check(&self, vendors: &dyn Fn(&str) -> bool, wrong: &mut Vec<Refusal>) {
         let id = || self.id.clone();
-        if let Err(error) = Regex::new(&self.pattern) {
+        if let Err(error) = compile(&self.pattern) {
             wrong.push(Refusal::Pattern {
                 id: id(),
-                reason: error.to_string(),
+                reason: error
+                    .syntax_error()
+                    .map_or_else(|| error.to_string(), ToString::to_string),
             });
         }
         if self.certainty > 100 {
