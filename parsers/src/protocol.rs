@@ -24,7 +24,8 @@ pub struct Message<'a> {
     /// what follows the `EtherType` or SNAP header on the link, an LLC frame from its header on, or, for [`Carrier::TcpSyn`], the packet
     /// from its IP header on.
     pub bytes: &'a [u8],
-    /// The other end's latest message, if it was seen: the request, when this is its reply.
+    /// The other end's latest message, if it was seen: the request, when this is its reply. Given to those alone that
+    /// [`recalls`](crate::protocols::recalls) names.
     pub asked: Option<&'a [u8]>,
     /// How many messages this end had sent before on this flow.
     pub nth: u32,
@@ -227,5 +228,12 @@ impl Protocol {
     #[must_use]
     pub fn expects(&self, carrier: Carrier) -> bool {
         self.carriers.contains(&carrier)
+    }
+
+    /// Whether a stream that begins with these octets may be of this protocol.
+    #[must_use]
+    pub fn may_begin(&self, octets: &[u8]) -> bool {
+        self.frame
+            .is_some_and(|frame| matches!(frame(octets), Ok(_) | Err(nom::Err::Incomplete(_))))
     }
 }

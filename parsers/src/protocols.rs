@@ -113,3 +113,13 @@ pub static PROTOCOLS: &[&Protocol] = &[
     // The weakly marked come last.
     &modbus::PROTOCOL,
 ];
+
+/// Those whose replies are read with what they answer: of these alone the latest message of an end is kept for the other's.
+static RECALLING: &[&Protocol] = &[&banner::TELNET, &enip::PROTOCOL, &cip::PROTOCOL];
+
+/// Whether messages of this protocol are given what they answer.
+#[must_use]
+pub fn recalls(protocol: &Protocol) -> bool {
+    let same = |recalling: &&Protocol| std::ptr::eq(*recalling, protocol);
+    RECALLING.iter().any(same)
+}

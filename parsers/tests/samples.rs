@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use std::fmt::Write as _;
 
+use fossick_parsers::protocols::recalls;
 use fossick_parsers::{Carrier, Message, Out, PROTOCOLS, Protocol, Role, Statement};
 
 struct Part {
@@ -130,7 +131,9 @@ fn run(protocol: &'static Protocol, sample: &Sample) -> String {
         let message = Message {
             from: part.from,
             bytes: &part.bytes,
-            asked: asked.map(|before| before.bytes.as_slice()),
+            asked: asked
+                .filter(|_| recalls(protocol))
+                .map(|before| before.bytes.as_slice()),
             nth: u32::try_from(nth).unwrap(),
             ports: part.ports,
             source: None,
@@ -173,6 +176,11 @@ fn samples_are_recognised_and_cut_whole() {
             .iter()
             .any(|c| matches!(c, Carrier::Udp(_)));
         for (n, part) in sample.parts.iter().enumerate() {
+            // By its first octet alone a stream is given to those that may begin so.
+            let begins = part.bytes.get(..1).unwrap_or_default();
+            if protocol.frame.is_some() && !datagrams && !protocol.may_begin(begins) {
+                wrong.push(format!("{path}: the first octet of message {n} is refused"));
+            }
             match protocol.frame.map(|frame| frame(&part.bytes)) {
                 Some(Ok(cut)) if cut.length != part.bytes.len() => {
                     wrong.push(format!("{path}: message {n} is cut after {}", cut.length));

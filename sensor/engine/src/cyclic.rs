@@ -70,8 +70,8 @@ mod tests {
 
     #[test]
     fn only_what_comes_fast_and_says_nothing_new_is_sampled() {
-        let mut cyclic = Cyclic::new();
-        let mut read = |apart: i64, frames: i64, new: bool| {
+        let read = |apart: i64, frames: i64, new: bool| {
+            let mut cyclic = Cyclic::new();
             let times = (0..frames).map(|n| Time(n * apart));
             let read = times.filter(|now| {
                 let read = !cyclic.passes(7, *now);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use fossick_model::{Time, Transport as Carried};
 use fossick_parsers::packet::{Ip, Tcp};
-use fossick_parsers::{Carrier, Mac, Message, Out, Protocol, Role, Statement, Subject};
+use fossick_parsers::{Carrier, Mac, Message, Out, Protocol, Role, Statement, Subject, protocols};
 
 use crate::counters::{Counters, Tally};
 use crate::cyclic::Cyclic;
@@ -255,7 +255,10 @@ impl Desk {
                     let length = cut.length.clamp(1, rest.len());
                     let message = rest.get(..length).unwrap_or_default();
                     flow.faults = 0;
-                    if let Some(recognition) = (protocol.recognise)(message) {
+                    // Which end it came from is all that recognising a message could still tell.
+                    if !flow.client_known
+                        && let Some(recognition) = (protocol.recognise)(message)
+                    {
                         flow.correct(side, recognition.from);
                     }
                     self.message(now, flow, side, protocol, message, origin, ports);
@@ -280,8 +283,8 @@ impl Desk {
                     if flow.faults > 2 {
                         flow.protocol = None;
                         flow.faults = 0;
-                        flow.halves.at_mut(side).maybe = None;
-                        flow.halves.at_mut(side.other()).maybe = None;
+                        flow.parties.at_mut(side).maybe = None;
+                        flow.parties.at_mut(side.other()).maybe = None;
                     }
                     return origin.octets.len();
                 }
@@ -325,14 +328,18 @@ impl Desk {
         let role = flow.role(side);
         let nth = flow.halves.at(side).messages;
         flow.halves.at_mut(side).messages = nth.saturating_add(1);
-        flow.halves.at_mut(side).spoke = true;
         if flow.quiet >= limits::QUIET_AFTER && !nth.is_multiple_of(limits::SAMPLE_ONE_IN) {
             return;
         }
         let Some(speakers) = Desk::speakers(flow, side, ports) else {
             return;
         };
-        let asked = std::mem::take(&mut flow.halves.at_mut(side.other()).asked);
+        let recalls = protocols::recalls(protocol);
+        let asked = if recalls {
+            std::mem::take(&mut flow.parties.at_mut(side.other()).asked)
+        } else {
+            Vec::new()
+        };
         let message = Message {
             from: role,
             bytes,
@@ -342,24 +349,26 @@ impl Desk {
             source: speakers.sender.mac,
         };
         let mut new = self.dissect(now, protocol, message, origin, speakers);
-        let half = flow.halves.at_mut(side);
-        if !half.told.is_some_and(|told| std::ptr::eq(told, protocol)) {
-            half.told = Some(protocol);
+        let party = flow.parties.at_mut(side);
+        if !party.told.is_some_and(|told| std::ptr::eq(told, protocol)) {
+            party.told = Some(protocol);
             new |= self.introduce(now, protocol, speakers);
         }
         flow.quiet = if new { 0 } else { flow.quiet.saturating_add(1) };
-        flow.halves.at_mut(side.other()).asked = asked;
-        let kept = &mut flow.halves.at_mut(side).asked;
-        kept.clear();
-        kept.extend_from_slice(bytes.get(..limits::ASKED).unwrap_or(bytes));
+        if recalls {
+            flow.parties.at_mut(side.other()).asked = asked;
+            let kept = &mut flow.parties.at_mut(side).asked;
+            kept.clear();
+            kept.extend_from_slice(bytes.get(..limits::ASKED).unwrap_or(bytes));
+        }
     }
 
     /// Who speaks here, and the service it speaks for.
     pub(crate) fn speakers(flow: &Flow, side: Side, ports: (u16, u16)) -> Option<Speakers> {
         let serves = flow.role(side) == Role::Server && ports.0 != 0;
         Some(Speakers {
-            sender: flow.halves.at(side).end?,
-            receiver: flow.halves.at(side.other()).end?,
+            sender: flow.parties.at(side).end?,
+            receiver: flow.parties.at(side.other()).end?,
             service: flow.transport.filter(|_| serves).map(|t| (t, ports.0)),
         })
     }
@@ -559,7 +568,7 @@ impl Desk {
     ) {
         let answers = side != flow.client;
         // A lone answer to nothing may have been forged.
-        if answers && flow.halves.at(side.other()).packets == 0 {
+        if answers && !flow.halves.at(side.other()).seen {
             return;
         }
         let start = offset_in(now.octets, octets).unwrap_or_default();
@@ -581,7 +590,7 @@ impl Desk {
                 flow.halves.at_mut(side).held = Some(Box::new(held));
             }
         }
-        if let (true, Some(server)) = (answers, flow.halves.at(side).end.and_then(End::address)) {
+        if let (true, Some(server)) = (answers, flow.parties.at(side).end.and_then(End::address)) {
             self.serves(now, server, Carried::Tcp, ports.0, None);
         }
     }
@@ -634,10 +643,12 @@ impl Desk {
         let held = flow.halves.at_mut(side).held.take();
         if let Some(held) = held.filter(|held| std::ptr::eq(held.protocol, protocol)) {
             let half = flow.halves.at_mut(side);
-            half.spoke = true;
             half.messages = half.messages.saturating_add(1);
-            half.asked.clone_from(&held.octets);
-            half.asked.truncate(limits::ASKED);
+            if protocols::recalls(protocol) {
+                let asked = &mut flow.parties.at_mut(side).asked;
+                asked.clone_from(&held.octets);
+                asked.truncate(limits::ASKED);
+            }
             self.release(now, flow, side, &held, (ports.1, ports.0));
         }
     }
@@ -697,7 +708,7 @@ impl Desk {
             }
         }
         let ends = [Side::Low, Side::High].map(|side| {
-            let end = flow.halves.at(side).end.filter(|_| flow.proven(side));
+            let end = flow.parties.at(side).end.filter(|_| flow.proven(side));
             end.and_then(End::address)
         });
         if let [Some(one), Some(other)] = ends
