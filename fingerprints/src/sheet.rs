@@ -260,9 +260,9 @@ fn start(pattern: &str) -> &str {
 }
 
 /// Most patterns are asked about a few short values: engines that are slow to build and fast to search do not pay.
-fn compile(pattern: &str) -> Result<Regex, BuildError> {
+fn compile(pattern: &str) -> Result<Regex, Box<BuildError>> {
     let config = Regex::config().onepass(false).hybrid(false).dfa(false);
-    Regex::builder().configure(config).build(pattern)
+    Ok(Regex::builder().configure(config).build(pattern)?)
 }
 
 impl Fingerprint {

@@ -458,7 +458,9 @@ fn truncated(text: &str) -> String {
 
 fn hex(octets: &[u8]) -> String {
     let mut text = String::with_capacity(octets.len().saturating_mul(2));
-    octets.iter().for_each(|octet| push_hex(&mut text, *octet));
+    for octet in octets {
+        push_hex(&mut text, *octet);
+    }
     text
 }
 

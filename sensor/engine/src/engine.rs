@@ -332,13 +332,14 @@ impl Share {
                 shard.checked_div(self.threads).filter(|_| ours)
             };
             // Most frames show whose they are without being decoded: those of other threads are not.
-            let bare = bare_addresses(frame.index.link, frame.octets);
-            let bare = bare.map(|(one, other)| self.shard_between(one, other));
-            if bare.is_some_and(|shard| own(shard).is_none()) {
+            if self.threads > 1
+                && let Some((one, other)) = bare_addresses(frame.index.link, frame.octets)
+                && own(self.shard_between(one, other)).is_none()
+            {
                 continue;
             }
             let packet = Packet::decode(frame.index.link, frame.octets);
-            let shard = bare.unwrap_or_else(|| self.shard_of(&packet));
+            let shard = self.shard_of(&packet);
             if let Some(frames) = own(shard).and_then(|own| sorted.get_mut(own)) {
                 if let Some(stop) = packet.stop {
                     self.counters.stopped(stop);
@@ -380,7 +381,12 @@ impl Share {
     /// Both directions of a conversation and all fragments of a packet hash alike.
     fn shard_between(&self, one: IpAddr, other: IpAddr) -> usize {
         let mut hasher = self.hash.build_hasher();
-        hash_pair(one.min(other), one.max(other), &mut hasher);
+        let (low, high) = if one <= other {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        hash_pair(low, high, &mut hasher);
         one_of(hasher.finish())
     }
 }

@@ -2,16 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
-
 use fossick_parsers::{Carrier, PROTOCOLS, Protocol};
 
 use crate::flow::Side;
 
 /// The protocols that are switched on.
 pub(crate) struct Registry {
-    by_carrier: HashMap<Carrier, Vec<&'static Protocol>, FixedState>,
+    by_carrier: BTreeMap<Carrier, Vec<&'static Protocol>>,
     /// By the first octet of the stream: those that may begin so.
     streams: Vec<Vec<&'static Protocol>>,
     datagrams: Vec<&'static Protocol>,
@@ -48,7 +45,7 @@ impl Registry {
     /// Every protocol but those named.
     pub fn without(off: &[String]) -> Registry {
         let mut registry = Registry {
-            by_carrier: HashMap::with_hasher(FixedState::with_seed(0)),
+            by_carrier: BTreeMap::new(),
             streams: vec![Vec::new(); 256],
             datagrams: Vec::new(),
             openings: Vec::new(),
