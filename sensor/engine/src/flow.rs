@@ -10,29 +10,34 @@ use fossick_parsers::{Protocol, Role};
 use crate::event::{End, Presence};
 use crate::stream::{Piece, Stream};
 
-/// What the two directions of a conversation have in common.
+/// What the two directions of a conversation have in common: numbers alone, which are compared at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FlowKey {
-    /// IP protocol number.
-    pub protocol: u8,
-    /// VLAN tag, for datagrams. A TCP connection is told by its ports and may be tagged on one side only.
-    pub vlan: u16,
     /// The ends in order of address, then port.
-    pub low: (IpAddr, u16),
-    pub high: (IpAddr, u16),
+    low: u128,
+    high: u128,
+    ports: (u16, u16),
+    /// VLAN tag, for datagrams. A TCP connection is told by its ports and may be tagged on one side only.
+    vlan: u16,
+    /// IP protocol number.
+    protocol: u8,
+    /// The addresses are of IPv6.
+    six: bool,
 }
 
 impl FlowKey {
     /// The flow of a packet with these ports, and which side of it speaks.
     pub fn of(ip: &Ip<'_>, ports: (u16, u16), vlan: u16) -> (FlowKey, Side) {
         const TCP: u8 = 6;
-        let from = (ip.source, ports.0);
-        let to = (ip.destination, ports.1);
-        let key = |low, high| FlowKey {
-            protocol: ip.protocol,
+        let from = (number(ip.source), ports.0);
+        let to = (number(ip.destination), ports.1);
+        let key = |low: (u128, u16), high: (u128, u16)| FlowKey {
+            low: low.0,
+            high: high.0,
+            ports: (low.1, high.1),
             vlan: if ip.protocol == TCP { 0 } else { vlan },
-            low,
-            high,
+            protocol: ip.protocol,
+            six: ip.source.is_ipv6(),
         };
         if from <= to {
             (key(from, to), Side::Low)
@@ -40,13 +45,28 @@ impl FlowKey {
             (key(to, from), Side::High)
         }
     }
+
+    /// Whether one of its ends has this address.
+    pub fn has(&self, ip: IpAddr) -> bool {
+        let number = number(ip);
+        self.six == ip.is_ipv6() && (self.low == number || self.high == number)
+    }
+}
+
+/// An address as a number: addresses of one version are in the same order as these.
+fn number(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(ip) => ip.to_bits().into(),
+        IpAddr::V6(ip) => ip.to_bits(),
+    }
 }
 
 impl Hash for FlowKey {
-    /// In two or three strokes instead of one for each field.
+    /// In three strokes instead of one for each field; the version shows in the addresses.
     fn hash<H: Hasher>(&self, state: &mut H) {
-        hash_pair(self.low.0, self.high.0, state);
-        let ports = u64::from(self.low.1) << 16 | u64::from(self.high.1);
+        state.write_u128(self.low);
+        state.write_u128(self.high);
+        let ports = u64::from(self.ports.0) << 16 | u64::from(self.ports.1);
         let rest = u64::from(self.vlan) << 8 | u64::from(self.protocol);
         state.write_u64(rest << 32 | ports);
     }
@@ -113,30 +133,36 @@ pub(crate) struct Held {
     pub piece: Piece,
 }
 
-/// What one end has done so far.
+/// What one end has done so far: what its every packet asks for.
 #[derive(Debug, Default)]
 pub(crate) struct Half {
-    /// Who it is; set by its first packet.
-    pub end: Option<End>,
-    pub first: Time,
-    pub first_frame: u64,
+    pub stream: Stream,
     pub last: Time,
-    pub packets: u32,
+    pub held: Option<Box<Held>>,
+    /// Messages that were recognised by content.
+    pub messages: u32,
+    pub tries: u8,
+    /// A packet of it was seen.
+    pub seen: bool,
     /// Packets arrived with the hops they were sent with.
     pub direct: bool,
     /// Sent something that only a real participant sends: not a lone SYN or RST.
     pub acted: bool,
-    /// Was recognised by content.
-    pub spoke: bool,
+}
+
+/// Who one end is, and what was made of its messages.
+#[derive(Debug, Default)]
+pub(crate) struct Party {
+    /// Set by its first packet.
+    pub end: Option<End>,
+    pub first: Time,
+    pub first_frame: u64,
     /// It was told that this end speaks this protocol, and serves it if it does.
     pub told: Option<&'static Protocol>,
     /// What its messages may be.
     pub maybe: Option<&'static Protocol>,
-    pub tries: u8,
-    pub messages: u32,
-    pub stream: Stream,
+    /// Its latest message, where the reply is read with it.
     pub asked: Vec<u8>,
-    pub held: Option<Box<Held>>,
 }
 
 /// How many messages in a row said nothing new, by their length: what has another length is another kind of message, which
@@ -168,33 +194,37 @@ impl Quiet {
     }
 }
 
-/// One conversation.
+/// One conversation. What every packet asks for lies in front, in two lines of memory: there are too many flows for more
+/// than that of each to be near.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Flow {
     pub halves: Both<Half>,
+    pub protocol: Option<&'static Protocol>,
+    pub last: Time,
+    pub quiet: Quiet,
+    /// Faults in a row.
+    pub faults: u8,
     /// The end that opened it, as far as we can tell.
     pub client: Side,
     /// The opening was seen, or a message said which end it came from.
     pub client_known: bool,
-    pub protocol: Option<&'static Protocol>,
-    /// Faults in a row.
-    pub faults: u8,
     /// Its protocol took the place of another: what the port serves is that one.
     pub succeeded: bool,
-    pub quiet: Quiet,
-    pub last: Time,
-    /// `last`, when the ledger was told of it.
-    pub told: Time,
-    pub capture: u32,
     pub to_group: bool,
     /// Of its services.
     pub transport: Option<Transport>,
+    pub capture: u32,
+    /// `last`, when the ledger was told of it.
+    pub told: Time,
+    pub parties: Both<Party>,
 }
 
 impl Flow {
     pub fn new(client: Side, capture: u32, to_group: bool, transport: Option<Transport>) -> Flow {
         Flow {
             halves: Both::default(),
+            parties: Both::default(),
             client,
             client_known: false,
             protocol: None,
@@ -232,8 +262,8 @@ impl Flow {
     /// This end certainly opened it.
     pub fn opened_by(&mut self, side: Side) {
         if self.client != side {
-            self.halves.at_mut(Side::Low).told = None;
-            self.halves.at_mut(Side::High).told = None;
+            self.parties.at_mut(Side::Low).told = None;
+            self.parties.at_mut(Side::High).told = None;
         }
         self.client = side;
         self.client_known = true;
@@ -253,26 +283,27 @@ impl Flow {
 
     /// Both ends were heard.
     pub fn two_way(&self) -> bool {
-        self.halves.at(Side::Low).packets > 0 && self.halves.at(Side::High).packets > 0
+        self.halves.at(Side::Low).seen && self.halves.at(Side::High).seen
     }
 
     /// Whether this end certainly exists: it was recognised, or it took part in an exchange
     /// beyond what a forged source address could.
     pub fn proven(&self, side: Side) -> bool {
         let half = self.halves.at(side);
-        half.spoke || (self.two_way() && (half.acted || side != self.client))
+        half.messages > 0 || (self.two_way() && (half.acted || side != self.client))
     }
 
     /// What the ledger should know of the presence of one end.
     pub fn presence(&self, side: Side) -> Option<(End, Presence)> {
         let half = self.halves.at(side);
-        let end = half.end.filter(|_| half.packets > 0)?;
+        let party = self.parties.at(side);
+        let end = party.end.filter(|_| half.seen)?;
         Some((
             end,
             Presence {
-                first: half.first,
+                first: party.first,
                 last: half.last,
-                frame: half.first_frame,
+                frame: party.first_frame,
                 capture: self.capture,
                 direct: half.direct,
                 proven: self.proven(side),
