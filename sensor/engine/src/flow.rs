@@ -7,6 +7,7 @@ use fossick_model::{Time, Transport};
 use fossick_parsers::packet::Ip;
 use fossick_parsers::{Protocol, Role};
 
+use crate::conversation::{Operations, Pair, Talk};
 use crate::event::{End, Presence};
 use crate::stream::{Piece, Stream};
 
@@ -186,6 +187,12 @@ pub(crate) struct Flow {
     pub to_group: bool,
     /// Of its services.
     pub transport: Option<Transport>,
+    /// Ports of the low and the high end.
+    pub ports: (u16, u16),
+    /// The first protocol that was confirmed: what the port serves.
+    pub service: Option<&'static Protocol>,
+    /// What the client asked for.
+    pub operations: Operations,
 }
 
 impl Flow {
@@ -203,7 +210,46 @@ impl Flow {
             capture,
             to_group,
             transport,
+            ports: (0, 0),
+            service: None,
+            operations: Operations::default(),
         }
+    }
+
+    /// The conversation that it is a part of: both ends took part in it, or what one said was recognised.
+    pub fn conversation(&self) -> Option<(Pair, Talk)> {
+        let (client, server) = (self.client, self.client.other());
+        let heard = self.halves.at(client).spoke || self.halves.at(server).spoke;
+        if self.to_group || !(heard || (self.proven(client) && self.proven(server))) {
+            return None;
+        }
+        let at = |side| {
+            let end: End = self.halves.at(side).end?;
+            Some((end.vlan, end.ip?))
+        };
+        let shown = [client, server].map(|side| self.halves.at(side));
+        let first = shown.into_iter().filter(|half| half.packets > 0);
+        let first = first.min_by_key(|half| (half.first, half.first_frame))?;
+        Some((
+            Pair {
+                client: at(client)?,
+                server: at(server)?,
+                port: match server {
+                    Side::Low => self.ports.0,
+                    Side::High => self.ports.1,
+                },
+                transport: self.transport?,
+            },
+            Talk {
+                protocol: self.service,
+                operations: self.operations.clone(),
+                two_way: self.two_way(),
+                first: first.first,
+                last: self.last,
+                capture: self.capture,
+                frame: first.first_frame,
+            },
+        ))
     }
 
     /// Octets that wait in its streams.

@@ -138,6 +138,11 @@ impl<K: Hash + Eq, V> Generations<K, V> {
             .map(|entry| &mut entry.value)
     }
 
+    /// Everything that is held, in the order of the row.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.entries.iter().map(|entry| (&entry.key, &entry.value))
+    }
+
     /// Everything that is held.
     pub fn drain(&mut self) -> impl Iterator<Item = (K, V)> {
         self.places.clear();

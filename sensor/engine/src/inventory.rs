@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fossick_fingerprints::Fingerprints;
-use fossick_model::Asset;
+use fossick_model::{Asset, Conversation, End, Evidence, Frames};
 use hashbrown::{HashMap, HashSet};
 
 use crate::assets;
 use crate::census::{Census, Owner};
+use crate::conversation::At;
 use crate::event::{Address, Stamped};
 use crate::facts::Reader;
 use crate::kept::Kept;
-use crate::ledger::{Ledger, NodeKey};
+use crate::ledger::{Ledger, Node, NodeKey};
 use crate::limits;
 use crate::place::Locality;
 use crate::record::{self, Row};
@@ -66,6 +67,12 @@ pub struct Held {
     pub refused: u64,
     /// In passing, and gave way.
     pub gave_way: u64,
+    /// Conversations.
+    pub conversations: usize,
+    /// Those that gave way to others.
+    pub conversations_gave_way: u64,
+    /// Those left out, because one host used too many unnamed ports of another.
+    pub conversations_left_out: u64,
     /// Packets that prove something and wait to be stored.
     pub packets: usize,
     /// Packets that could not be kept.
@@ -123,6 +130,9 @@ impl Inventory {
             waiting: self.ledger.waiting(),
             refused: self.ledger.refused,
             gave_way: self.ledger.gave_way,
+            conversations: self.ledger.conversations.len(),
+            conversations_gave_way: self.ledger.conversations.gave_way,
+            conversations_left_out: self.ledger.conversations.left_out,
             packets: self.kept.len(),
             packets_given_up: self.kept_given_up,
         }
@@ -264,6 +274,69 @@ impl Inventory {
         assets::asset(owner, members, &id, &self.ledger.locality, external, reader)
     }
 
+    /// Who was seen to use which service of whom, in order of client, server and port.
+    pub fn conversations(&mut self) -> Vec<Conversation> {
+        let changed = self.ledger.take_changed(usize::MAX);
+        self.census.update(&self.ledger, &changed);
+        self.ledger.touch(&changed);
+        let mut ids: HashMap<NodeKey, Option<String>> = HashMap::new();
+        let mut end = |(vlan, address): At, tenancy: u8| {
+            let key = NodeKey {
+                address: Address::Ip(vlan, address),
+                tenancy,
+                behind: None,
+            };
+            let asset = ids.entry(key).or_insert_with(|| self.id_at(&key)).clone();
+            End {
+                asset,
+                vlan,
+                address,
+            }
+        };
+        let held = &self.ledger.conversations;
+        let all = held.all().into_iter().map(|(key, kept)| Conversation {
+            client: end(key.pair.client, key.tenancies.0),
+            server: end(key.pair.server, key.tenancies.1),
+            transport: key.pair.transport,
+            port: key.pair.port,
+            protocol: kept.protocol.map(Into::into),
+            operations: held.operations(kept),
+            two_way: kept.two_way,
+            first_seen: kept.first,
+            last_seen: kept.last,
+            evidence: Evidence {
+                capture: self.capture_named(kept.capture),
+                frames: Frames::One(kept.frame),
+                time: kept.first,
+                heard: true,
+                octets: Vec::new(),
+            },
+        });
+        all.collect()
+    }
+
+    fn capture_named(&self, number: u32) -> Arc<str> {
+        let name = usize::try_from(number)
+            .ok()
+            .and_then(|number| self.captures.get(number));
+        name.map_or_else(|| Arc::from(""), Arc::clone)
+    }
+
+    /// Id of the asset of ours that this node belongs to.
+    fn id_at(&self, key: &NodeKey) -> Option<String> {
+        let owner = self.census.owner_of(key)?;
+        let members: Vec<NodeKey> = self.census.members(owner);
+        let ours = members.iter().any(|member| match member.address {
+            Address::Ip(_, ip) => self.ledger.locality.is_local(ip),
+            Address::Mac(_) => true,
+        });
+        let heard = members.iter().any(|member| {
+            let node = self.ledger.get(member);
+            member.behind.is_some() || node.is_some_and(Node::was_heard)
+        });
+        (ours && heard).then(|| self.id(owner))
+    }
+
     /// Takes in what was written down before: names of captures, ids, ids of the assets that were published, rows. Rows that cannot be read are counted.
     pub fn restore(
         &mut self,
@@ -334,6 +407,9 @@ impl Inventory {
         if let Owner::Interface(mac) = owner {
             addresses.push(Address::Mac(mac));
         }
+        self.ledger
+            .conversations
+            .forget(|(vlan, ip)| addresses.contains(&Address::Ip(vlan, ip)));
         Some(Forgotten(addresses))
     }
 
