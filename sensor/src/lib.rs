@@ -10,6 +10,7 @@ pub mod capture;
 pub mod chunks;
 pub mod client;
 pub mod config;
+mod conversations;
 pub mod control;
 pub mod doctor;
 pub mod explain;
