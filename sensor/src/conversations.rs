@@ -10,8 +10,10 @@ use std::io::{self, Write};
 use fossick_model::{Conversation, Transport};
 use unicode_width::UnicodeWidthStr;
 
-use crate::safe::{display_safe, fit};
+use crate::safe::fit;
 
+/// Least columns for operations.
+const NARROWEST: usize = 20;
 const TITLES: [&str; 5] = ["CLIENT", "SERVER", "SERVICE", "LAST SEEN", "OPERATIONS"];
 
 /// Prints them, a line each, in as many columns as there are.
@@ -28,9 +30,15 @@ pub fn print(
         }
     }
     // The last column takes what is left.
-    let (last, others) = widths.split_last_mut().unwrap_or((&mut 0, &mut []));
-    let taken: usize = others.iter().map(|width| width.saturating_add(2)).sum();
-    *last = (*last).min(columns.saturating_sub(taken).max(20));
+    let [client, server, service, seen, ..] = widths;
+    let taken: usize = [client, server, service, seen]
+        .iter()
+        .map(|width| width.saturating_add(2))
+        .sum();
+    let left = columns.saturating_sub(taken).max(NARROWEST);
+    if let Some(operations) = widths.last_mut() {
+        *operations = (*operations).min(left);
+    }
     line(out, TITLES, widths)?;
     for row in &rows {
         line(out, row.each_ref().map(String::as_str), widths)?;
@@ -72,7 +80,7 @@ fn cells(talk: &Conversation) -> [String; 5] {
 fn line(out: &mut impl Write, cells: [&str; 5], widths: [usize; 5]) -> io::Result<()> {
     let mut text = String::new();
     for (cell, width) in cells.into_iter().zip(widths) {
-        text.push_str(&fit(&display_safe(cell), width));
+        text.push_str(&fit(cell, width));
         text.push_str("  ");
     }
     writeln!(out, "{}", text.trim_end())
