@@ -217,7 +217,7 @@ fn print_conversations(arguments: &Arguments, all: &[Conversation]) -> io::Resul
 }
 
 /// Columns of the terminal, or those of a table that goes elsewhere.
-fn columns() -> usize {
+pub fn columns() -> usize {
     let size = Some(io::stdout())
         .filter(IsTerminal::is_terminal)
         .and_then(|_| terminal_size::terminal_size());

@@ -351,9 +351,15 @@ fn a_conversation_has_its_direction_where_the_start_was_not_seen() {
         (&one["client"]["address"], &one["server"]["address"]),
         (&"10.0.0.1".into(), &"10.0.0.2".into())
     );
-    assert_eq!((&one["port"], &one["protocol"]), (&502.into(), &"modbus".into()));
+    assert_eq!(
+        (&one["port"], &one["protocol"]),
+        (&502.into(), &"modbus".into())
+    );
     assert_eq!(one["operations"][0], "read holding registers (3)");
-    assert_eq!((&one["two_way"], &one["evidence"]["frame"]), (&true.into(), &1.into()));
+    assert_eq!(
+        (&one["two_way"], &one["evidence"]["frame"]),
+        (&true.into(), &1.into())
+    );
     let ran = read(&capture);
     assert_eq!(one["server"]["asset"], ran.asset("10.0.0.2")["id"]);
     assert_eq!(one["client"]["asset"], ran.asset("10.0.0.1")["id"]);

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::octets::{array, be16, counted8, octet, take};
 use crate::operation::Operation;
-use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
+use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Mac, Out, Place, Subject};
 use crate::text::{Latin, Utf16};
 
@@ -95,10 +95,26 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
     match message {
         [0x81 | 0x82, 0x00..=0x0c, high, low, ..] => {
             let length = usize::from(u16::from_be_bytes([*high, *low]));
-            (length == message.len()).then_some(Recognition::STRONG)
+            (length == message.len()).then_some(Recognition {
+                strong: true,
+                from: role(message),
+            })
         }
         // LLC unnumbered information between BACnet's access points (clause 7.1).
         [0x82, 0x82 | 0x83, 0x03, 0x01, ..] => Some(Recognition::STRONG),
+        _ => None,
+    }
+}
+
+/// Which end sends such an APDU (clause 20.1): both are at the same port, so that nothing else shows it.
+fn role(message: &[u8]) -> Option<Role> {
+    let (_, rest) = network_layer(message).ok()??;
+    let npdu = npdu(rest).ok().filter(|npdu| !npdu.network_message)?;
+    match *npdu.rest {
+        // Confirmed requests; Who-Has and Who-Is.
+        [0x00..=0x0f, ..] | [0x10..=0x1f, 7 | 8, ..] => Some(Role::Client),
+        // I-Am and I-Have; acknowledgements, errors, refusals.
+        [0x10..=0x1f, 0 | 1, ..] | [0x20..=0x3f | 0x50..=0x7f, ..] => Some(Role::Server),
         _ => None,
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use fossick_model::{Time, Transport};
 use fossick_parsers::{Operation, Protocol};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
-use crate::generations::Generations;
+use crate::generations::{Generations, Place};
 use crate::limits;
 
 /// What was asked for, in the order in which it was first. Short, without repetition.
@@ -50,6 +50,8 @@ pub(crate) struct Pair {
 #[derive(Debug, Clone)]
 pub(crate) struct Talk {
     pub protocol: Option<&'static Protocol>,
+    /// The server confirmed it.
+    pub served: bool,
     pub operations: Operations,
     pub two_way: bool,
     pub first: Time,
@@ -62,7 +64,10 @@ pub(crate) struct Talk {
 impl Talk {
     /// Takes in another connection, or the same some time later.
     pub fn merge(&mut self, other: &Talk) {
-        self.protocol = self.protocol.or(other.protocol);
+        if self.protocol.is_none() || (other.served && !self.served) {
+            self.protocol = other.protocol;
+            self.served = other.served;
+        }
         self.operations.merge(&other.operations);
         self.two_way |= other.two_way;
         if other.first < self.first {
@@ -85,6 +90,8 @@ pub(crate) struct Key {
 #[derive(Debug, Clone)]
 pub(crate) struct Kept {
     pub protocol: Option<&'static str>,
+    /// The server confirmed it.
+    pub served: bool,
     /// Words of [`Conversations::words`], in the order in which they came.
     pub operations: Vec<u16>,
     pub two_way: bool,
@@ -103,6 +110,12 @@ pub(crate) struct Conversations {
     numbers: HashMap<Operation, u16>,
     /// Services in no known protocol on ports that nobody registered, by client and server.
     unnamed: HashMap<(At, At), u16>,
+    /// Whether anybody asks for what changed.
+    pub followed: bool,
+    /// Those of which something changed, besides when they were heard last, and those that gave way.
+    changed: HashSet<Key>,
+    /// Those that were heard again.
+    heard: HashSet<Key>,
     /// Gave way to others.
     pub gave_way: u64,
     /// Left out: one host uses too many unnamed ports of another.
@@ -116,6 +129,9 @@ impl Default for Conversations {
             words: Vec::new(),
             numbers: HashMap::new(),
             unnamed: HashMap::new(),
+            followed: false,
+            changed: HashSet::new(),
+            heard: HashSet::new(),
             gave_way: 0,
             left_out: 0,
         }
@@ -126,6 +142,7 @@ impl Conversations {
     /// Takes in what a shard tells.
     pub fn apply(&mut self, key: Key, talk: &Talk) {
         let name = talk.protocol.map(|protocol| protocol.name);
+        let mut changed = false;
         let place = match self.held.find(&key) {
             Some(place) => place,
             None if name.is_none() && !self.has_room(&key) => {
@@ -135,6 +152,7 @@ impl Conversations {
             None => {
                 let kept = Kept {
                     protocol: name,
+                    served: talk.served,
                     operations: Vec::new(),
                     two_way: false,
                     first: talk.first,
@@ -142,12 +160,8 @@ impl Conversations {
                     capture: talk.capture,
                     frame: talk.frame,
                 };
-                let (place, gone) = self.held.insert(key, kept);
-                for (key, kept) in gone {
-                    self.gave_way = self.gave_way.saturating_add(1);
-                    self.leave(&key, &kept);
-                }
-                place
+                changed = true;
+                self.insert(key, kept)
             }
         };
         let mut operations = Vec::new();
@@ -157,7 +171,12 @@ impl Conversations {
         let mut named = false;
         if let Some(kept) = self.held.at(place) {
             named = kept.protocol.is_none() && name.is_some();
-            kept.protocol = kept.protocol.or(name);
+            changed |= named || (talk.two_way && !kept.two_way) || talk.first < kept.first;
+            if named || (talk.served && !kept.served) {
+                changed |= kept.protocol != name;
+                kept.protocol = name;
+                kept.served = talk.served;
+            }
             kept.two_way |= talk.two_way;
             if talk.first < kept.first {
                 kept.first = talk.first;
@@ -172,11 +191,71 @@ impl Conversations {
                         kept.operations.reserve_exact(2);
                     }
                     kept.operations.push(number);
+                    changed = true;
                 }
             }
         }
         if named {
             self.release(&key);
+        }
+        self.note(key, changed);
+    }
+
+    /// Takes in one that was written down.
+    pub fn restore(&mut self, key: Key, kept: Kept, operations: &[String]) {
+        if kept.protocol.is_none() && !self.has_room(&key) {
+            return;
+        }
+        let operations = operations.iter().filter_map(|word| self.word(word));
+        let operations = operations.collect();
+        self.insert(key, Kept { operations, ..kept });
+    }
+
+    /// Those that changed, or merely were heard again, so many at most, in order. Some are gone.
+    pub fn take_changed(&mut self, heard: bool, most: usize) -> Vec<Key> {
+        let mut taken: Vec<Key> = self.changed.iter().take(most).copied().collect();
+        for key in &taken {
+            self.changed.remove(key);
+            self.heard.remove(key);
+        }
+        if heard {
+            let room = most.saturating_sub(taken.len());
+            let again: Vec<Key> = self.heard.iter().take(room).copied().collect();
+            for key in &again {
+                self.heard.remove(key);
+            }
+            taken.extend(again);
+        }
+        taken.sort_unstable();
+        taken
+    }
+
+    /// One of them.
+    pub fn get(&self, key: &Key) -> Option<&Kept> {
+        self.held.get(key)
+    }
+
+    fn insert(&mut self, key: Key, kept: Kept) -> Place {
+        let (place, gone) = self.held.insert(key, kept);
+        for (key, kept) in gone {
+            self.gave_way = self.gave_way.saturating_add(1);
+            if kept.protocol.is_none() {
+                self.release(&key);
+            }
+            self.note(key, true);
+        }
+        place
+    }
+
+    fn note(&mut self, key: Key, changed: bool) {
+        if !self.followed {
+            return;
+        }
+        // While nothing can be written, those that gave way would gather without end.
+        if changed && self.changed.len() < limits::CONVERSATIONS.saturating_mul(2) {
+            self.changed.insert(key);
+        } else if self.heard.len() < limits::CONVERSATIONS {
+            self.heard.insert(key);
         }
     }
 
@@ -206,6 +285,10 @@ impl Conversations {
     /// Removes those with any of these addresses.
     pub fn forget(&mut self, gone: impl Fn(At) -> bool) {
         let unwanted = |key: &Key| gone(key.pair.client) || gone(key.pair.server);
+        let unwanted_now = self.held.iter().map(|(key, _)| *key).filter(unwanted);
+        for key in unwanted_now.collect::<Vec<Key>>() {
+            self.note(key, true);
+        }
         self.held.retain(|key| !unwanted(key));
         self.unnamed
             .retain(|(client, server), _| !gone(*client) && !gone(*server));
@@ -215,13 +298,22 @@ impl Conversations {
         if let Some(number) = self.numbers.get(&operation) {
             return Some(*number);
         }
-        if self.words.len() >= limits::WORDS {
-            return None;
-        }
-        let number = u16::try_from(self.words.len()).ok()?;
-        self.words.push(Arc::from(operation.to_string()));
+        let number = self.word(&operation.to_string())?;
         self.numbers.insert(operation, number);
         Some(number)
+    }
+
+    fn word(&mut self, word: &str) -> Option<u16> {
+        // Asked once for each operation, and for what was written down.
+        let known = self.words.iter().position(|known| **known == *word);
+        let number = known.unwrap_or(self.words.len());
+        if known.is_none() {
+            if self.words.len() >= limits::WORDS {
+                return None;
+            }
+            self.words.push(Arc::from(word));
+        }
+        u16::try_from(number).ok()
     }
 
     /// Makes room for a service in no known protocol, if the pair has any left.
@@ -235,12 +327,6 @@ impl Conversations {
         room
     }
 
-    fn leave(&mut self, key: &Key, kept: &Kept) {
-        if kept.protocol.is_none() {
-            self.release(key);
-        }
-    }
-
     fn release(&mut self, key: &Key) {
         let ends = (key.pair.client, key.pair.server);
         if let Some(count) = self.unnamed.get_mut(&ends) {
@@ -249,5 +335,70 @@ impl Conversations {
                 self.unnamed.remove(&ends);
             }
         }
+    }
+}
+
+impl Key {
+    /// As it is written down: transport and port, then VLAN tag, address and tenancy of client and server.
+    pub fn text(&self) -> String {
+        let Pair {
+            client,
+            server,
+            port,
+            transport,
+        } = self.pair;
+        let transport = match transport {
+            Transport::Tcp => "tcp",
+            Transport::Udp => "udp",
+        };
+        let (held, served) = self.tenancies;
+        format!(
+            "{transport} {port} {} {} {held} {} {} {served}",
+            client.0, client.1, server.0, server.1
+        )
+    }
+
+    /// The other way round.
+    pub fn read(text: &str) -> Option<Key> {
+        let mut words = text.split(' ');
+        let transport = match words.next()? {
+            "tcp" => Transport::Tcp,
+            "udp" => Transport::Udp,
+            _ => return None,
+        };
+        let port = words.next()?.parse().ok()?;
+        let mut end = || -> Option<(At, u8)> {
+            let at = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+            Some((at, words.next()?.parse().ok()?))
+        };
+        let ((client, held), (server, served)) = (end()?, end()?);
+        Some(Key {
+            pair: Pair {
+                client,
+                server,
+                port,
+                transport,
+            },
+            tenancies: (held, served),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_as_it_was_written() {
+        let key = Key {
+            pair: Pair {
+                client: (7, "2001:db8::1".parse().unwrap()),
+                server: (0, "10.0.0.2".parse().unwrap()),
+                port: 502,
+                transport: Transport::Tcp,
+            },
+            tenancies: (0, 3),
+        };
+        assert_eq!(Key::read(&key.text()), Some(key));
     }
 }

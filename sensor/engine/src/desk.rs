@@ -337,14 +337,7 @@ impl Desk {
         let nth = flow.halves.at(side).messages;
         flow.halves.at_mut(side).messages = nth.saturating_add(1);
         flow.halves.at_mut(side).spoke = true;
-        if flow.service.is_none() && !flow.succeeded {
-            flow.service = Some(protocol);
-        }
-        if role == Role::Client
-            && let Some(operation) = protocol.operation.and_then(|read| read(bytes))
-        {
-            flow.operations.add(operation);
-        }
+        flow.said(side, protocol, bytes);
         if flow.quiet.of(bytes) >= limits::QUIET_AFTER && !nth.is_multiple_of(limits::SAMPLE_ONE_IN)
         {
             return;
@@ -659,14 +652,7 @@ impl Desk {
             half.asked.clone_from(&held.octets);
             half.asked.truncate(limits::ASKED);
             self.release(now, flow, side, &held, (ports.1, ports.0));
-            if flow.service.is_none() {
-                flow.service = Some(protocol);
-            }
-            if flow.role(side) == Role::Client
-                && let Some(operation) = protocol.operation.and_then(|read| read(&held.octets))
-            {
-                flow.operations.add(operation);
-            }
+            flow.said(side, protocol, &held.octets);
         }
     }
 

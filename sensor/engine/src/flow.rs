@@ -185,12 +185,16 @@ pub(crate) struct Flow {
     pub told: Time,
     pub capture: u32,
     pub to_group: bool,
+    /// Its first frame was for a group on the link: a broadcast on a network whose size we do not know.
+    pub to_nobody: bool,
     /// Of its services.
     pub transport: Option<Transport>,
     /// Ports of the low and the high end.
     pub ports: (u16, u16),
     /// The first protocol that was confirmed: what the port serves.
     pub service: Option<&'static Protocol>,
+    /// It was the server that confirmed it: a client may try another protocol than the one that is served.
+    pub served: bool,
     /// What the client asked for.
     pub operations: Operations,
 }
@@ -209,9 +213,11 @@ impl Flow {
             told: Time(i64::MIN),
             capture,
             to_group,
+            to_nobody: false,
             transport,
             ports: (0, 0),
             service: None,
+            served: false,
             operations: Operations::default(),
         }
     }
@@ -220,7 +226,10 @@ impl Flow {
     pub fn conversation(&self) -> Option<(Pair, Talk)> {
         let (client, server) = (self.client, self.client.other());
         let heard = self.halves.at(client).spoke || self.halves.at(server).spoke;
-        if self.to_group || !(heard || (self.proven(client) && self.proven(server))) {
+        if self.to_group
+            || self.to_nobody
+            || !(heard || (self.proven(client) && self.proven(server)))
+        {
             return None;
         }
         let at = |side| {
@@ -242,6 +251,7 @@ impl Flow {
             },
             Talk {
                 protocol: self.service,
+                served: self.served,
                 operations: self.operations.clone(),
                 two_way: self.two_way(),
                 first: first.first,
@@ -250,6 +260,18 @@ impl Flow {
                 frame: first.first_frame,
             },
         ))
+    }
+
+    /// This end spoke a protocol, and said this in it.
+    pub fn said(&mut self, side: Side, protocol: &'static Protocol, message: &[u8]) {
+        let serves = side != self.client;
+        if !self.served && !self.succeeded && (serves || self.service.is_none()) {
+            self.service = Some(protocol);
+            self.served = serves;
+        }
+        if !serves && let Some(operation) = protocol.operation.and_then(|read| read(message)) {
+            self.operations.add(operation);
+        }
     }
 
     /// Octets that wait in its streams.

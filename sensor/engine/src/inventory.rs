@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fossick_fingerprints::Fingerprints;
-use fossick_model::{Asset, Conversation, End, Evidence, Frames};
+use fossick_model::{Asset, Conversation, End, Evidence, Frames, Word};
+use fossick_parsers::PROTOCOLS;
 use hashbrown::{HashMap, HashSet};
 
 use crate::assets;
 use crate::census::{Census, Owner};
-use crate::conversation::At;
+use crate::conversation::{At, Kept as Conversed, Key as Talking};
 use crate::event::{Address, Stamped};
 use crate::facts::Reader;
 use crate::kept::Kept;
@@ -48,11 +49,16 @@ pub struct Round {
     pub ids: Vec<(String, String)>,
     /// Packets that prove something said since.
     pub packets: Vec<Kept>,
+    /// Conversations as they are to be written down, by key; nothing for those that are gone.
+    pub conversations: Vec<(String, Option<Conversation>)>,
 }
 
 /// The addresses of an asset that was forgotten.
 #[derive(Debug, Default)]
 pub struct Forgotten(pub(crate) Vec<Address>);
+
+/// Ids of the assets that nodes belong to, asked for once each.
+type Ids = HashMap<NodeKey, Option<String>>;
 
 /// How much is held.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -88,6 +94,7 @@ impl Inventory {
             ..Inventory::default()
         };
         inventory.ledger.locality = locality;
+        inventory.ledger.conversations.followed = keeps_packets;
         inventory
     }
 
@@ -218,6 +225,14 @@ impl Inventory {
             .map(|key| record::row(&self.ledger, key))
             .collect();
         round.packets = std::mem::take(&mut self.kept);
+        let talks = &mut self.ledger.conversations;
+        let talks = talks.take_changed(sightings, limits::ROUND);
+        let mut ids = Ids::new();
+        for key in talks {
+            let kept = self.ledger.conversations.get(&key);
+            let told = kept.map(|kept| self.conversation(&key, kept, &mut ids));
+            round.conversations.push((key.text(), told));
+        }
         round
     }
 
@@ -279,7 +294,13 @@ impl Inventory {
         let changed = self.ledger.take_changed(usize::MAX);
         self.census.update(&self.ledger, &changed);
         self.ledger.touch(&changed);
-        let mut ids: HashMap<NodeKey, Option<String>> = HashMap::new();
+        let mut ids = Ids::new();
+        let all = self.ledger.conversations.all().into_iter();
+        all.map(|(key, kept)| self.conversation(key, kept, &mut ids))
+            .collect()
+    }
+
+    fn conversation(&self, key: &Talking, kept: &Conversed, ids: &mut Ids) -> Conversation {
         let mut end = |(vlan, address): At, tenancy: u8| {
             let key = NodeKey {
                 address: Address::Ip(vlan, address),
@@ -293,14 +314,13 @@ impl Inventory {
                 address,
             }
         };
-        let held = &self.ledger.conversations;
-        let all = held.all().into_iter().map(|(key, kept)| Conversation {
+        Conversation {
             client: end(key.pair.client, key.tenancies.0),
             server: end(key.pair.server, key.tenancies.1),
             transport: key.pair.transport,
             port: key.pair.port,
             protocol: kept.protocol.map(Into::into),
-            operations: held.operations(kept),
+            operations: self.ledger.conversations.operations(kept),
             two_way: kept.two_way,
             first_seen: kept.first,
             last_seen: kept.last,
@@ -311,8 +331,47 @@ impl Inventory {
                 heard: true,
                 octets: Vec::new(),
             },
-        });
-        all.collect()
+        }
+    }
+
+    /// Takes in conversations that were written down, after the nodes. Those that cannot be read are counted.
+    pub fn restore_conversations(
+        &mut self,
+        rows: &mut dyn Iterator<Item = (String, Conversation)>,
+    ) -> usize {
+        let names = self.captures.iter().zip(0_u32..);
+        let numbers: HashMap<Arc<str>, u32> = names
+            .map(|(name, number)| (Arc::clone(name), number))
+            .collect();
+        let mut unreadable = 0_usize;
+        for (key, told) in rows {
+            let Some(key) = Talking::read(&key) else {
+                unreadable = unreadable.saturating_add(1);
+                continue;
+            };
+            let named = |name: Word| PROTOCOLS.iter().find(|protocol| protocol.name == name);
+            let number = numbers.get(&told.evidence.capture).copied();
+            let kept = Conversed {
+                protocol: told.protocol.and_then(named).map(|protocol| protocol.name),
+                served: told.two_way,
+                operations: Vec::new(),
+                two_way: told.two_way,
+                first: told.first_seen,
+                last: told.last_seen,
+                capture: number.unwrap_or(u32::MAX),
+                frame: told
+                    .evidence
+                    .frames
+                    .all()
+                    .first()
+                    .copied()
+                    .unwrap_or_default(),
+            };
+            self.ledger
+                .conversations
+                .restore(key, kept, &told.operations);
+        }
+        unreadable
     }
 
     fn capture_named(&self, number: u32) -> Arc<str> {

@@ -294,6 +294,7 @@ impl Shard {
             let to_group = is_group(ip.destination);
             let mut flow = Flow::new(client, now.capture, to_group, transport);
             flow.ports = (key.low.1, key.high.1);
+            flow.to_nobody = sender.mac.is_some() && receiver.mac.is_none();
             let (place, idle) = self.flows.insert(key, flow);
             let counters = &mut self.desk.counters;
             counters.flows_given_up = counters.flows_given_up.saturating_add(idle.len() as u64);
