@@ -13,7 +13,7 @@ use crate::conversation::{Pair, Talk};
 use crate::counters::{Counters, Tally};
 use crate::cyclic::Cyclic;
 use crate::event::{Address, End, Event, Presence, Stamped, Who};
-use crate::flow::{Flow, Held, Side};
+use crate::flow::{Flow, FlowKey, Held, Side};
 use crate::generations::Generations;
 use crate::limits;
 use crate::proof::{Now, Origin, Speakers, offset_in, proof, whom};
@@ -158,6 +158,7 @@ impl Desk {
                 // The ports are used again.
                 flow.protocol = None;
                 flow.succeeded = false;
+                flow.counted = false;
                 flow.halves.at_mut(Side::Low).tries = 0;
                 flow.halves.at_mut(Side::High).tries = 0;
             }
@@ -337,7 +338,7 @@ impl Desk {
         let nth = flow.halves.at(side).messages;
         flow.halves.at_mut(side).messages = nth.saturating_add(1);
         flow.halves.at_mut(side).spoke = true;
-        flow.said(side, protocol, bytes);
+        flow.said(now, side, protocol, bytes);
         if flow.quiet.of(bytes) >= limits::QUIET_AFTER && !nth.is_multiple_of(limits::SAMPLE_ONE_IN)
         {
             return;
@@ -652,7 +653,7 @@ impl Desk {
             half.asked.clone_from(&held.octets);
             half.asked.truncate(limits::ASKED);
             self.release(now, flow, side, &held, (ports.1, ports.0));
-            flow.said(side, protocol, &held.octets);
+            flow.said(now, side, protocol, &held.octets);
         }
     }
 
@@ -696,9 +697,10 @@ impl Desk {
     }
 
     /// A flow is over: who took part in it.
-    pub(crate) fn end(&mut self, position: u32, flow: &Flow) {
+    pub(crate) fn end(&mut self, position: u32, key: &FlowKey, mut flow: Flow) {
         self.waiting = self.waiting.saturating_sub(flow.held());
-        self.tell_of(position, flow);
+        self.tell_of(position, &flow);
+        self.converse(position, key, &mut flow);
     }
 
     /// Who takes part in a flow.
@@ -710,7 +712,6 @@ impl Desk {
                 self.merge(position, end, presence);
             }
         }
-        self.converse(position, flow);
         let ends = [Side::Low, Side::High].map(|side| {
             let end = flow.halves.at(side).end.filter(|_| flow.proven(side));
             end.and_then(End::address)
@@ -731,10 +732,11 @@ impl Desk {
     }
 
     /// Takes in the conversation that a flow is a part of.
-    fn converse(&mut self, position: u32, flow: &Flow) {
-        let Some((pair, talk)) = flow.conversation() else {
+    pub(crate) fn converse(&mut self, position: u32, key: &FlowKey, flow: &mut Flow) {
+        let Some((pair, talk)) = flow.conversation(key) else {
             return;
         };
+        flow.counted = true;
         if let Some(known) = self.talks.touch(&pair) {
             known.merge(&talk);
             return;

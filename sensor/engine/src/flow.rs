@@ -3,12 +3,14 @@
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
-use fossick_model::{Time, Transport};
+use fossick_model::{Cast, Direction, Time, Transport};
 use fossick_parsers::packet::Ip;
 use fossick_parsers::{Protocol, Role};
 
 use crate::conversation::{Operations, Pair, Talk};
 use crate::event::{End, Presence};
+use crate::limits;
+use crate::proof::Now;
 use crate::stream::{Piece, Stream};
 
 /// What the two directions of a conversation have in common.
@@ -39,6 +41,16 @@ impl FlowKey {
             (key(from, to), Side::Low)
         } else {
             (key(to, from), Side::High)
+        }
+    }
+}
+
+impl FlowKey {
+    /// Address and port of an end.
+    pub fn end(&self, side: Side) -> (IpAddr, u16) {
+        match side {
+            Side::Low => self.low,
+            Side::High => self.high,
         }
     }
 }
@@ -75,6 +87,8 @@ pub(crate) enum Side {
 }
 
 impl Side {
+    pub const BOTH: [Side; 2] = [Side::Low, Side::High];
+
     pub fn other(self) -> Side {
         match self {
             Side::Low => Side::High,
@@ -170,13 +184,17 @@ impl Quiet {
 }
 
 /// One conversation.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a plain fact of its own"
+)]
 #[derive(Debug)]
 pub(crate) struct Flow {
     pub halves: Both<Half>,
     /// The end that opened it, as far as we can tell.
     pub client: Side,
-    /// The opening was seen, or a message said which end it came from.
-    pub client_known: bool,
+    /// What shows that.
+    pub direction: Direction,
     pub protocol: Option<&'static Protocol>,
     /// Faults in a row.
     pub faults: u8,
@@ -192,22 +210,27 @@ pub(crate) struct Flow {
     pub to_nobody: bool,
     /// Of its services.
     pub transport: Option<Transport>,
-    /// Ports of the low and the high end.
-    pub ports: (u16, u16),
     /// The first protocol that was confirmed: what the port serves.
     pub service: Option<&'static Protocol>,
     /// It was the server that confirmed it: a client may try another protocol than the one that is served.
     pub served: bool,
-    /// What the client asked for.
-    pub operations: Operations,
+    /// What the client asked for, if for anything.
+    pub operations: Option<Box<Operations>>,
+    /// The conversation that it is a part of counts it.
+    pub counted: bool,
 }
 
 impl Flow {
-    pub fn new(client: Side, capture: u32, to_group: bool, transport: Option<Transport>) -> Flow {
+    pub fn new(
+        (client, direction): (Side, Direction),
+        capture: u32,
+        to_group: bool,
+        transport: Option<Transport>,
+    ) -> Flow {
         Flow {
             halves: Both::default(),
             client,
-            client_known: false,
+            direction,
             protocol: None,
             faults: 0,
             succeeded: false,
@@ -218,62 +241,107 @@ impl Flow {
             to_group,
             to_nobody: false,
             transport,
-            ports: (0, 0),
             service: None,
             served: false,
-            operations: Operations::default(),
+            operations: None,
+            counted: false,
         }
     }
 
-    /// The conversation that it is a part of: both ends took part in it, or what one said was recognised.
-    pub fn conversation(&self) -> Option<(Pair, Talk)> {
-        let (client, server) = (self.client, self.client.other());
-        let heard = self.halves.at(client).spoke || self.halves.at(server).spoke;
-        if self.to_group
-            || self.to_nobody
-            || !(heard || (self.proven(client) && self.proven(server)))
-        {
+    /// The conversation that it is a part of: both ends took part in it, what one said was recognised, or one that is not
+    /// answered goes on.
+    pub fn conversation(&self, key: &FlowKey) -> Option<(Pair, Talk)> {
+        let transport = self.transport?;
+        let (two_way, cast) = (self.two_way(), self.cast(key));
+        let spoke = Side::BOTH.map(|side| self.halves.at(side).spoke);
+        let goes_on = Side::BOTH.map(|side| {
+            let half = self.halves.at(side);
+            half.acted && half.packets >= limits::ONE_WAY
+        });
+        let alone = goes_on.contains(&true) && !two_way;
+        let proven = || Side::BOTH.into_iter().all(|side| self.proven(side));
+        let group = cast != Cast::Unicast;
+        if !(spoke.contains(&true) || alone || (proven() && !group)) {
             return None;
         }
+        let (client, direction) = match self.direction {
+            // Who speaks to a group is its client.
+            _ if group && self.halves.low.packets > 0 => (Side::Low, Direction::Asked),
+            _ if group => (Side::High, Direction::Asked),
+            Direction::Unknown => (Side::Low, Direction::Unknown),
+            known => (self.client, known),
+        };
+        let server = client.other();
         let at = |side| {
             let end: End = self.halves.at(side).end?;
-            Some((end.vlan, end.ip?))
+            let ip = if group { key.end(side).0 } else { end.ip? };
+            Some((end.vlan, ip))
         };
-        let shown = [client, server].map(|side| self.halves.at(side));
-        let first = shown.into_iter().filter(|half| half.packets > 0);
+        let halves = Side::BOTH.map(|side| self.halves.at(side));
+        let first = halves.into_iter().filter(|half| half.packets > 0);
         let first = first.min_by_key(|half| (half.first, half.first_frame))?;
-        Some((
-            Pair {
-                client: at(client)?,
-                server: at(server)?,
-                port: match server {
-                    Side::Low => self.ports.0,
-                    Side::High => self.ports.1,
-                },
-                transport: self.transport?,
+        let pair = Pair {
+            client: at(client)?,
+            server: at(server)?,
+            port: if direction == Direction::Unknown {
+                0
+            } else {
+                key.end(server).1
             },
-            Talk {
-                protocol: self.service,
-                served: self.served,
-                operations: self.operations.clone(),
-                two_way: self.two_way(),
-                first: first.first,
-                last: self.last,
-                capture: self.capture,
-                frame: first.first_frame,
-            },
-        ))
+            transport,
+        };
+        let talk = Talk {
+            protocol: self.service,
+            served: self.served,
+            operations: self.operations.as_deref().cloned().unwrap_or_default(),
+            cast,
+            direction,
+            two_way,
+            flows: u64::from(!self.counted),
+            first: first.first,
+            last: self.last,
+            capture: self.capture,
+            frame: first.first_frame,
+        };
+        Some((pair, talk))
+    }
+
+    /// Whom it is for.
+    fn cast(&self, key: &FlowKey) -> Cast {
+        if self.to_group {
+            let multicast = key.low.0.is_multicast() || key.high.0.is_multicast();
+            return if multicast {
+                Cast::Multicast
+            } else {
+                Cast::Broadcast
+            };
+        }
+        // A switch may flood what is for one host, which then answers.
+        if self.to_nobody && !self.two_way() {
+            Cast::Broadcast
+        } else {
+            Cast::Unicast
+        }
+    }
+
+    /// Nothing shows its direction yet, and something may: until it is over, or has gone on for long.
+    pub fn is_undecided(&self) -> bool {
+        let first = Side::BOTH.map(|side| self.halves.at(side));
+        let first = first.into_iter().filter(|half| half.packets > 0);
+        let first = first.map(|half| half.first).min().unwrap_or(self.last);
+        self.direction == Direction::Unknown && !limits::passed(first, self.last, limits::FLOW_IDLE)
     }
 
     /// This end spoke a protocol, and said this in it.
-    pub fn said(&mut self, side: Side, protocol: &'static Protocol, message: &[u8]) {
+    pub fn said(&mut self, now: Now<'_>, side: Side, protocol: &'static Protocol, message: &[u8]) {
         let serves = side != self.client;
         if !self.served && !self.succeeded && (serves || self.service.is_none()) {
             self.service = Some(protocol);
             self.served = serves;
         }
         if !serves && let Some(operation) = protocol.operation.and_then(|read| read(message)) {
-            self.operations.add(operation);
+            let operations = self.operations.get_or_insert_default();
+            operations.add(operation, now.capture, now.frame, now.time);
         }
     }
 
@@ -304,18 +372,19 @@ impl Flow {
             self.halves.at_mut(Side::High).told = None;
         }
         self.client = side;
-        self.client_known = true;
+        self.direction = Direction::Opening;
     }
 
     /// The message showed which end it came from.
     pub fn correct(&mut self, side: Side, role: Option<Role>) {
         if let Some(role) = role
-            && !self.client_known
+            && self.direction > Direction::Role
         {
             self.opened_by(match role {
                 Role::Client => side,
                 Role::Server => side.other(),
             });
+            self.direction = Direction::Role;
         }
     }
 

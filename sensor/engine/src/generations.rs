@@ -130,12 +130,12 @@ impl<K: Hash + Eq, V> Generations<K, V> {
     }
 
     /// Those used since the last ageing.
-    pub fn young_mut(&mut self) -> impl Iterator<Item = &mut V> {
+    pub fn young_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
         let young = self.generation;
         let entries = self.entries.iter_mut();
         entries
             .filter(move |entry| entry.generation == young)
-            .map(|entry| &mut entry.value)
+            .map(|entry| (&entry.key, &mut entry.value))
     }
 
     /// The entry, if it is held; that it was looked at is no use of it.

@@ -15,7 +15,7 @@ pub use asset::{
 };
 pub use change::{Change, Event, Person, Reason};
 pub use control::{Hello, Order, Reply, Request, VERSION};
-pub use conversation::{Conversation, End};
+pub use conversation::{Asked, Baseline, Cast, Conversation, Direction, End, Span};
 pub use difference::difference;
 pub use filter::{About, FIELDS, Field, Filter, FilterError};
 pub use kind::{Category, Kind};
