@@ -235,4 +235,11 @@ impl Protocol {
     pub fn expects(&self, carrier: Carrier) -> bool {
         self.carriers.contains(&carrier)
     }
+
+    /// Whether a stream that begins with these octets may be of this protocol.
+    #[must_use]
+    pub fn may_begin(&self, octets: &[u8]) -> bool {
+        self.frame
+            .is_some_and(|frame| matches!(frame(octets), Ok(_) | Err(nom::Err::Incomplete(_))))
+    }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use fossick_model::{Time, Transport as Carried};
+use fossick_model::{Direction, Time, Transport as Carried};
 use fossick_parsers::packet::{Ip, Tcp};
 use fossick_parsers::{Carrier, Mac, Message, Out, Protocol, Role, Statement, Subject};
 
@@ -261,7 +261,10 @@ impl Desk {
                     let length = cut.length.clamp(1, rest.len());
                     let message = rest.get(..length).unwrap_or_default();
                     flow.faults = 0;
-                    if let Some(recognition) = (protocol.recognise)(message) {
+                    // Which end it came from is all that recognising a message could still tell.
+                    if flow.direction > Direction::Role
+                        && let Some(recognition) = (protocol.recognise)(message)
+                    {
                         flow.correct(side, recognition.from);
                     }
                     self.message(now, flow, side, protocol, message, origin, ports);
@@ -292,8 +295,8 @@ impl Desk {
                     if flow.faults > 2 {
                         flow.protocol = None;
                         flow.faults = 0;
-                        flow.halves.at_mut(side).maybe = None;
-                        flow.halves.at_mut(side.other()).maybe = None;
+                        flow.parties.at_mut(side).maybe = None;
+                        flow.parties.at_mut(side.other()).maybe = None;
                     }
                     return origin.octets.len();
                 }
@@ -337,7 +340,6 @@ impl Desk {
         let role = flow.role(side);
         let nth = flow.halves.at(side).messages;
         flow.halves.at_mut(side).messages = nth.saturating_add(1);
-        flow.halves.at_mut(side).spoke = true;
         flow.said(now, side, protocol, bytes);
         if flow.quiet.of(bytes) >= limits::QUIET_AFTER && !nth.is_multiple_of(limits::SAMPLE_ONE_IN)
         {
@@ -346,7 +348,7 @@ impl Desk {
         let Some(speakers) = Desk::speakers(flow, side, ports) else {
             return;
         };
-        let asked = std::mem::take(&mut flow.halves.at_mut(side.other()).asked);
+        let asked = std::mem::take(&mut flow.parties.at_mut(side.other()).asked);
         let message = Message {
             from: role,
             bytes,
@@ -356,14 +358,14 @@ impl Desk {
             source: speakers.sender.mac,
         };
         let mut new = self.dissect(now, protocol, message, origin, speakers);
-        let half = flow.halves.at_mut(side);
-        if !half.told.is_some_and(|told| std::ptr::eq(told, protocol)) {
-            half.told = Some(protocol);
+        let party = flow.parties.at_mut(side);
+        if !party.told.is_some_and(|told| std::ptr::eq(told, protocol)) {
+            party.told = Some(protocol);
             new |= self.introduce(now, protocol, speakers);
         }
         flow.quiet.read(bytes, new);
-        flow.halves.at_mut(side.other()).asked = asked;
-        let kept = &mut flow.halves.at_mut(side).asked;
+        flow.parties.at_mut(side.other()).asked = asked;
+        let kept = &mut flow.parties.at_mut(side).asked;
         kept.clear();
         kept.extend_from_slice(bytes.get(..limits::ASKED).unwrap_or(bytes));
     }
@@ -372,8 +374,8 @@ impl Desk {
     pub(crate) fn speakers(flow: &Flow, side: Side, ports: (u16, u16)) -> Option<Speakers> {
         let serves = flow.role(side) == Role::Server && ports.0 != 0 && !flow.succeeded;
         Some(Speakers {
-            sender: flow.halves.at(side).end?,
-            receiver: flow.halves.at(side.other()).end?,
+            sender: flow.parties.at(side).end?,
+            receiver: flow.parties.at(side.other()).end?,
             service: flow.transport.filter(|_| serves).map(|t| (t, ports.0)),
         })
     }
@@ -573,7 +575,7 @@ impl Desk {
     ) {
         let answers = side != flow.client;
         // A lone answer to nothing may have been forged.
-        if answers && flow.halves.at(side.other()).packets == 0 {
+        if answers && !flow.halves.at(side.other()).seen {
             return;
         }
         let start = offset_in(now.octets, octets).unwrap_or_default();
@@ -595,7 +597,7 @@ impl Desk {
                 flow.halves.at_mut(side).held = Some(Box::new(held));
             }
         }
-        if let (true, Some(server)) = (answers, flow.halves.at(side).end.and_then(End::address)) {
+        if let (true, Some(server)) = (answers, flow.parties.at(side).end.and_then(End::address)) {
             self.serves(now, server, Carried::Tcp, ports.0, None);
         }
     }
@@ -648,10 +650,10 @@ impl Desk {
         let held = flow.halves.at_mut(side).held.take();
         if let Some(held) = held.filter(|held| std::ptr::eq(held.protocol, protocol)) {
             let half = flow.halves.at_mut(side);
-            half.spoke = true;
             half.messages = half.messages.saturating_add(1);
-            half.asked.clone_from(&held.octets);
-            half.asked.truncate(limits::ASKED);
+            let asked = &mut flow.parties.at_mut(side).asked;
+            asked.clone_from(&held.octets);
+            asked.truncate(limits::ASKED);
             self.release(now, flow, side, &held, (ports.1, ports.0));
             flow.said(now, side, protocol, &held.octets);
         }
@@ -713,7 +715,7 @@ impl Desk {
             }
         }
         let ends = [Side::Low, Side::High].map(|side| {
-            let end = flow.halves.at(side).end.filter(|_| flow.proven(side));
+            let end = flow.parties.at(side).end.filter(|_| flow.proven(side));
             end.and_then(End::address)
         });
         if let [Some(one), Some(other)] = ends

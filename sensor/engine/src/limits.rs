@@ -50,8 +50,8 @@ pub const SAMPLE_ONE_IN: u32 = 16;
 
 /// Conversations that are being kept before the ledger is told.
 pub const UNTOLD: usize = 2048;
-/// Packets that one end sends without being heard to be answered, and in no known protocol, that make a conversation.
-pub const ONE_WAY: u32 = 3;
+/// Segments or datagrams with data that one end sends in no known protocol, and unanswered, that make a conversation.
+pub const ONE_WAY: u8 = 3;
 /// Operations remembered of one conversation.
 pub const OPERATIONS: usize = 64;
 

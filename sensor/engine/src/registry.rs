@@ -10,7 +10,8 @@ use crate::flow::Side;
 /// The protocols that are switched on.
 pub(crate) struct Registry {
     by_carrier: BTreeMap<Carrier, Vec<&'static Protocol>>,
-    streams: Vec<&'static Protocol>,
+    /// By the first octet of the stream: those that may begin so.
+    streams: Vec<Vec<&'static Protocol>>,
     datagrams: Vec<&'static Protocol>,
     openings: Vec<&'static Protocol>,
     tcp_ports: Ports,
@@ -46,7 +47,7 @@ impl Registry {
     pub fn without(off: &[String]) -> Registry {
         let mut registry = Registry {
             by_carrier: BTreeMap::new(),
-            streams: Vec::new(),
+            streams: vec![Vec::new(); 256],
             datagrams: Vec::new(),
             openings: Vec::new(),
             tcp_ports: Ports::new(),
@@ -58,7 +59,11 @@ impl Registry {
         for protocol in PROTOCOLS.iter().filter(on) {
             let carried = |wanted: fn(&Carrier) -> bool| protocol.carriers.iter().any(wanted);
             if carried(|carrier| matches!(carrier, Carrier::Tcp(_))) {
-                registry.streams.push(protocol);
+                for (first, streams) in (0..=u8::MAX).zip(&mut registry.streams) {
+                    if protocol.may_begin(&[first]) {
+                        streams.push(*protocol);
+                    }
+                }
             }
             if carried(|carrier| matches!(carrier, Carrier::Udp(_))) {
                 registry.datagrams.push(protocol);
@@ -96,9 +101,18 @@ impl Registry {
             .unwrap_or_default()
     }
 
-    /// Stream protocols, those expected on either port first.
-    pub fn streams(&self, ports: (u16, u16)) -> impl Iterator<Item = &'static Protocol> + use<'_> {
-        expected_first(&self.tcp_ports, &self.streams, ports)
+    /// Stream protocols that may begin with this octet, those expected on either port first.
+    pub fn streams(
+        &self,
+        first: u8,
+        ports: (u16, u16),
+    ) -> impl Iterator<Item = &'static Protocol> + use<'_> {
+        let begun = self.streams.get(usize::from(first));
+        expected_first(
+            &self.tcp_ports,
+            begun.map(Vec::as_slice).unwrap_or_default(),
+            ports,
+        )
     }
 
     /// Datagram protocols, those expected on either port first.
