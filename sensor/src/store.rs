@@ -26,7 +26,7 @@ use fossick_model::{Asset, Change, Conversation, Order, Person, Time};
 use redb::{Database, ReadableDatabase, ReadableTable};
 
 pub use open::{Opened, Opener, backup, check, compact, file_opener};
-pub use tables::Standing;
+pub use tables::{Listed, Standing};
 
 use writer::Writer;
 
@@ -336,8 +336,16 @@ impl Shared {
         after: &str,
         limit: usize,
         wanted: impl Fn(&Conversation) -> bool,
-    ) -> anyhow::Result<(Vec<(String, Conversation)>, Option<String>)> {
+    ) -> anyhow::Result<Listed> {
         self.read(|txn| tables::conversations(txn, after, limit, wanted))
+    }
+
+    /// When anything was heard, as [`tables::hours`] lists it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn hours(&self) -> anyhow::Result<Vec<(i64, i64)>> {
+        self.read(tables::hours)
     }
 
     /// Entries of the journal after `seq`, in order, so many at most.

@@ -251,6 +251,13 @@ impl Writer {
                     None => conversations.remove(key.as_str())?,
                 };
             }
+            if let Some(spans) = &round.hours {
+                let mut hours = txn.open_table(tables::HOURS)?;
+                hours.retain(|_, _| false)?;
+                for (first, last) in spans {
+                    hours.insert(first, last)?;
+                }
+            }
             let mut ids = txn.open_table(tables::IDS)?;
             for (owner, id) in &round.ids {
                 ids.insert(owner.as_str(), id.as_str())?;
