@@ -385,7 +385,7 @@ fn a_sensor_keeps_conversations_and_answers_with_them_after_it_was_killed() {
     );
     assert_eq!(sensor.lines(&["conversations", "10.0.0.3"]).len(), 1);
     assert_eq!(
-        sensor.lines(&["conversations", "address:10.0.0.2"]).len(),
+        sensor.lines(&["conversations", "ip:10.0.0.2"]).len(),
         2
     );
     assert_eq!(sensor.lines(&["conversations", "192.0.2.1"]).len(), 0);
