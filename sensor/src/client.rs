@@ -1,23 +1,23 @@
 //! The commands that speak to a running sensor through its control socket.
 
-use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
-use fossick_model::{Asset, Change, FIELDS, Hello, Order, Reply, Request, Status, VERSION};
+use fossick_model::{
+    Asset, Baseline, Change, FIELDS, Hello, Order, Reply, Request, Status, VERSION,
+};
 
 use crate::chunks::{ChunkReader, ChunkWriter};
 use crate::config::SOCKET;
 use crate::outlet::syslog;
 use crate::safe::display_safe;
-use crate::{explain, store, table};
+use crate::{conversations, explain, read, store, table};
 
 /// Assets asked for at once.
 const WINDOW: usize = 500;
-/// Columns of a table that does not go to a terminal.
-const COLUMNS_ELSEWHERE: usize = 160;
 
 /// Which sensor.
 #[derive(Debug, Clone, Args)]
@@ -77,6 +77,21 @@ pub struct Changes {
     /// Begin after this entry of the journal
     #[arg(long, value_name = "SEQ")]
     after: Option<u64>,
+    /// How they are printed
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    #[command(flatten)]
+    sensor: Where,
+}
+
+/// Arguments of `fossick conversations`.
+#[derive(Debug, Args)]
+pub struct Conversations {
+    /// Only those with this address, or with an asset that passes this filter: 10.66.0.12, or kind:plc vendor:siemens
+    filter: Vec<String>,
+    /// Say how far they may be taken for all that there are, instead of listing them
+    #[arg(long)]
+    baseline: bool,
     /// How they are printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -295,12 +310,7 @@ pub fn assets(arguments: &Assets) -> anyhow::Result<()> {
         }
     }
     if !whole {
-        let columns = if io::stdout().is_terminal() {
-            terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
-        } else {
-            None
-        };
-        table::print(&mut out, &all, columns.unwrap_or(COLUMNS_ELSEWHERE))?;
+        table::print(&mut out, &all, read::columns())?;
         writeln!(out, "\n{} assets", all.len())?;
     }
     Ok(out.flush()?)
@@ -407,6 +417,57 @@ pub fn changes(arguments: &Changes) -> anyhow::Result<()> {
         after = last.seq;
         print(&changes)?;
     }
+}
+
+/// `fossick conversations`.
+///
+/// # Errors
+/// No sensor answers.
+pub fn conversations(arguments: &Conversations) -> anyhow::Result<()> {
+    let filter = arguments.filter.join(" ");
+    let mut sensor = Sensor::connect(&arguments.sensor)?;
+    let mut all = Vec::new();
+    let mut after = String::new();
+    let spans = loop {
+        let request = Request::Conversations {
+            with: filter.clone(),
+            after,
+            limit: WINDOW,
+        };
+        match sensor.ask(&request)? {
+            Reply::Conversations {
+                conversations,
+                next,
+                heard,
+            } => {
+                all.extend(conversations);
+                match next {
+                    Some(next) => after = next,
+                    None => break heard,
+                }
+            }
+            Reply::Refused { why, position } => bail!("{}", pointed(&filter, position, &why)),
+            _ => return Err(unexpected()),
+        }
+    };
+    all.sort_by_cached_key(|told| {
+        let ends = (told.client.clone(), told.server.clone());
+        (told.cast, ends, told.port, told.transport)
+    });
+    let baseline = Baseline::of(&all, &spans);
+    let json = arguments.format == Format::Json;
+    let shown = conversations::Shown {
+        all: &all,
+        baseline: &baseline,
+        alone: arguments.baseline,
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    if json {
+        shown.json(&mut out)?;
+    } else {
+        shown.table(&mut out, read::columns())?;
+    }
+    Ok(out.flush()?)
 }
 
 /// `fossick status`.

@@ -55,6 +55,25 @@ pub fn limits(held: &Held, counters: &Counters) -> Vec<Fill> {
             held.gave_way,
         ),
         fill(
+            "conversations",
+            held.conversations,
+            limits::CONVERSATIONS,
+            held.conversations_gave_way
+                .saturating_add(held.conversations_left_out),
+        ),
+        fill(
+            "operations of conversations",
+            held.words,
+            limits::WORDS,
+            held.operations_left_out,
+        ),
+        fill(
+            "spans of hours heard",
+            held.spans,
+            limits::SPANS,
+            held.spans_gave_way,
+        ),
+        fill(
             "evidence packets waiting",
             held.packets,
             limits::KEPT_PACKETS,

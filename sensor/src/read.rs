@@ -10,13 +10,13 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use fossick_engine::{Counters, Engine, Inventory, Locality};
 use fossick_fingerprints::Fingerprints;
-use fossick_model::Asset;
+use fossick_model::{Asset, Baseline};
 use fossick_parsers::PROTOCOLS;
 use fossick_parsers::packet::Stop;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::capture::Captures;
-use crate::{explain, knowledge, table};
+use crate::{conversations, explain, knowledge, table};
 
 /// The input was read in part.
 const READ_IN_PART: u8 = 1;
@@ -28,6 +28,7 @@ const COLUMNS_ELSEWHERE: usize = 160;
 const SHOW_PROGRESS_AFTER: Duration = Duration::from_secs(1);
 
 /// Arguments of `fossick read`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch")]
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Captures: pcap or pcapng files, plain or compressed (gzip, zstd), folders of them, or - for standard input
@@ -39,6 +40,12 @@ pub struct Arguments {
     /// List hosts on the Internet too
     #[arg(long)]
     external: bool,
+    /// List who was seen to use which service of whom, and what was asked for, instead of assets
+    #[arg(long, conflicts_with_all = ["explain", "external"])]
+    conversations: bool,
+    /// Say how far the conversations may be taken for all that there are, instead of listing them
+    #[arg(long, conflicts_with_all = ["explain", "external"])]
+    baseline: bool,
     /// Explain one asset: each fact with what was said, by which fingerprint, in which packet
     #[arg(long, value_name = "ADDRESS")]
     explain: Option<String>,
@@ -143,6 +150,9 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
         );
     }
     match &arguments.explain {
+        _ if arguments.conversations || arguments.baseline => {
+            print_conversations(arguments, &mut inventory).context("writing the conversations")?;
+        }
         Some(wanted) => {
             let assets = inventory.assets(&fingerprints, true);
             explain_one(arguments, &assets, wanted)?;
@@ -178,7 +188,7 @@ fn print(
     fingerprints: &Fingerprints,
     counters: &Counters,
 ) -> io::Result<()> {
-    let terminal = io::stdout().is_terminal();
+    let columns = columns();
     let mut out = BufWriter::new(io::stdout().lock());
     match arguments.format {
         Format::Json => {
@@ -192,17 +202,35 @@ fn print(
             }
         }
         Format::Table => {
-            let columns = if terminal {
-                terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
-            } else {
-                None
-            };
             let assets = inventory.assets(fingerprints, arguments.external);
-            table::print(&mut out, &assets, columns.unwrap_or(COLUMNS_ELSEWHERE))?;
+            table::print(&mut out, &assets, columns)?;
             table::summary(&mut out, &assets, counters)?;
         }
     }
     out.flush()
+}
+
+fn print_conversations(arguments: &Arguments, inventory: &mut Inventory) -> io::Result<()> {
+    let all = inventory.conversations();
+    let shown = conversations::Shown {
+        all: &all,
+        baseline: &Baseline::of(&all, &inventory.spans()),
+        alone: arguments.baseline,
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    match arguments.format {
+        Format::Json => shown.json(&mut out)?,
+        Format::Table => shown.table(&mut out, columns())?,
+    }
+    out.flush()
+}
+
+/// Columns of the terminal, or those of a table that goes elsewhere.
+pub fn columns() -> usize {
+    let size = Some(io::stdout())
+        .filter(IsTerminal::is_terminal)
+        .and_then(|_| terminal_size::terminal_size());
+    size.map_or(COLUMNS_ELSEWHERE, |(width, _)| usize::from(width.0))
 }
 
 fn explain_one(arguments: &Arguments, assets: &[Asset], wanted: &str) -> anyhow::Result<()> {

@@ -20,7 +20,7 @@ use crate::control::Desk;
 use crate::live::Listener;
 use crate::outlet::{Outlet, Pace};
 use crate::privileges::{self, Places};
-use crate::store::{Job, Keep, Memory, Store, file_opener, lock};
+use crate::store::{Job, Keep, Memory, Shared, Store, file_opener, lock};
 use crate::{control, health, knowledge, metrics};
 
 /// Batches and messages that may wait for this thread.
@@ -298,6 +298,24 @@ impl Signals {
     }
 }
 
+/// Takes in who was known to talk to whom, and when anything was heard. How many cannot be read.
+fn recall(shared: &Shared, inventory: &mut Inventory) -> anyhow::Result<usize> {
+    /// Read at once: together they are larger than what is made of them.
+    const PART: usize = 1000;
+    inventory.restore_hours(&shared.hours()?);
+    let mut unreadable = 0_usize;
+    let mut after = String::new();
+    loop {
+        let (told, next) = shared.conversations(&after, PART, |_| true)?;
+        let failed = inventory.restore_conversations(&mut told.into_iter());
+        unreadable = unreadable.saturating_add(failed);
+        match next {
+            Some(next) => after = next,
+            None => return Ok(unreadable),
+        }
+    }
+}
+
 struct Sensor {
     inventory: Inventory,
     engine: Engine,
@@ -335,6 +353,17 @@ impl Sensor {
             self.notes.push(("store", format!("reading it: {error:#}")));
             0
         });
+        match recall(&self.store.shared, inventory) {
+            Ok(0) => {}
+            Ok(unreadable) => {
+                let what = format!("{unreadable} conversations in it cannot be read");
+                self.notes.push(("store", what));
+            }
+            Err(error) => {
+                let what = format!("reading its conversations: {error:#}");
+                self.notes.push(("store", what));
+            }
+        }
         for (asset, order) in &memory.arrangements {
             self.arrange(asset, order);
         }
@@ -552,14 +581,15 @@ impl Sensor {
                 return true;
             }
         }
-        if self.inventory.held().waiting == 0 && !sightings {
+        let held = self.inventory.held();
+        if held.waiting == 0 && held.conversations_waiting == 0 && !sightings {
             return false;
         }
         // Who said it was there to say it: first and last frames belong to the same round.
         self.engine.tick(clock(), &mut self.inventory);
         let round = self.inventory.round(&self.fingerprints, sightings);
-        let more = !round.rows.is_empty();
-        if !more && round.gone.is_empty() {
+        let more = !round.rows.is_empty() || !round.conversations.is_empty();
+        if round.is_empty() {
             return false;
         }
         let job = Job::Round {

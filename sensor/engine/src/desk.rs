@@ -5,14 +5,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use fossick_model::{Time, Transport as Carried};
+use fossick_model::{Direction, Time, Transport as Carried};
 use fossick_parsers::packet::{Ip, Tcp};
 use fossick_parsers::{Carrier, Mac, Message, Out, Protocol, Role, Statement, Subject};
 
+use crate::conversation::{Pair, Talk};
 use crate::counters::{Counters, Tally};
 use crate::cyclic::Cyclic;
 use crate::event::{Address, End, Event, Presence, Stamped, Who};
-use crate::flow::{Flow, Held, Side};
+use crate::flow::{Flow, FlowKey, Held, Side};
 use crate::generations::Generations;
 use crate::limits;
 use crate::proof::{Now, Origin, Speakers, offset_in, proof, whom};
@@ -33,6 +34,8 @@ pub(crate) struct Desk {
     /// Who was told to hold which address, by hash, and when.
     holders: Generations<u64, Time>,
     pub hosts: Generations<End, Presence>,
+    /// Conversations that the ledger is not told of yet.
+    talks: Generations<Pair, Talk>,
     pub scratch: String,
     /// Octets that wait in the streams of the shard.
     pub waiting: usize,
@@ -50,6 +53,7 @@ impl Desk {
             said: Said::new(),
             holders: Generations::new(limits::HOLDERS),
             hosts: Generations::new(limits::HOSTS),
+            talks: Generations::new(limits::UNTOLD),
             scratch: String::new(),
             waiting: 0,
             counters: Counters::default(),
@@ -154,6 +158,7 @@ impl Desk {
                 // The ports are used again.
                 flow.protocol = None;
                 flow.succeeded = false;
+                flow.counted = false;
                 flow.halves.at_mut(Side::Low).tries = 0;
                 flow.halves.at_mut(Side::High).tries = 0;
             }
@@ -257,7 +262,7 @@ impl Desk {
                     let message = rest.get(..length).unwrap_or_default();
                     flow.faults = 0;
                     // Which end it came from is all that recognising a message could still tell.
-                    if !flow.client_known
+                    if flow.direction > Direction::Role
                         && let Some(recognition) = (protocol.recognise)(message)
                     {
                         flow.correct(side, recognition.from);
@@ -335,6 +340,7 @@ impl Desk {
         let role = flow.role(side);
         let nth = flow.halves.at(side).messages;
         flow.halves.at_mut(side).messages = nth.saturating_add(1);
+        flow.said(now, side, protocol, bytes);
         if flow.quiet.of(bytes) >= limits::QUIET_AFTER && !nth.is_multiple_of(limits::SAMPLE_ONE_IN)
         {
             return;
@@ -649,6 +655,7 @@ impl Desk {
             asked.clone_from(&held.octets);
             asked.truncate(limits::ASKED);
             self.release(now, flow, side, &held, (ports.1, ports.0));
+            flow.said(now, side, protocol, &held.octets);
         }
     }
 
@@ -692,9 +699,10 @@ impl Desk {
     }
 
     /// A flow is over: who took part in it.
-    pub(crate) fn end(&mut self, position: u32, flow: &Flow) {
+    pub(crate) fn end(&mut self, position: u32, key: &FlowKey, mut flow: Flow) {
         self.waiting = self.waiting.saturating_sub(flow.held());
-        self.tell_of(position, flow);
+        self.tell_of(position, &flow);
+        self.converse(position, key, &mut flow);
     }
 
     /// Who takes part in a flow.
@@ -725,9 +733,50 @@ impl Desk {
         }
     }
 
+    /// Takes in the conversation that a flow is a part of.
+    pub(crate) fn converse(&mut self, position: u32, key: &FlowKey, flow: &mut Flow) {
+        let Some((pair, talk)) = flow.conversation(key) else {
+            return;
+        };
+        flow.counted = true;
+        if let Some(known) = self.talks.touch(&pair) {
+            known.merge(&talk);
+            return;
+        }
+        let (_, gone) = self.talks.insert(pair, talk);
+        self.tell_talks(position, gone);
+    }
+
+    fn tell_talks(&mut self, position: u32, mut talks: Vec<(Pair, Talk)>) {
+        talks.sort_unstable_by_key(|(pair, _)| *pair);
+        let shard = self.number;
+        let told = talks.into_iter().map(|(pair, talk)| Stamped {
+            shard,
+            position,
+            time: talk.last,
+            event: Event::Conversed {
+                pair,
+                talk: Box::new(talk),
+            },
+        });
+        self.out.extend(told);
+    }
+
+    /// Conversations of addresses that are forgotten are, too.
+    pub(crate) fn forget_talks(&mut self, forgotten: impl Fn(&Address) -> bool) {
+        self.talks.retain(|pair| {
+            let ends = [pair.client, pair.server];
+            !ends
+                .iter()
+                .any(|(vlan, ip)| forgotten(&Address::Ip(*vlan, *ip)))
+        });
+    }
+
     pub(crate) fn flush(&mut self, position: u32) {
         let hosts = self.hosts.drain().collect();
         self.tell(position, hosts);
+        let talks = self.talks.drain().collect();
+        self.tell_talks(position, talks);
     }
 }
 

@@ -92,6 +92,7 @@ impl Engine {
     pub fn read(&mut self, batch: &Arc<Batch>, inventory: &mut Inventory) {
         let frames = u64::try_from(batch.frames.len()).unwrap_or(u64::MAX);
         self.counters.frames = self.counters.frames.saturating_add(frames);
+        inventory.heard(batch);
         self.order(&Work::Read(Arc::clone(batch)), inventory);
     }
 
@@ -211,6 +212,7 @@ impl Engine {
         for stamped in all.drain(..) {
             let proof = match &stamped.event {
                 Event::Observed { proof, .. } if keeps => Some(proof.clone()),
+                Event::Conversed { talk, .. } if keeps => Some(talk.proof()),
                 _ => None,
             };
             if inventory.apply(stamped)

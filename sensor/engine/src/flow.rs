@@ -1,13 +1,16 @@
 //! Conversations: who talks to whom, and in which protocol.
 
 use std::hash::{Hash, Hasher};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use fossick_model::{Time, Transport};
+use fossick_model::{Cast, Direction, Time, Transport};
 use fossick_parsers::packet::Ip;
 use fossick_parsers::{Protocol, Role};
 
+use crate::conversation::{Operations, Pair, Talk};
 use crate::event::{End, Presence};
+use crate::limits;
+use crate::proof::Now;
 use crate::stream::{Piece, Stream};
 
 /// What the two directions of a conversation have in common: numbers alone, which are compared at once.
@@ -44,6 +47,19 @@ impl FlowKey {
         } else {
             (key(to, from), Side::High)
         }
+    }
+
+    /// Address and port of an end.
+    pub fn end(&self, side: Side) -> (IpAddr, u16) {
+        let (number, port) = match side {
+            Side::Low => (self.low, self.ports.0),
+            Side::High => (self.high, self.ports.1),
+        };
+        let ip = match u32::try_from(number) {
+            Ok(bits) if !self.six => Ipv4Addr::from(bits).into(),
+            _ => Ipv6Addr::from(number).into(),
+        };
+        (ip, port)
     }
 
     /// Whether one of its ends has this address.
@@ -94,6 +110,8 @@ pub(crate) enum Side {
 }
 
 impl Side {
+    pub const BOTH: [Side; 2] = [Side::Low, Side::High];
+
     pub fn other(self) -> Side {
         match self {
             Side::Low => Side::High,
@@ -207,26 +225,43 @@ pub(crate) struct Flow {
     pub faults: u8,
     /// The end that opened it, as far as we can tell.
     pub client: Side,
-    /// The opening was seen, or a message said which end it came from.
-    pub client_known: bool,
+    /// What shows that.
+    pub direction: Direction,
     /// Its protocol took the place of another: what the port serves is that one.
     pub succeeded: bool,
     pub to_group: bool,
+    /// Its first frame was for a group on the link: a broadcast on a network whose size we do not know.
+    pub to_nobody: bool,
+    /// It was the server that confirmed `service`: a client may try another protocol than the one that is served.
+    pub served: bool,
+    /// The conversation that it is a part of counts it.
+    pub counted: bool,
     /// Of its services.
     pub transport: Option<Transport>,
     pub capture: u32,
+    /// The first protocol that was confirmed: what the port serves.
+    pub service: Option<&'static Protocol>,
+    /// What the client asked for, if for anything.
+    pub operations: Option<Box<Operations>>,
     /// `last`, when the ledger was told of it.
     pub told: Time,
+    /// Numbers of the latest of `operations`: most clients ask for the same few things again and again.
+    asked: [u64; 3],
     pub parties: Both<Party>,
 }
 
 impl Flow {
-    pub fn new(client: Side, capture: u32, to_group: bool, transport: Option<Transport>) -> Flow {
+    pub fn new(
+        (client, direction): (Side, Direction),
+        capture: u32,
+        to_group: bool,
+        transport: Option<Transport>,
+    ) -> Flow {
         Flow {
             halves: Both::default(),
             parties: Both::default(),
             client,
-            client_known: false,
+            direction,
             protocol: None,
             faults: 0,
             succeeded: false,
@@ -235,7 +270,116 @@ impl Flow {
             told: Time(i64::MIN),
             capture,
             to_group,
+            to_nobody: false,
             transport,
+            service: None,
+            served: false,
+            operations: None,
+            asked: [0; 3],
+            counted: false,
+        }
+    }
+
+    /// The conversation that it is a part of: both ends took part in it, what one said was recognised, or one that is not
+    /// answered goes on.
+    pub fn conversation(&self, key: &FlowKey) -> Option<(Pair, Talk)> {
+        let transport = self.transport?;
+        let (two_way, cast) = (self.two_way(), self.cast(key));
+        let halves = Side::BOTH.map(|side| self.halves.at(side));
+        let spoke = halves.iter().any(|half| half.messages > 0);
+        let goes_on = halves.iter().any(|half| half.tries >= limits::ONE_WAY);
+        let proven = || Side::BOTH.into_iter().all(|side| self.proven(side));
+        let group = cast != Cast::Unicast;
+        if !(spoke || (goes_on && !two_way) || (proven() && !group)) {
+            return None;
+        }
+        let (client, direction) = match self.direction {
+            // Who speaks to a group is its client.
+            _ if group && self.halves.low.seen => (Side::Low, Direction::Asked),
+            _ if group => (Side::High, Direction::Asked),
+            Direction::Unknown => (Side::Low, Direction::Unknown),
+            known => (self.client, known),
+        };
+        let server = client.other();
+        let at = |side| {
+            let end: End = self.parties.at(side).end?;
+            let ip = if group { key.end(side).0 } else { end.ip? };
+            Some((end.vlan, ip))
+        };
+        let heard = Side::BOTH
+            .into_iter()
+            .filter(|side| self.halves.at(*side).seen);
+        let heard = heard.map(|side| self.parties.at(side));
+        let first = heard.min_by_key(|party| (party.first, party.first_frame))?;
+        let pair = Pair {
+            client: at(client)?,
+            server: at(server)?,
+            port: if direction == Direction::Unknown {
+                0
+            } else {
+                key.end(server).1
+            },
+            transport,
+        };
+        let talk = Talk {
+            protocol: self.service,
+            served: self.served,
+            operations: self.operations.as_deref().cloned().unwrap_or_default(),
+            cast,
+            direction,
+            two_way,
+            flows: u64::from(!self.counted),
+            first: first.first,
+            last: self.last,
+            capture: self.capture,
+            frame: first.first_frame,
+        };
+        Some((pair, talk))
+    }
+
+    /// Whom it is for.
+    fn cast(&self, key: &FlowKey) -> Cast {
+        if self.to_group {
+            let multicast = Side::BOTH.map(|side| key.end(side).0.is_multicast());
+            return if multicast.contains(&true) {
+                Cast::Multicast
+            } else {
+                Cast::Broadcast
+            };
+        }
+        // A switch may flood what is for one host, which then answers.
+        if self.to_nobody && !self.two_way() {
+            Cast::Broadcast
+        } else {
+            Cast::Unicast
+        }
+    }
+
+    /// Nothing shows its direction yet, and something may: until it is over, or has gone on for long.
+    pub fn is_undecided(&self) -> bool {
+        let heard = Side::BOTH
+            .into_iter()
+            .filter(|side| self.halves.at(*side).seen);
+        let first = heard.map(|side| self.parties.at(side).first).min();
+        let first = first.unwrap_or(self.last);
+        self.direction == Direction::Unknown && !limits::passed(first, self.last, limits::FLOW_IDLE)
+    }
+
+    /// This end spoke a protocol, and said this in it. Asked of every message, so that it does nothing for most.
+    pub fn said(&mut self, now: Now<'_>, side: Side, protocol: &'static Protocol, message: &[u8]) {
+        let serves = side != self.client;
+        if !self.served && !self.succeeded && (serves || self.service.is_none()) {
+            self.service = Some(protocol);
+            self.served = serves;
+        }
+        if !serves && let Some(operation) = protocol.operation.and_then(|read| read(message)) {
+            let number = operation.number();
+            let [latest, before, _] = self.asked;
+            if !self.asked.contains(&number) {
+                self.asked = [number, latest, before];
+                let operations = self.operations.get_or_insert_default();
+                operations.add(operation, now.capture, now.frame, now.time);
+            }
         }
     }
 
@@ -266,18 +410,19 @@ impl Flow {
             self.parties.at_mut(Side::High).told = None;
         }
         self.client = side;
-        self.client_known = true;
+        self.direction = Direction::Opening;
     }
 
     /// The message showed which end it came from.
     pub fn correct(&mut self, side: Side, role: Option<Role>) {
         if let Some(role) = role
-            && !self.client_known
+            && self.direction > Direction::Role
         {
             self.opened_by(match role {
                 Role::Client => side,
                 Role::Server => side.other(),
             });
+            self.direction = Direction::Role;
         }
     }
 

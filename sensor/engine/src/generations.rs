@@ -121,12 +121,26 @@ impl<K: Hash + Eq, V> Generations<K, V> {
     }
 
     /// Those used since the last ageing.
-    pub fn young_mut(&mut self) -> impl Iterator<Item = &mut V> {
+    pub fn young_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
         let young = self.generation;
         let entries = self.keys.iter().zip(&mut self.values);
         entries
             .filter(move |(held, _)| held.generation == young)
-            .map(|(_, value)| value)
+            .map(|(held, value)| (&held.key, value))
+    }
+
+    /// The entry, if it is held; that it was looked at is no use of it.
+    pub fn get(&self, key: &K) -> Option<&V> {
+        let keys = &self.keys;
+        let same = |place: &u32| at(keys, *place).is_some_and(|held| held.key == *key);
+        let place = *self.places.find(self.hash.hash_one(key), same)?;
+        self.values.get(usize::try_from(place).ok()?)
+    }
+
+    /// Everything that is held, in the order of the row.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        let keys = self.keys.iter().map(|held| &held.key);
+        keys.zip(&self.values)
     }
 
     /// Everything that is held.

@@ -4,15 +4,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fossick_fingerprints::Fingerprints;
-use fossick_model::Asset;
+use fossick_model::{Asked, Asset, Conversation, End, Evidence, Frames, Span, Time, Word};
+use fossick_parsers::PROTOCOLS;
 use hashbrown::{HashMap, HashSet};
 
 use crate::assets;
+use crate::batch::Batch;
 use crate::census::{Census, Owner};
+use crate::conversation::{At, First, Kept as Conversed, Key as Talking, is_expected};
 use crate::event::{Address, Stamped};
 use crate::facts::Reader;
 use crate::kept::Kept;
-use crate::ledger::{Ledger, NodeKey};
+use crate::ledger::{Ledger, Node, NodeKey};
 use crate::limits;
 use crate::place::Locality;
 use crate::record::{self, Row};
@@ -47,11 +50,29 @@ pub struct Round {
     pub ids: Vec<(String, String)>,
     /// Packets that prove something said since.
     pub packets: Vec<Kept>,
+    /// Conversations as they are to be written down, by key; nothing for those that are gone.
+    pub conversations: Vec<(String, Option<Conversation>)>,
+    /// When anything was heard, if that changed: first and last hour of each span.
+    pub hours: Option<Vec<(i64, i64)>>,
+}
+
+impl Round {
+    /// Nothing changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+            && self.gone.is_empty()
+            && self.conversations.is_empty()
+            && self.hours.is_none()
+    }
 }
 
 /// The addresses of an asset that was forgotten.
 #[derive(Debug, Default)]
 pub struct Forgotten(pub(crate) Vec<Address>);
+
+/// Ids of the assets that nodes belong to, asked for once each.
+type Ids = HashMap<NodeKey, Option<String>>;
 
 /// How much is held.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -66,6 +87,22 @@ pub struct Held {
     pub refused: u64,
     /// In passing, and gave way.
     pub gave_way: u64,
+    /// Conversations.
+    pub conversations: usize,
+    /// Those that gave way to others.
+    pub conversations_gave_way: u64,
+    /// Those that changed since the last round.
+    pub conversations_waiting: usize,
+    /// Those left out, because one host used too many unnamed ports of another.
+    pub conversations_left_out: u64,
+    /// Operations told apart.
+    pub words: usize,
+    /// Operations left out, because there are too many.
+    pub operations_left_out: u64,
+    /// Spans of time in which anything was heard.
+    pub spans: usize,
+    /// Those of them that gave way.
+    pub spans_gave_way: u64,
     /// Packets that prove something and wait to be stored.
     pub packets: usize,
     /// Packets that could not be kept.
@@ -81,6 +118,7 @@ impl Inventory {
             ..Inventory::default()
         };
         inventory.ledger.locality = locality;
+        inventory.ledger.conversations.followed = keeps_packets;
         inventory
     }
 
@@ -96,7 +134,19 @@ impl Inventory {
         &self.captures
     }
 
-    /// Takes one event. True if it brought an observation that is kept.
+    /// Frames are about to be read.
+    pub(crate) fn heard(&mut self, batch: &Batch) {
+        let times = batch.frames.iter().map(|frame| frame.time);
+        self.ledger.hours.heard(times);
+    }
+
+    /// When anything was heard, in order.
+    #[must_use]
+    pub fn spans(&self) -> Vec<Span> {
+        self.ledger.hours.spans()
+    }
+
+    /// Takes one event. True if it brought an observation or a conversation that is new and kept.
     pub(crate) fn apply(&mut self, stamped: Stamped) -> bool {
         self.ledger.apply(stamped)
     }
@@ -123,6 +173,14 @@ impl Inventory {
             waiting: self.ledger.waiting(),
             refused: self.ledger.refused,
             gave_way: self.ledger.gave_way,
+            conversations: self.ledger.conversations.len(),
+            conversations_gave_way: self.ledger.conversations.gave_way,
+            conversations_waiting: self.ledger.conversations.waiting(),
+            conversations_left_out: self.ledger.conversations.left_out,
+            words: self.ledger.conversations.words(),
+            operations_left_out: self.ledger.conversations.operations_left_out,
+            spans: self.ledger.hours.len(),
+            spans_gave_way: self.ledger.hours.gave_way,
             packets: self.kept.len(),
             packets_given_up: self.kept_given_up,
         }
@@ -208,6 +266,15 @@ impl Inventory {
             .map(|key| record::row(&self.ledger, key))
             .collect();
         round.packets = std::mem::take(&mut self.kept);
+        let talks = &mut self.ledger.conversations;
+        let talks = talks.take_changed(sightings, limits::ROUND);
+        let mut ids = Ids::new();
+        for key in talks {
+            let kept = self.ledger.conversations.get(&key);
+            let told = kept.map(|kept| self.conversation(&key, kept, &mut ids));
+            round.conversations.push((key.text(), told));
+        }
+        round.hours = self.ledger.hours.take_changed();
         round
     }
 
@@ -262,6 +329,139 @@ impl Inventory {
             .collect();
         let id = self.id(owner);
         assets::asset(owner, members, &id, &self.ledger.locality, external, reader)
+    }
+
+    /// Who was seen to use which service of whom, in order of client, server and port; what is for groups comes behind.
+    pub fn conversations(&mut self) -> Vec<Conversation> {
+        let changed = self.ledger.take_changed(usize::MAX);
+        self.census.update(&self.ledger, &changed);
+        self.ledger.touch(&changed);
+        let mut ids = Ids::new();
+        let all = self.ledger.conversations.all().into_iter();
+        let mut all: Vec<Conversation> = all
+            .map(|(key, kept)| self.conversation(key, kept, &mut ids))
+            .collect();
+        all.sort_by_key(|told| told.cast);
+        all
+    }
+
+    fn conversation(&self, key: &Talking, kept: &Conversed, ids: &mut Ids) -> Conversation {
+        let mut end = |(vlan, address): At, tenancy: u8| {
+            let key = NodeKey {
+                address: Address::Ip(vlan, address),
+                tenancy,
+                behind: None,
+            };
+            let asset = ids.entry(key).or_insert_with(|| self.id_at(&key)).clone();
+            End {
+                asset,
+                vlan,
+                address,
+            }
+        };
+        let evidence = |capture: u32, frame: u64, time: Time| Evidence {
+            capture: self.capture_named(capture),
+            frames: Frames::One(frame),
+            time,
+            heard: true,
+            octets: Vec::new(),
+        };
+        let asked = self.ledger.conversations.operations(kept).into_iter();
+        let asked = asked.map(|(word, first)| Asked {
+            name: word.to_owned(),
+            evidence: evidence(first.capture, first.frame, first.time),
+        });
+        Conversation {
+            client: end(key.pair.client, key.tenancies.0),
+            server: end(key.pair.server, key.tenancies.1),
+            cast: kept.cast,
+            direction: kept.direction,
+            transport: key.pair.transport,
+            port: Some(key.pair.port).filter(|port| *port > 0),
+            protocol: kept.protocol.map(Into::into),
+            operations: asked.collect(),
+            more_operations: kept.more,
+            two_way: kept.two_way,
+            flows: kept.flows,
+            first_seen: kept.first,
+            last_seen: kept.last,
+            evidence: evidence(kept.capture, kept.frame, kept.first),
+        }
+    }
+
+    /// Takes in conversations that were written down, after the nodes. Those that cannot be read are counted.
+    pub fn restore_conversations(
+        &mut self,
+        rows: &mut dyn Iterator<Item = (String, Conversation)>,
+    ) -> usize {
+        let names = self.captures.iter().zip(0_u32..);
+        let numbers: HashMap<Arc<str>, u32> = names
+            .map(|(name, number)| (Arc::clone(name), number))
+            .collect();
+        let first = |evidence: &Evidence| First {
+            capture: numbers.get(&evidence.capture).copied().unwrap_or(u32::MAX),
+            frame: evidence.frames.all().first().copied().unwrap_or_default(),
+            time: evidence.time,
+        };
+        let mut unreadable = 0_usize;
+        for (key, told) in rows {
+            let Some(key) = Talking::read(&key) else {
+                unreadable = unreadable.saturating_add(1);
+                continue;
+            };
+            let named = |name: Word| PROTOCOLS.iter().find(|protocol| protocol.name == name);
+            let protocol = told.protocol.and_then(named).copied();
+            let shown = first(&told.evidence);
+            let asked = told.operations.iter();
+            let asked: Vec<(String, First)> = asked
+                .map(|asked| (asked.name.clone(), first(&asked.evidence)))
+                .collect();
+            let kept = Conversed {
+                protocol: protocol.map(|protocol| protocol.name),
+                // Who was heard both ways was heard as a server.
+                served: told.two_way,
+                operations: Box::default(),
+                more: told.more_operations,
+                cast: told.cast,
+                direction: told.direction,
+                two_way: told.two_way,
+                flows: told.flows,
+                first: told.first_seen,
+                last: told.last_seen,
+                capture: shown.capture,
+                frame: shown.frame,
+                unnamed: !is_expected(protocol, key.pair),
+            };
+            self.ledger.conversations.restore(key, kept, &asked);
+        }
+        unreadable
+    }
+
+    /// Takes in when anything was heard, as it was written down.
+    pub fn restore_hours(&mut self, hours: &[(i64, i64)]) {
+        self.ledger.hours.restore(hours);
+    }
+
+    fn capture_named(&self, number: u32) -> Arc<str> {
+        let name = usize::try_from(number)
+            .ok()
+            .and_then(|number| self.captures.get(number));
+        name.map_or_else(|| Arc::from(""), Arc::clone)
+    }
+
+    /// Id of the asset of ours that this node belongs to.
+    fn id_at(&self, key: &NodeKey) -> Option<String> {
+        let owner = self.census.owner_of(key)?;
+        let members: Vec<NodeKey> = self.census.members(owner);
+        let ours = members.iter().any(|member| match member.address {
+            Address::Ip(_, ip) => self.ledger.locality.is_local(ip),
+            Address::Mac(_) => true,
+        });
+        let heard = members.iter().any(|member| {
+            let node = self.ledger.get(member);
+            member.behind.is_some() || node.is_some_and(Node::was_heard)
+        });
+        (ours && heard).then(|| self.id(owner))
     }
 
     /// Takes in what was written down before: names of captures, ids, ids of the assets that were published, rows. Rows that cannot be read are counted.
@@ -334,6 +534,9 @@ impl Inventory {
         if let Owner::Interface(mac) = owner {
             addresses.push(Address::Mac(mac));
         }
+        self.ledger
+            .conversations
+            .forget(|(vlan, ip)| addresses.contains(&Address::Ip(vlan, ip)));
         Some(Forgotten(addresses))
     }
 

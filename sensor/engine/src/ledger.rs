@@ -9,7 +9,9 @@ use fossick_model::{Time, Transport};
 use fossick_parsers::{Key, Mac, Place};
 use hashbrown::{HashMap, HashSet};
 
+use crate::conversation::{At, Conversations, Key as Talking};
 use crate::event::{Address, End, Event, Presence, Proof, Stamped, Who};
+use crate::hours::Hours;
 use crate::limits;
 use crate::place::Locality;
 
@@ -72,6 +74,8 @@ pub(crate) struct Ledger {
     changed: HashSet<NodeKey>,
     /// Nodes that were heard since they were written down.
     heard: HashSet<NodeKey>,
+    pub conversations: Conversations,
+    pub hours: Hours,
     pub locality: Locality,
     /// Nodes that were refused because there are too many.
     pub refused: u64,
@@ -80,7 +84,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Takes one event. True if it brought an observation that is kept.
+    /// Takes one event. True if it brought an observation or a conversation that is new and kept.
     pub fn apply(&mut self, stamped: Stamped) -> bool {
         match stamped.event {
             Event::Observed {
@@ -119,6 +123,15 @@ impl Ledger {
             }
             Event::Holds { mac, vlan, ip } => self.holds(mac, Address::Ip(vlan, ip)),
             Event::Present { end, presence } => self.present(end, presence),
+            Event::Conversed { pair, talk } => {
+                let tenancy = |(vlan, ip): At| {
+                    let address = Address::Ip(vlan, ip);
+                    self.current.get(&address).copied().unwrap_or_default()
+                };
+                let tenancies = (tenancy(pair.client), tenancy(pair.server));
+                let key = Talking { pair, tenancies };
+                return self.conversations.apply(key, &talk);
+            }
             Event::Talked { one, other } => {
                 for (who, peer) in [(one, other), (other, one)] {
                     let hash = FixedState::with_seed(2).hash_one(peer);

@@ -8,6 +8,7 @@
 mod assets;
 mod batch;
 mod census;
+mod conversation;
 mod counters;
 mod cyclic;
 mod desk;
@@ -17,6 +18,7 @@ mod facts;
 mod flow;
 mod fragments;
 mod generations;
+mod hours;
 mod inventory;
 mod kept;
 mod ledger;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fossick_model::Direction;
 use fossick_parsers::{Carrier, PROTOCOLS, Protocol};
 
 use crate::flow::Side;
@@ -122,8 +123,17 @@ impl Registry {
         expected_first(&self.udp_ports, &self.datagrams, ports)
     }
 
-    /// Which side opened a conversation of which the beginning was not seen, going by ports alone.
-    pub fn likely_client(&self, protocol: u8, ports: (u16, u16), sender: Side) -> Side {
+    /// Which side opened a conversation of which the beginning was not seen, going by ports and by who is heard first; and
+    /// what that is worth.
+    pub fn likely_client(
+        &self,
+        protocol: u8,
+        ports: (u16, u16),
+        sender: Side,
+    ) -> (Side, Direction) {
+        /// Clients take ports from here on (Linux; others, RFC 6335 §6 among them, from 49152 on).
+        const DYNAMIC: u16 = 32_768;
+        const UDP: u8 = 17;
         let registered = match protocol {
             6 => &self.tcp_registered,
             _ => &self.udp_registered,
@@ -135,7 +145,18 @@ impl Registry {
             (false, true) => true,
             _ => source >= destination,
         };
-        if from_client { sender } else { sender.other() }
+        let client = if from_client { sender } else { sender.other() };
+        let told = |of: &dyn Fn(u16) -> bool| of(source) != of(destination);
+        // In the order in which they are worth more.
+        let clearly = told(&known) || told(&|port| port < 1024) || told(&|port| port >= DYNAMIC);
+        if clearly {
+            return (client, Direction::Ports);
+        }
+        // Datagrams between two ports of clients are as likely a part of something that was agreed on elsewhere.
+        if protocol == UDP && destination < DYNAMIC {
+            return (sender, Direction::Asked);
+        }
+        (client, Direction::Unknown)
     }
 }
 

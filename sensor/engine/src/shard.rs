@@ -149,10 +149,13 @@ impl Shard {
             let idle = self.flows.age();
             self.retire(0, idle);
         }
-        for flow in self.flows.young_mut() {
+        for (key, flow) in self.flows.young_mut() {
             if flow.last > flow.told {
                 flow.told = flow.last;
                 self.desk.tell_of(0, flow);
+                if !flow.is_undecided() {
+                    self.desk.converse(0, key, flow);
+                }
             }
         }
         self.desk.flush(0);
@@ -171,16 +174,17 @@ impl Shard {
             let mac = end.mac.map(Address::Mac);
             !end.address().iter().chain(&mac).any(forgotten)
         });
+        self.desk.forget_talks(forgotten);
         self.desk.forget_said();
-        for flow in self.flows.young_mut() {
+        for (_, flow) in self.flows.young_mut() {
             flow.quiet = Quiet::default();
         }
     }
 
     /// Ends everything that is going on.
     pub fn finish(&mut self, position: u32) {
-        for (_, flow) in self.flows.drain() {
-            self.desk.end(position, &flow);
+        for (key, flow) in self.flows.drain() {
+            self.desk.end(position, &key, flow);
         }
         self.desk.flush(position);
     }
@@ -198,8 +202,8 @@ impl Shard {
     }
 
     fn retire(&mut self, position: u32, flows: Vec<(FlowKey, Flow)>) {
-        for (_, flow) in flows {
-            self.desk.end(position, &flow);
+        for (key, flow) in flows {
+            self.desk.end(position, &key, flow);
         }
     }
 
@@ -281,14 +285,15 @@ impl Shard {
         let place = if let Some(place) = self.flows.find(&key) {
             place
         } else {
-            let client = known.likely_client(ip.protocol, ports, side);
+            let opened = known.likely_client(ip.protocol, ports, side);
             let transport = match ip.protocol {
                 6 => Some(Carried::Tcp),
                 17 => Some(Carried::Udp),
                 _ => None,
             };
             let to_group = is_group(ip.destination);
-            let flow = Flow::new(client, now.capture, to_group, transport);
+            let mut flow = Flow::new(opened, now.capture, to_group, transport);
+            flow.to_nobody = sender.mac.is_some() && receiver.mac.is_none();
             let (place, idle) = self.flows.insert(key, flow);
             let counters = &mut self.desk.counters;
             counters.flows_given_up = counters.flows_given_up.saturating_add(idle.len() as u64);
