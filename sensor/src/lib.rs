@@ -14,6 +14,7 @@ pub mod control;
 pub mod doctor;
 pub mod explain;
 pub mod health;
+pub mod intel;
 pub mod knowledge;
 pub mod live;
 pub mod metrics;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use fossick_sensor::{client, config, doctor, knowledge, protocols, read, run};
+use fossick_sensor::{client, config, doctor, intel, knowledge, protocols, read, run};
 use tikv_jemallocator::Jemalloc;
 
 #[global_allocator]
@@ -42,6 +42,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Check a configuration
     Config(config::Arguments),
+    /// Import advisories and lifecycles, and ask which are about a device
+    Intel(intel::Arguments),
     /// Say what a raw value would yield, and by which fingerprint
     Fingerprint(knowledge::Arguments),
     /// List the protocols that are read, as a table
@@ -54,6 +56,11 @@ fn main() -> ExitCode {
         Command::Read(arguments) => return read::run(&arguments),
         Command::Run(arguments) => match run::run(&arguments) {
             Ok(code) => return code,
+            Err(error) => Err(error),
+        },
+        Command::Intel(arguments) => match intel::run(&arguments) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::from(read::READ_IN_PART),
             Err(error) => Err(error),
         },
         Command::Doctor(arguments) => return doctor::run(&arguments),

@@ -19,7 +19,7 @@ use crate::capture::Captures;
 use crate::{explain, knowledge, table};
 
 /// The input was read in part.
-const READ_IN_PART: u8 = 1;
+pub const READ_IN_PART: u8 = 1;
 /// Nothing could be read, or the arguments are wrong.
 pub const NOTHING_READ: u8 = 2;
 /// Columns of a table that does not go to a terminal.
