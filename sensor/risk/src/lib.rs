@@ -5,11 +5,16 @@
 pub mod advisory;
 pub mod feeds;
 pub mod file;
+pub mod findings;
 pub mod import;
+pub mod lifecycles;
 pub mod limits;
 pub mod matching;
 pub mod names;
+pub mod priority;
 pub mod staging;
 pub mod versions;
 
+pub use findings::{findings, queries};
 pub use matching::{Knowledge, Match, Query, Standing};
+pub use priority::Exposure;

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::advisory::{Advisory, Entry, Remediation};
 use crate::file::{Reader, Record, Source};
+use crate::lifecycles::Imported;
 use crate::limits;
 use crate::names::{Fit, Names, Pattern, Subject, words};
 use crate::versions::{self, Answer, Range};
@@ -19,6 +20,7 @@ pub struct Knowledge {
     reader: Mutex<Reader>,
     advisories: Mutex<HashMap<String, Arc<Ready>>>,
     products: Mutex<HashMap<Product, Arc<Vec<Candidate>>>>,
+    lifecycles: Mutex<Option<Arc<Imported>>>,
 }
 
 /// What a device is called: vendor, products, order number.
@@ -118,6 +120,7 @@ impl Knowledge {
             reader: Mutex::new(Reader::open(source)?),
             advisories: Mutex::default(),
             products: Mutex::default(),
+            lifecycles: Mutex::default(),
         })
     }
 
@@ -135,6 +138,23 @@ impl Knowledge {
     /// The file cannot be read, or is damaged.
     pub fn scan(&self, prefix: &str, visit: impl FnMut(&Record) -> bool) -> io::Result<()> {
         lock(&self.reader).scan(prefix, visit)
+    }
+
+    /// The lifecycles that were imported.
+    pub(crate) fn lifecycles(&self) -> io::Result<Arc<Imported>> {
+        if let Some(known) = &*lock(&self.lifecycles) {
+            return Ok(Arc::clone(known));
+        }
+        let mut imported = Imported::default();
+        self.scan("l/", |record| {
+            if let Ok(product) = serde_json::from_str(&record.value) {
+                imported.add(product);
+            }
+            true
+        })?;
+        let imported = Arc::new(imported);
+        *lock(&self.lifecycles) = Some(Arc::clone(&imported));
+        Ok(imported)
     }
 
     fn ready(&self, key: &str) -> io::Result<Option<Arc<Ready>>> {
@@ -435,7 +455,8 @@ fn statuses(ready: &Arc<Ready>, at: u32, standing: Standing, why: String, confid
         }
         judged.cvss = [judged.cvss, vulnerability.cvss].into_iter().flatten().reduce(f64::max);
         let rows: Vec<&Remediation> = vulnerability.remediations.iter().filter(|row| row.is_for(at)).collect();
-        let verdict = mending(&rows, range, version, &advisory.feed);
+        let other = |row: &Remediation| speaks_of_another(ready, place, row);
+        let verdict = mending(&rows, &other, range, version, &advisory.feed);
         for row in rows {
             if !judged.remediations.iter().any(|other| other.category == row.category && other.details == row.details) {
                 judged.remediations.push(Remediation { entries: Vec::new(), ..row.clone() });
@@ -455,19 +476,34 @@ fn statuses(ready: &Arc<Ready>, at: u32, standing: Standing, why: String, confid
     judged
 }
 
+/// Whether a row is about another product of the advisory: some publishers give every row to every product.
+fn speaks_of_another(ready: &Ready, place: usize, row: &Remediation) -> bool {
+    let said = words(&row.details);
+    let named = |at: usize| {
+        let pattern = ready.entries.get(at).map(|(pattern, _)| pattern);
+        pattern.is_some_and(|pattern| pattern.telling().iter().any(|word| said.contains(word)))
+    };
+    !named(place) && (0..ready.entries.len().min(200)).any(|at| at != place && named(at))
+}
+
 /// What the rows for one flaw say of mending it in the version seen.
-fn mending(rows: &[&Remediation], range: Option<&Range>, version: Option<&str>, feed: &str) -> (Verdict, String) {
+fn mending(rows: &[&Remediation], other: &dyn Fn(&Remediation) -> bool, range: Option<&Range>, version: Option<&str>, feed: &str) -> (Verdict, String) {
     let fixed = range.and_then(|range| range.fixed_above(version));
     let fixes: Vec<&&Remediation> = rows.iter().filter(|row| row.category == "vendor_fix").collect();
+    let own: Vec<&&&Remediation> = fixes.iter().filter(|row| !other(row)).collect();
+    let names = |row: &Remediation, fixed: &str| versions::told(&row.details).iter().any(|told| versions::same(told, fixed));
+    if let Some((fixed, row)) = fixed.and_then(|fixed| Some((fixed, own.iter().find(|row| names(row, fixed))?))) {
+        return (Verdict::FixAvailable, format!("fixed in {fixed}; {}", row.row()));
+    }
+    if let (Some(fixed), Some(row)) = (fixed, own.first().map(|row| **row).or_else(|| fixes.first().copied())) {
+        return (Verdict::FixAvailable, format!("fixed in {fixed}; {}", row.row()));
+    }
     let names_above = |row: &Remediation| {
         let told = versions::told(&row.details);
         version.is_some_and(|seen| told.iter().any(|told| versions::above(told, seen) == Some(true)))
     };
-    if let Some(row) = fixes.iter().find(|row| names_above(row)) {
+    if let Some(row) = own.iter().find(|row| names_above(row)) {
         return (Verdict::FixAvailable, row.row());
-    }
-    if let (Some(fixed), Some(row)) = (fixed, fixes.first()) {
-        return (Verdict::FixAvailable, format!("fixed in {fixed}; {}", row.row()));
     }
     if let (Some(fixed), "nvd") = (fixed, feed) {
         return (Verdict::FixAvailable, format!("versionEndExcluding: {fixed}"));

@@ -99,8 +99,8 @@ fn pieces(text: &str) -> Option<Vec<Piece>> {
 }
 
 /// Words that say "a version follows" and nothing else.
-const MARKS: [&str; 14] = [
-    "v", "ver", "vers", "version", "versions", "rev", "revision", "fw", "firmware", "software", "release", "sw", "no",
+const MARKS: [&str; 15] = [
+    "v", "sv", "ver", "vers", "version", "versions", "rev", "revision", "fw", "firmware", "software", "release", "sw", "no",
     "vr",
 ];
 
@@ -437,8 +437,7 @@ impl Range {
         let version = Version::seen(seen?)?;
         let holding = intervals.iter().find(|interval| inside(interval, &version) == Some(true))?;
         let bound = holding.iter().find(|bound| bound.sign == Sign::Below)?;
-        // `V3.X.17` is no version that one can install.
-        (!bound.version.parts.contains(&Part::Any)).then_some(bound.text.as_str())
+        Some(bound.text.as_str())
     }
 }
 
@@ -482,8 +481,14 @@ fn within(intervals: &[Interval], version: &Version) -> Answer {
 /// Whether one version that is written so is above another that is written so.
 #[must_use]
 pub fn above(one: &str, other: &str) -> Option<bool> {
-    let one = Version::seen(one)?;
+    let one = Version::stated(one)?;
     Some(one.compare(&Version::seen(other)?)? == Ordering::Greater)
+}
+
+/// Whether two versions are the same, `V3.X.17` and `3.X.17`.
+#[must_use]
+pub(crate) fn same(one: &str, other: &str) -> bool {
+    Version::stated(one).is_some_and(|one| Version::stated(other) == Some(one))
 }
 
 /// A version and the rest of the words, where a text names one: `SINAMICS S150 V5.1 SP1 Control Unit`.

@@ -295,6 +295,12 @@ impl Pattern {
         self.alternatives.iter().any(|alternative| alternative.iter().all(|word| all.iter().any(|own| word.is(own))))
     }
 
+    /// Its words that tell it from other products.
+    pub(crate) fn telling(&self) -> Vec<String> {
+        let all = self.alternatives.iter().flatten().filter(|word| word.tells());
+        all.map(|word| word.text().to_owned()).take(limits::WORDS).collect()
+    }
+
     pub(super) fn excludes(&self, subject: &Subject) -> bool {
         self.excluded.iter().any(|words| !words.is_empty() && words.iter().all(|word| subject.parts.contains(word)))
     }

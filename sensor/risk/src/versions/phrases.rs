@@ -272,5 +272,5 @@ pub(super) fn told(text: &str) -> Vec<String> {
         return Vec::new();
     };
     let found = told.captures_iter(text).filter_map(|found| Some(found.get(1)?.as_str().trim_end_matches('.').to_owned()));
-    found.filter(|version| Version::seen(version).is_some()).take(32).collect()
+    found.filter(|version| Version::stated(version).is_some()).take(32).collect()
 }
