@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
+use fossick_model::{Asset, Time, Verdict};
 use fossick_risk::file::Reader;
 use fossick_risk::import::Import;
 use fossick_risk::names::Names;
 use fossick_risk::staging::Aside;
-use fossick_risk::{Knowledge, Match, Query, Standing};
+use fossick_risk::{Exposure, Knowledge, Match, Query, Standing, findings, queries};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::safe::display_safe;
+use crate::{explain, read};
 
 /// Where the knowledge is, unless another file is named.
 pub const KNOWLEDGE: &str = "/var/lib/fossick/knowledge";
@@ -92,7 +94,10 @@ enum Format {
 /// Opens a knowledge file.
 pub fn open(path: &Path) -> anyhow::Result<Knowledge> {
     let file = File::open(path).with_context(|| {
-        format!("{}: no knowledge; `fossick intel --knowledge FILE import PATH` makes it", path.display())
+        format!(
+            "{}: no knowledge; `fossick intel --knowledge FILE import PATH` makes it",
+            path.display()
+        )
     })?;
     Knowledge::open(Box::new(file)).with_context(|| path.display().to_string())
 }
@@ -115,10 +120,16 @@ fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut left: Vec<PathBuf> = paths.iter().rev().cloned().collect();
     while let Some(path) = left.pop() {
-        let about = std::fs::metadata(&path).with_context(|| format!("reading {}", path.display()))?;
+        let about =
+            std::fs::metadata(&path).with_context(|| format!("reading {}", path.display()))?;
         if about.is_dir() {
-            let entries = std::fs::read_dir(&path).with_context(|| format!("reading {}", path.display()))?;
-            let mut inside: Vec<PathBuf> = entries.filter_map(|entry| entry.ok()).filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_symlink())).map(|entry| entry.path()).collect();
+            let entries =
+                std::fs::read_dir(&path).with_context(|| format!("reading {}", path.display()))?;
+            let mut inside: Vec<PathBuf> = entries
+                .filter_map(|entry| entry.ok())
+                .filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_symlink()))
+                .map(|entry| entry.path())
+                .collect();
             inside.sort();
             inside.reverse();
             left.extend(inside);
@@ -143,13 +154,18 @@ fn import(path: &Path, paths: &[PathBuf]) -> anyhow::Result<bool> {
     let mut scratch = || -> io::Result<Box<dyn Aside>> {
         count = count.saturating_add(1);
         let place = beside(path, &format!("aside{count}"));
-        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&place)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&place)?;
         // It lives on without a name, and is gone when we are.
         std::fs::remove_file(&place)?;
         Ok(Box::new(file))
     };
     // Two imports at once would each undo the other: the second waits.
-    let guard = File::create(path.with_extension("lock")).with_context(|| format!("writing beside {}", path.display()))?;
+    let guard = File::create(path.with_extension("lock"))
+        .with_context(|| format!("writing beside {}", path.display()))?;
     guard.lock()?;
     let mut import = Import::default();
     for file in files(paths)? {
@@ -158,8 +174,16 @@ fn import(path: &Path, paths: &[PathBuf]) -> anyhow::Result<bool> {
         import.file(&name, &mut input, &mut scratch)?;
     }
     for refused in &import.report.refused {
-        let document = if refused.document == refused.file { String::new() } else { format!(": {}", display_safe(&refused.document)) };
-        eprintln!("fossick: {}{document}: refused: {}", display_safe(&refused.file), display_safe(&refused.reason));
+        let document = if refused.document == refused.file {
+            String::new()
+        } else {
+            format!(": {}", display_safe(&refused.document))
+        };
+        eprintln!(
+            "fossick: {}{document}: refused: {}",
+            display_safe(&refused.file),
+            display_safe(&refused.reason)
+        );
     }
     let refusals = import.report.refusals;
     for (feed, count) in &import.report.taken {
@@ -181,7 +205,11 @@ fn import(path: &Path, paths: &[PathBuf]) -> anyhow::Result<bool> {
         file.sync_all()?;
         std::fs::rename(&new, path)?;
         if let Some(folder) = path.parent() {
-            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            let folder = if folder.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                folder
+            };
             File::open(folder)?.sync_all()?;
         }
         Ok(count)
@@ -190,7 +218,10 @@ fn import(path: &Path, paths: &[PathBuf]) -> anyhow::Result<bool> {
         let _ = std::fs::remove_file(&new);
     }
     let count = written.with_context(|| format!("writing {}", path.display()))?;
-    println!("{}: {count} records, {refusals} documents refused", path.display());
+    println!(
+        "{}: {count} records, {refusals} documents refused",
+        path.display()
+    );
     Ok(refusals == 0)
 }
 
@@ -200,11 +231,27 @@ fn list(knowledge: &Knowledge, prefix: &str) -> anyhow::Result<()> {
     for feed in ["a/csaf/", "a/nvd/", "l/"] {
         knowledge.scan(&format!("{feed}{prefix}"), |record| {
             let value: Value = serde_json::from_str(&record.value).unwrap_or_default();
-            let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let text = |key: &str| {
+                value
+                    .get(key)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned()
+            };
             let id = record.key.get(feed.len()..).unwrap_or_default();
-            let title = if feed == "l/" { text("label") } else { text("title") };
+            let title = if feed == "l/" {
+                text("label")
+            } else {
+                text("title")
+            };
             let title: String = title.chars().take(100).collect();
-            failed = writeln!(out, "{:<18} {:<10} {}", display_safe(id), text("date"), display_safe(&title));
+            failed = writeln!(
+                out,
+                "{:<18} {:<10} {}",
+                display_safe(id),
+                text("date"),
+                display_safe(&title)
+            );
             failed.is_ok()
         })?;
     }
@@ -219,7 +266,9 @@ fn show(knowledge: &Knowledge, id: &str) -> anyhow::Result<()> {
         if let Some(record) = knowledge.record(&format!("{feed}{id}"))? {
             found = true;
             match serde_json::from_str::<Value>(&record.value) {
-                Ok(value) if value.is_object() => println!("{}", serde_json::to_string_pretty(&value)?),
+                Ok(value) if value.is_object() => {
+                    println!("{}", serde_json::to_string_pretty(&value)?)
+                }
                 _ => println!("{}: {}", record.key, display_safe(&record.value)),
             }
         }
@@ -233,7 +282,11 @@ fn show(knowledge: &Knowledge, id: &str) -> anyhow::Result<()> {
 fn age(knowledge: &Knowledge) -> anyhow::Result<()> {
     let mut lines = Vec::new();
     knowledge.scan("f/", |record| {
-        lines.push(format!("{:<10} newest {}", record.key.trim_start_matches("f/"), record.value));
+        lines.push(format!(
+            "{:<10} newest {}",
+            record.key.trim_start_matches("f/"),
+            record.value
+        ));
         true
     })?;
     for line in lines {
@@ -272,10 +325,13 @@ fn answer(knowledge: &Knowledge, asked: &MatchArguments) -> anyhow::Result<()> {
         let reader: Box<dyn BufRead> = if batch.as_os_str() == "-" {
             Box::new(BufReader::new(io::stdin()))
         } else {
-            Box::new(BufReader::new(File::open(batch).with_context(|| format!("reading {}", batch.display()))?))
+            Box::new(BufReader::new(
+                File::open(batch).with_context(|| format!("reading {}", batch.display()))?,
+            ))
         };
         for (at, line) in reader.lines().enumerate() {
-            let line: Line = serde_json::from_str(&line?).with_context(|| format!("{} line {}", batch.display(), at.saturating_add(1)))?;
+            let line: Line = serde_json::from_str(&line?)
+                .with_context(|| format!("{} line {}", batch.display(), at.saturating_add(1)))?;
             let query = line.query();
             let found = told(knowledge, &query, asked)?;
             serde_json::to_writer(&mut out, &as_json(&query, &found, false))?;
@@ -302,7 +358,11 @@ fn answer(knowledge: &Knowledge, asked: &MatchArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn told(knowledge: &Knowledge, query: &Query, asked: &MatchArguments) -> anyhow::Result<Vec<Match>> {
+fn told(
+    knowledge: &Knowledge,
+    query: &Query,
+    asked: &MatchArguments,
+) -> anyhow::Result<Vec<Match>> {
     let mut found = knowledge.matches(query)?;
     if let Some(day) = &asked.as_of {
         found.retain(|found| found.ready.advisory.date <= *day);
@@ -336,7 +396,10 @@ fn one(found: &Match, whole: bool) -> Value {
     });
     if let (true, Some(fields)) = (whole, value.as_object_mut()) {
         fields.insert("title".to_owned(), json!(advisory.title));
-        let rows = found.remediations.iter().map(|row| json!({"category": row.category, "details": row.details}));
+        let rows = found
+            .remediations
+            .iter()
+            .map(|row| json!({"category": row.category, "details": row.details}));
         fields.insert("remediations".to_owned(), rows.collect());
         fields.insert("exploited".to_owned(), json!(found.kev));
     }
@@ -367,14 +430,148 @@ fn print(out: &mut dyn Write, found: &[Match]) -> io::Result<()> {
             Standing::Unknown => "unknown",
             Standing::NotAffected => "not affected",
         };
-        let verdict = found.verdict.map(fossick_model::Verdict::name).unwrap_or("-");
-        writeln!(out, "{:<17} {:<13} {:<16} {:>3}%  {}", display_safe(&advisory.id), standing, verdict, found.confidence, display_safe(&advisory.title))?;
+        let verdict = found.verdict.map(Verdict::name).unwrap_or("-");
+        writeln!(
+            out,
+            "{:<17} {:<13} {:<16} {:>3}%  {}",
+            display_safe(&advisory.id),
+            standing,
+            verdict,
+            found.confidence,
+            display_safe(&advisory.title)
+        )?;
         if let Some(entry) = found.stated() {
-            writeln!(out, "    states  {} | {} | {}", display_safe(&entry.vendor), display_safe(&entry.name), display_safe(&entry.version.text()))?;
+            writeln!(
+                out,
+                "    states  {} | {} | {}",
+                display_safe(&entry.vendor),
+                display_safe(&entry.name),
+                display_safe(&entry.version.text())
+            )?;
         }
         writeln!(out, "    why     {}", display_safe(&found.why))?;
         if !found.row.is_empty() {
             writeln!(out, "    row     {}", display_safe(&found.row))?;
+        }
+    }
+    Ok(())
+}
+
+/// Fills in the findings of every asset, and of the devices behind it.
+///
+/// # Errors
+/// The date is none, or the knowledge file cannot be read.
+pub fn judge(
+    assets: &mut [Asset],
+    knowledge: &Knowledge,
+    as_of: Option<&str>,
+) -> anyhow::Result<()> {
+    let last = assets
+        .iter()
+        .map(|asset| asset.last_seen)
+        .max()
+        .unwrap_or(Time(0));
+    let day = as_of.map_or_else(
+        || last.to_string().chars().take(10).collect(),
+        str::to_owned,
+    );
+    let day = day
+        .parse()
+        .with_context(|| format!("`{day}` is no date: write it like 2026-01-31"))?;
+    for asset in assets {
+        asset.findings = findings(asset, knowledge, day, Exposure::Unknown)?;
+        for child in &mut asset.children {
+            child.findings = findings(child, knowledge, day, Exposure::Unknown)?;
+        }
+    }
+    Ok(())
+}
+
+/// Says how many findings there are of each verdict.
+///
+/// # Errors
+/// It cannot be written.
+pub fn summary(out: &mut dyn Write, assets: &[Asset]) -> io::Result<()> {
+    let mut counts = std::collections::BTreeMap::new();
+    for asset in assets {
+        for finding in asset
+            .findings
+            .iter()
+            .chain(asset.children.iter().flat_map(|child| &child.findings))
+        {
+            let count: &mut u64 = counts
+                .entry(finding.verdict.map_or("detector", Verdict::name))
+                .or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|(verdict, count)| format!("{count} {verdict}"))
+        .collect();
+    writeln!(
+        out,
+        "findings: {}",
+        if counts.is_empty() {
+            "none".to_owned()
+        } else {
+            counts.join(", ")
+        }
+    )
+}
+
+/// Arguments of `fossick why-no-cve`.
+#[derive(Debug, Args)]
+pub struct Why {
+    /// Address, id or name of the asset
+    address: String,
+    /// Captures it is in
+    #[arg(long, required = true, value_name = "FILE")]
+    capture: Vec<PathBuf>,
+    /// The knowledge file
+    #[arg(long, value_name = "FILE", default_value = KNOWLEDGE)]
+    knowledge: PathBuf,
+}
+
+/// Runs `fossick why-no-cve`: what was known of an asset, and at which step no advisory fitted.
+///
+/// # Errors
+/// The captures or the knowledge cannot be read, or there is no such asset.
+pub fn why(arguments: &Why) -> anyhow::Result<()> {
+    let knowledge = open(&arguments.knowledge)?;
+    let assets = read::assets(&arguments.capture)?;
+    let Some(asset) = explain::find(&assets, &arguments.address) else {
+        bail!("no asset with the address `{}`", arguments.address);
+    };
+    let known = [
+        ("vendor", &asset.vendor),
+        ("model", &asset.model),
+        ("product", &asset.product),
+        ("order number", &asset.order_number),
+        ("firmware", &asset.firmware),
+        ("os", &asset.os),
+        ("os version", &asset.os_version),
+    ];
+    println!("Known of it:");
+    for (name, value) in known {
+        println!(
+            "  {name:<13} {}",
+            value.as_deref().map_or("not seen".to_owned(), display_safe)
+        );
+    }
+    let queries = queries(asset);
+    if queries.is_empty() {
+        println!(
+            "Step 1: neither vendor nor operating system was seen, and no advisory is matched without."
+        );
+    }
+    for query in queries {
+        println!(
+            "Asked as: {}",
+            display_safe(&format!("{} {}", query.vendor, query.products.join(", ")))
+        );
+        for step in knowledge.steps(&query)? {
+            println!("  {}", display_safe(&step));
         }
     }
     Ok(())

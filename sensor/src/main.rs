@@ -44,6 +44,8 @@ enum Command {
     Config(config::Arguments),
     /// Import advisories and lifecycles, and ask which are about a device
     Intel(intel::Arguments),
+    /// Say why no advisory is about an asset: what was known of it, and at which step none fitted
+    WhyNoCve(intel::Why),
     /// Say what a raw value would yield, and by which fingerprint
     Fingerprint(knowledge::Arguments),
     /// List the protocols that are read, as a table
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Command::Ingest(arguments) => client::ingest(&arguments),
         Command::Order(arguments) => client::order(&arguments),
         Command::Store(arguments) => client::store(&arguments),
+        Command::WhyNoCve(arguments) => intel::why(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Fingerprint(arguments) => knowledge::run(&arguments),
         Command::Protocols => {

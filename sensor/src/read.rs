@@ -16,7 +16,7 @@ use fossick_parsers::packet::Stop;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::capture::Captures;
-use crate::{explain, knowledge, table};
+use crate::{explain, intel, knowledge, table};
 
 /// The input was read in part.
 pub const READ_IN_PART: u8 = 1;
@@ -52,6 +52,12 @@ pub struct Arguments {
     /// Fingerprint sheets of your own, asked before the built-in ones
     #[arg(long, value_name = "FOLDER")]
     fingerprints: Option<PathBuf>,
+    /// What the world knows, as `fossick intel import` made it: fills in findings
+    #[arg(long, value_name = "FILE")]
+    knowledge: Option<PathBuf>,
+    /// The day that lifecycles and advisories are judged by; by default that of the last packet
+    #[arg(long, value_name = "DATE", requires = "knowledge")]
+    as_of: Option<String>,
     /// Threads that read; by default one for each processor
     #[arg(long, value_name = "COUNT")]
     threads: Option<usize>,
@@ -98,6 +104,11 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
         }
     }
     let fingerprints = knowledge::load(arguments.fingerprints.as_deref())?;
+    let intelligence = arguments
+        .knowledge
+        .as_deref()
+        .map(intel::open)
+        .transpose()?;
     let mut captures = Captures::open(&arguments.captures)?;
     for refused in captures.refused() {
         eprintln!("fossick: {refused}");
@@ -138,8 +149,18 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
     }
     match &arguments.explain {
         Some(wanted) => {
-            let assets = inventory.assets(&fingerprints, true);
+            let mut assets = inventory.assets(&fingerprints, true);
+            if let Some(knowledge) = &intelligence {
+                intel::judge(&mut assets, knowledge, arguments.as_of.as_deref())?;
+            }
             explain_one(arguments, &assets, wanted)?;
+        }
+        None if intelligence.is_some() => {
+            let mut assets = inventory.assets(&fingerprints, arguments.external);
+            if let Some(knowledge) = &intelligence {
+                intel::judge(&mut assets, knowledge, arguments.as_of.as_deref())?;
+            }
+            print_judged(arguments, &assets, &counters).context("writing the inventory")?;
         }
         None => print(arguments, &mut inventory, &fingerprints, &counters)
             .context("writing the inventory")?,
@@ -197,6 +218,51 @@ fn print(
         }
     }
     out.flush()
+}
+
+/// The inventory with its findings.
+fn print_judged(arguments: &Arguments, assets: &[Asset], counters: &Counters) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match arguments.format {
+        Format::Json => {
+            for asset in assets {
+                serde_json::to_writer(&mut out, asset)?;
+                out.write_all(b"\n")?;
+            }
+            for line in table::not_read(counters) {
+                eprintln!("fossick: {line}");
+            }
+        }
+        Format::Table => {
+            let columns = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+            table::print(&mut out, assets, columns.unwrap_or(COLUMNS_ELSEWHERE))?;
+            table::summary(&mut out, assets, counters)?;
+            intel::summary(&mut out, assets)?;
+        }
+    }
+    out.flush()
+}
+
+/// The inventory of captures, for commands that ask about one asset of it.
+///
+/// # Errors
+/// A capture cannot be read.
+pub fn assets(paths: &[PathBuf]) -> anyhow::Result<Vec<Asset>> {
+    let fingerprints = knowledge::load(None)?;
+    let mut captures = Captures::open(paths)?;
+    let mut inventory = Inventory::new(Locality::default(), false);
+    for name in captures.names() {
+        inventory.capture(&name);
+    }
+    let mut engine = Engine::new(1, &[]);
+    while let Some(batch) = captures.next_batch() {
+        engine.read(&Arc::new(batch), &mut inventory);
+    }
+    engine.finish(&mut inventory);
+    for trouble in captures.troubles() {
+        eprintln!("fossick: {trouble}");
+    }
+    Ok(inventory.assets(&fingerprints, true))
 }
 
 fn explain_one(arguments: &Arguments, assets: &[Asset], wanted: &str) -> anyhow::Result<()> {

@@ -74,7 +74,10 @@ impl Stated {
                     (sign, text.clone())
                 };
                 let bounds: Vec<(Sign, String)> = bounds.iter().map(read).collect();
-                let bounds: Vec<(Sign, &str)> = bounds.iter().map(|(sign, text)| (*sign, text.as_str())).collect();
+                let bounds: Vec<(Sign, &str)> = bounds
+                    .iter()
+                    .map(|(sign, text)| (*sign, text.as_str()))
+                    .collect();
                 Range::bounds(&bounds)
             }
         }
@@ -87,7 +90,10 @@ impl Stated {
             Stated::Text(text) => text.clone(),
             Stated::Bounds(bounds) if bounds.is_empty() => "*".to_owned(),
             Stated::Bounds(bounds) => {
-                let bounds: Vec<String> = bounds.iter().map(|(sign, text)| format!("{sign} {text}")).collect();
+                let bounds: Vec<String> = bounds
+                    .iter()
+                    .map(|(sign, text)| format!("{sign} {text}"))
+                    .collect();
                 bounds.join(", ")
             }
         }

@@ -46,7 +46,13 @@ pub(crate) struct Bounded<R> {
 impl<R: Read> Bounded<R> {
     pub(crate) fn new(inner: R) -> (Self, Rc<Cell<u64>>) {
         let left = Rc::new(Cell::new(limits::ELEMENT));
-        (Bounded { inner, left: Rc::clone(&left) }, left)
+        (
+            Bounded {
+                inner,
+                left: Rc::clone(&left),
+            },
+            left,
+        )
     }
 }
 
@@ -54,7 +60,9 @@ impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(to)?;
         let left = self.left.get().checked_sub(read as u64);
-        let left = left.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "one element is too large"))?;
+        let left = left.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidData, "one element is too large")
+        })?;
         self.left.set(left);
         Ok(read)
     }
@@ -63,7 +71,9 @@ impl<R: Read> Read for Bounded<R> {
 /// Reads a whole document, up to its limit.
 pub(crate) fn whole(reader: &mut dyn Read) -> Result<Vec<u8>, Refusal> {
     let mut octets = Vec::new();
-    let read = reader.take(limits::DOCUMENT.saturating_add(1)).read_to_end(&mut octets)?;
+    let read = reader
+        .take(limits::DOCUMENT.saturating_add(1))
+        .read_to_end(&mut octets)?;
     if read as u64 > limits::DOCUMENT {
         return invalid(format!("it is longer than {} MiB", limits::DOCUMENT >> 20));
     }
@@ -81,7 +91,10 @@ pub(crate) fn cut(text: &str, most: usize) -> &str {
 
 /// Whether this is a CVE's name: `CVE-2020-12345`.
 pub(crate) fn is_cve(text: &str) -> bool {
-    let Some((year, number)) = text.strip_prefix("CVE-").and_then(|rest| rest.split_once('-')) else {
+    let Some((year, number)) = text
+        .strip_prefix("CVE-")
+        .and_then(|rest| rest.split_once('-'))
+    else {
         return false;
     };
     let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
@@ -100,7 +113,8 @@ pub(crate) struct Streamed<'a, T> {
     /// Set to the limit again after each element.
     pub left: Rc<Cell<u64>>,
     /// Takes an element.
-    pub element: &'a mut dyn FnMut(T, &serde_json::Map<String, serde_json::Value>) -> Result<(), Refusal>,
+    pub element:
+        &'a mut dyn FnMut(T, &serde_json::Map<String, serde_json::Value>) -> Result<(), Refusal>,
 }
 
 impl<'de, T: serde::de::DeserializeOwned> serde::de::DeserializeSeed<'de> for Streamed<'_, T> {
@@ -124,7 +138,11 @@ impl<'de, T: serde::de::DeserializeOwned> serde::de::Visitor<'de> for Streamed<'
             self.left.set(limits::ELEMENT);
             if key == self.array && !seen {
                 seen = true;
-                let elements = Elements { others: &others, left: &self.left, element: &mut *self.element };
+                let elements = Elements {
+                    others: &others,
+                    left: &self.left,
+                    element: &mut *self.element,
+                };
                 map.next_value_seed(elements)?;
             } else if others.len() < 32 {
                 others.insert(key, map.next_value()?);
@@ -133,7 +151,10 @@ impl<'de, T: serde::de::DeserializeOwned> serde::de::Visitor<'de> for Streamed<'
             }
         }
         if !seen {
-            return Err(serde::de::Error::custom(format!("`{}` is missing", self.array)));
+            return Err(serde::de::Error::custom(format!(
+                "`{}` is missing",
+                self.array
+            )));
         }
         Ok(others)
     }
@@ -142,7 +163,8 @@ impl<'de, T: serde::de::DeserializeOwned> serde::de::Visitor<'de> for Streamed<'
 struct Elements<'a, T> {
     others: &'a serde_json::Map<String, serde_json::Value>,
     left: &'a Rc<Cell<u64>>,
-    element: &'a mut dyn FnMut(T, &serde_json::Map<String, serde_json::Value>) -> Result<(), Refusal>,
+    element:
+        &'a mut dyn FnMut(T, &serde_json::Map<String, serde_json::Value>) -> Result<(), Refusal>,
 }
 
 impl<'de, T: serde::de::DeserializeOwned> serde::de::DeserializeSeed<'de> for Elements<'_, T> {
@@ -176,7 +198,11 @@ pub(crate) fn stream<T: serde::de::DeserializeOwned>(
 ) -> Result<serde_json::Map<String, serde_json::Value>, Refusal> {
     let (bounded, left) = Bounded::new(reader);
     let mut json = serde_json::Deserializer::from_reader(io::BufReader::new(bounded));
-    let streamed = Streamed { array, left, element };
+    let streamed = Streamed {
+        array,
+        left,
+        element,
+    };
     let others = serde::de::DeserializeSeed::deserialize(streamed, &mut json)?;
     json.end()?;
     Ok(others)

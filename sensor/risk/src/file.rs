@@ -37,7 +37,10 @@ pub struct Record {
 }
 
 fn damaged(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("the knowledge file is damaged: {what}"))
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("the knowledge file is damaged: {what}"),
+    )
 }
 
 fn checksum(octets: &[u8]) -> u32 {
@@ -64,7 +67,14 @@ impl<W: Write> Writer<W> {
     pub fn new(mut out: W) -> io::Result<Self> {
         out.write_all(MAGIC)?;
         let at = MAGIC.len() as u64;
-        Ok(Writer { out, at, block: Vec::new(), first: None, last: None, index: Vec::new() })
+        Ok(Writer {
+            out,
+            at,
+            block: Vec::new(),
+            first: None,
+            last: None,
+            index: Vec::new(),
+        })
     }
 
     /// Adds a record; its key is above every key so far.
@@ -72,12 +82,22 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// It cannot be written, or is out of order or too long.
     pub fn add(&mut self, record: &Record) -> io::Result<()> {
-        let value = record.rank.len().saturating_add(record.value.len()).saturating_add(1);
+        let value = record
+            .rank
+            .len()
+            .saturating_add(record.value.len())
+            .saturating_add(1);
         if value > limits::RECORD || record.key.len() > limits::KEY {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the record is too long"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the record is too long",
+            ));
         }
         if self.last.as_ref().is_some_and(|last| *last >= record.key) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "records are out of order"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "records are out of order",
+            ));
         }
         let key_length = u16::try_from(record.key.len()).unwrap_or(u16::MAX);
         let value_length = u32::try_from(value).unwrap_or(u32::MAX);
@@ -104,15 +124,23 @@ impl<W: Write> Writer<W> {
         let mut packer = DeflateEncoder::new(Vec::new(), Compression::fast());
         packer.write_all(&self.block)?;
         let packed = packer.finish()?;
-        let length = |octets: &[u8]| u32::try_from(octets.len()).unwrap_or(u32::MAX).to_le_bytes();
+        let length = |octets: &[u8]| {
+            u32::try_from(octets.len())
+                .unwrap_or(u32::MAX)
+                .to_le_bytes()
+        };
         self.index.extend(self.at.to_le_bytes());
-        self.index.extend(u16::try_from(first.len()).unwrap_or(u16::MAX).to_le_bytes());
+        self.index
+            .extend(u16::try_from(first.len()).unwrap_or(u16::MAX).to_le_bytes());
         self.index.extend(first.as_bytes());
         self.out.write_all(&length(&packed))?;
         self.out.write_all(&length(&self.block))?;
         self.out.write_all(&checksum(&self.block).to_le_bytes())?;
         self.out.write_all(&packed)?;
-        self.at = self.at.saturating_add(12).saturating_add(packed.len() as u64);
+        self.at = self
+            .at
+            .saturating_add(12)
+            .saturating_add(packed.len() as u64);
         self.block.clear();
         Ok(())
     }
@@ -125,7 +153,8 @@ impl<W: Write> Writer<W> {
         self.close()?;
         self.out.write_all(&self.index)?;
         self.out.write_all(&self.at.to_le_bytes())?;
-        self.out.write_all(&(self.index.len() as u64).to_le_bytes())?;
+        self.out
+            .write_all(&(self.index.len() as u64).to_le_bytes())?;
         self.out.write_all(&checksum(&self.index).to_le_bytes())?;
         self.out.write_all(MAGIC)?;
         self.out.flush()?;
@@ -156,7 +185,10 @@ impl Reader {
     /// It cannot be read, or is no knowledge file, or is damaged.
     pub fn open(mut source: Box<dyn Source>) -> io::Result<Self> {
         let length = source.seek(SeekFrom::End(0))?;
-        let Some(tail_at) = length.checked_sub(TAIL).filter(|at| *at >= MAGIC.len() as u64) else {
+        let Some(tail_at) = length
+            .checked_sub(TAIL)
+            .filter(|at| *at >= MAGIC.len() as u64)
+        else {
             return Err(damaged("it is too short"));
         };
         source.seek(SeekFrom::Start(tail_at))?;
@@ -186,14 +218,21 @@ impl Reader {
             };
             let from = place.saturating_add(10);
             let to = from.saturating_add(size.into());
-            let key = index.get(from..to).and_then(|key| std::str::from_utf8(key).ok());
+            let key = index
+                .get(from..to)
+                .and_then(|key| std::str::from_utf8(key).ok());
             let Some(key) = key.filter(|_| offset < at) else {
                 return Err(damaged("a key of its index"));
             };
             blocks.push((key.to_owned(), offset));
             place = to;
         }
-        Ok(Reader { source, blocks, end: at, kept: Vec::new() })
+        Ok(Reader {
+            source,
+            blocks,
+            end: at,
+            kept: Vec::new(),
+        })
     }
 
     fn load(&mut self, which: usize) -> io::Result<Vec<Record>> {
@@ -205,13 +244,17 @@ impl Reader {
         self.source.read_exact(&mut head)?;
         let field = |at| number::<4>(&head, at).map_or(0, u32::from_le_bytes);
         let (packed, length, crc) = (field(0), field(4), field(8));
-        let most = limits::RECORD.saturating_add(limits::BLOCK).saturating_add(limits::KEY);
+        let most = limits::RECORD
+            .saturating_add(limits::BLOCK)
+            .saturating_add(limits::KEY);
         if u64::from(packed) > self.end || usize::try_from(length).unwrap_or(usize::MAX) > most {
             return Err(damaged("the length of a block"));
         }
         let mut octets = Vec::new();
         let inside = self.source.by_ref().take(packed.into());
-        DeflateDecoder::new(inside).take(length.into()).read_to_end(&mut octets)?;
+        DeflateDecoder::new(inside)
+            .take(length.into())
+            .read_to_end(&mut octets)?;
         if checksum(&octets) != crc {
             return Err(damaged("the checksum of a block"));
         }
@@ -235,7 +278,9 @@ impl Reader {
 
     /// The block in which a key would stand.
     fn place(&self, key: &str) -> usize {
-        self.blocks.partition_point(|(first, _)| first.as_str() <= key).saturating_sub(1)
+        self.blocks
+            .partition_point(|(first, _)| first.as_str() <= key)
+            .saturating_sub(1)
     }
 
     /// The record with this key.
@@ -268,7 +313,11 @@ impl Reader {
     /// Reads everything from front to back.
     #[must_use]
     pub fn all(self) -> All {
-        All { reader: self, next: 0, block: Vec::new().into_iter() }
+        All {
+            reader: self,
+            next: 0,
+            block: Vec::new().into_iter(),
+        }
     }
 }
 
@@ -284,7 +333,11 @@ fn records(octets: &[u8]) -> Option<Vec<Record>> {
         let key = std::str::from_utf8(octets.get(from..middle)?).ok()?;
         let value = std::str::from_utf8(octets.get(middle..end)?).ok()?;
         let (rank, value) = value.split_once('\n')?;
-        records.push(Record { key: key.to_owned(), rank: rank.to_owned(), value: value.to_owned() });
+        records.push(Record {
+            key: key.to_owned(),
+            rank: rank.to_owned(),
+            value: value.to_owned(),
+        });
         at = end;
     }
     Some(records)

@@ -59,10 +59,16 @@ impl Read for Unpacked<'_> {
         let read = self.inner.read(to)?;
         self.read = self.read.saturating_add(read as u64);
         let left = self.budget.checked_sub(read as u64);
-        let bomb = self.read > limits::RATIO_FROM && self.read > self.packed.saturating_mul(limits::RATIO);
+        let bomb =
+            self.read > limits::RATIO_FROM && self.read > self.packed.saturating_mul(limits::RATIO);
         match left {
             Some(left) if !bomb => *self.budget = left,
-            _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "it unpacks to more than can be true")),
+            _ => {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "it unpacks to more than can be true",
+                ));
+            }
         }
         Ok(read)
     }
@@ -83,12 +89,24 @@ impl Import {
     ///
     /// # Errors
     /// Records cannot be laid aside.
-    pub fn file(&mut self, name: &str, input: &mut dyn Input, scratch: &mut Scratch<'_>) -> io::Result<()> {
+    pub fn file(
+        &mut self,
+        name: &str,
+        input: &mut dyn Input,
+        scratch: &mut Scratch<'_>,
+    ) -> io::Result<()> {
         let mut staging = Staging::default();
         let mut report = Report::default();
         let packed = input.seek(io::SeekFrom::End(0))?;
         input.seek(io::SeekFrom::Start(0))?;
-        let mut task = Task { file: name, staging: &mut staging, report: &mut report, scratch, budget: limits::UNPACKED, members: 0 };
+        let mut task = Task {
+            file: name,
+            staging: &mut staging,
+            report: &mut report,
+            scratch,
+            budget: limits::UNPACKED,
+            members: 0,
+        };
         let mut magic = [0; 4];
         let length = fill(input, &mut magic)?;
         input.seek(io::SeekFrom::Start(0))?;
@@ -105,7 +123,9 @@ impl Import {
         self.report.taken.retain(|_, count| *count > 0);
         self.report.refusals = self.report.refusals.saturating_add(report.refusals);
         let room = limits::REFUSALS.saturating_sub(self.report.refused.len());
-        self.report.refused.extend(report.refused.into_iter().take(room));
+        self.report
+            .refused
+            .extend(report.refused.into_iter().take(room));
         match done {
             Ok(()) => self.staging.append(staging, scratch),
             Err(error) => {
@@ -125,11 +145,21 @@ impl Import {
     ///
     /// # Errors
     /// The old one cannot be read, or the new one not be written.
-    pub fn write<W: Write>(self, old: Option<Reader>, out: W, names: &Names, scratch: &mut Scratch<'_>) -> io::Result<(W, u64)> {
+    pub fn write<W: Write>(
+        self,
+        old: Option<Reader>,
+        out: W,
+        names: &Names,
+        scratch: &mut Scratch<'_>,
+    ) -> io::Result<(W, u64)> {
         let mut sources: Vec<Sorted> = Vec::new();
         if let Some(old) = old {
             // Places in the index are worked out anew: the table of names may be another by now.
-            let kept = old.all().filter(|record| record.as_ref().map_or(true, |record| !record.key.starts_with("p/")));
+            let kept = old.all().filter(|record| {
+                record
+                    .as_ref()
+                    .map_or(true, |record| !record.key.starts_with("p/"))
+            });
             sources.push(Box::new(kept));
         }
         sources.extend(self.staging.sources()?);
@@ -141,7 +171,11 @@ impl Import {
                 let advisory: Advisory = serde_json::from_str(&record.value)?;
                 for (key, entries) in names.places(&advisory) {
                     let entries: Vec<String> = entries.iter().map(ToString::to_string).collect();
-                    let place = Record { key: format!("p/{key}\t{}", record.key), rank: String::new(), value: entries.join(",") };
+                    let place = Record {
+                        key: format!("p/{key}\t{}", record.key),
+                        rank: String::new(),
+                        value: entries.join(","),
+                    };
                     places.add(place, scratch)?;
                 }
             }
@@ -158,7 +192,11 @@ impl Report {
         self.refusals = self.refusals.saturating_add(1);
         if self.refused.len() < limits::REFUSALS {
             let reason = feeds::cut(reason, 300).to_owned();
-            self.refused.push(Refused { file: file.to_owned(), document: document.to_owned(), reason });
+            self.refused.push(Refused {
+                file: file.to_owned(),
+                document: document.to_owned(),
+                reason,
+            });
         }
     }
 }
@@ -199,9 +237,12 @@ impl Task<'_, '_> {
     }
 
     fn zip(&mut self, input: &mut dyn Input) -> io::Result<()> {
-        let mut archive = zip::ZipArchive::new(input).map_err(|error| damaged(&error.to_string()))?;
+        let mut archive =
+            zip::ZipArchive::new(input).map_err(|error| damaged(&error.to_string()))?;
         for at in 0..archive.len() {
-            let mut member = archive.by_index(at).map_err(|error| damaged(&error.to_string()))?;
+            let mut member = archive
+                .by_index(at)
+                .map_err(|error| damaged(&error.to_string()))?;
             let name = member.name().to_owned();
             self.member(&name)?;
             if member.is_dir() {
@@ -217,14 +258,35 @@ impl Task<'_, '_> {
     }
 
     /// A member: what is wrong with its content is its own affair, what is wrong with the archive is everybody's.
-    fn document(&mut self, name: &str, reader: &mut dyn Read, packed: u64, depth: usize) -> io::Result<()> {
+    fn document(
+        &mut self,
+        name: &str,
+        reader: &mut dyn Read,
+        packed: u64,
+        depth: usize,
+    ) -> io::Result<()> {
         let mut budget = self.budget;
         let mut damage = false;
         let mut staging = Staging::default();
         let done = {
-            let mut bounded = Unpacked { inner: reader, read: 0, packed: packed.max(1), budget: &mut budget };
-            let mut watched = Watched { inner: &mut bounded, failed: false };
-            let mut task = Task { file: self.file, staging: &mut staging, report: &mut *self.report, scratch: &mut *self.scratch, budget: limits::UNPACKED, members: self.members };
+            let mut bounded = Unpacked {
+                inner: reader,
+                read: 0,
+                packed: packed.max(1),
+                budget: &mut budget,
+            };
+            let mut watched = Watched {
+                inner: &mut bounded,
+                failed: false,
+            };
+            let mut task = Task {
+                file: self.file,
+                staging: &mut staging,
+                report: &mut *self.report,
+                scratch: &mut *self.scratch,
+                budget: limits::UNPACKED,
+                members: self.members,
+            };
             let done = task.stream(name, &mut watched, packed, depth);
             // Read to the end, so that the archive's own checksum is seen.
             let rest = io::copy(&mut watched, &mut io::sink());
@@ -237,7 +299,10 @@ impl Task<'_, '_> {
                 let scratch = &mut *self.scratch;
                 self.staging.append(staging, scratch)
             }
-            Err(error) if damage => Err(io::Error::new(io::ErrorKind::InvalidData, format!("{name}: {error}"))),
+            Err(error) if damage => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("{name}: {error}"),
+            )),
             Err(error) => {
                 self.report.refuse(self.file, name, &error.to_string());
                 Ok(())
@@ -245,7 +310,13 @@ impl Task<'_, '_> {
         }
     }
 
-    fn stream(&mut self, name: &str, reader: &mut dyn Read, packed: u64, depth: usize) -> io::Result<()> {
+    fn stream(
+        &mut self,
+        name: &str,
+        reader: &mut dyn Read,
+        packed: u64,
+        depth: usize,
+    ) -> io::Result<()> {
         if depth > limits::DEPTH {
             return Err(damaged("archives within archives"));
         }
@@ -257,7 +328,12 @@ impl Task<'_, '_> {
             let mut budget = self.budget;
             let done = {
                 let mut plain = MultiGzDecoder::new(&mut whole);
-                let mut bounded = Unpacked { inner: &mut plain, read: 0, packed, budget: &mut budget };
+                let mut bounded = Unpacked {
+                    inner: &mut plain,
+                    read: 0,
+                    packed,
+                    budget: &mut budget,
+                };
                 let done = self.stream(name, &mut bounded, packed, depth.saturating_add(1));
                 done.and_then(|()| io::copy(&mut bounded, &mut io::sink()).map(|_| ()))
             };
@@ -270,14 +346,18 @@ impl Task<'_, '_> {
         if head.starts_with(b"PK\x03\x04") {
             return Err(damaged("a zip archive within another archive is not read"));
         }
-        self.feed(name, head, &mut whole).map_err(|refusal| match refusal {
-            Refusal::Read(error) => error,
-            other => damaged(&other.to_string()),
-        })
+        self.feed(name, head, &mut whole)
+            .map_err(|refusal| match refusal {
+                Refusal::Read(error) => error,
+                other => damaged(&other.to_string()),
+            })
     }
 
     fn tar(&mut self, reader: &mut dyn Read, depth: usize) -> io::Result<()> {
-        let mut watched = Watched { inner: reader, failed: false };
+        let mut watched = Watched {
+            inner: reader,
+            failed: false,
+        };
         let mut last = [0_u8; 1024];
         {
             let mut archive = tar::Archive::new(&mut watched);
@@ -293,7 +373,10 @@ impl Task<'_, '_> {
                     return Err(damaged("the archive holds a link or a device"));
                 }
                 let size = member.header().size()?;
-                let mut exact = Exact { inner: &mut member, left: size };
+                let mut exact = Exact {
+                    inner: &mut member,
+                    left: size,
+                };
                 self.document(&name, &mut exact, size, depth.saturating_add(1))?;
             }
         }
@@ -333,7 +416,11 @@ impl Task<'_, '_> {
             "oui"
         } else if begins.starts_with('<') {
             let recog = has("<fingerprints");
-            let reason = if recog { "Recog sheets are knowledge about banners: give them to --recog" } else { "XML is not read" };
+            let reason = if recog {
+                "Recog sheets are knowledge about banners: give them to --recog"
+            } else {
+                "XML is not read"
+            };
             return feeds::invalid(reason);
         } else {
             return feeds::invalid("it is none of CSAF, NVD, KEV, EPSS, endoflife.date, OUI");
@@ -384,7 +471,10 @@ impl Read for Exact<'_> {
         let read = self.inner.read(to)?;
         self.left = self.left.saturating_sub(read as u64);
         if read == 0 && self.left > 0 && !to.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the archive is cut"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the archive is cut",
+            ));
         }
         Ok(read)
     }

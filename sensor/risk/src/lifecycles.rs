@@ -76,7 +76,10 @@ impl Row {
     /// The end that counts: the last of support and extended support.
     #[must_use]
     pub fn last(&self) -> Option<&End> {
-        self.ends.iter().filter(|end| end.kind != EndKind::Sale).max_by_key(|end| end.date)
+        self.ends
+            .iter()
+            .filter(|end| end.kind != EndKind::Sale)
+            .max_by_key(|end| end.date)
     }
 }
 
@@ -86,12 +89,17 @@ struct Table {
 }
 
 static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
-    let table: Table = toml::from_str(include_str!("../data/lifecycles.toml")).unwrap_or(Table { row: Vec::new() });
+    let table: Table = toml::from_str(include_str!("../data/lifecycles.toml"))
+        .unwrap_or(Table { row: Vec::new() });
     let read = |written: Written| Row {
         vendor: written.vendor,
         name: written.name,
         system: written.system,
-        patterns: written.patterns.iter().filter_map(|pattern| Regex::new(pattern).ok()).collect(),
+        patterns: written
+            .patterns
+            .iter()
+            .filter_map(|pattern| Regex::new(pattern).ok())
+            .collect(),
         orders: written.orders,
         ends: written.end,
     };
@@ -108,17 +116,34 @@ pub fn rows() -> &'static [Row] {
 #[must_use]
 pub fn systems(text: &str) -> Vec<usize> {
     let text = text.to_lowercase().replace("microsoft ", "");
-    let systems = ROWS.iter().enumerate().filter(|(_, row)| row.system.is_some());
+    let systems = ROWS
+        .iter()
+        .enumerate()
+        .filter(|(_, row)| row.system.is_some());
     if let Some((from, to)) = text.split_once(" to ").or_else(|| text.split_once(" or ")) {
         let family = from.split_whitespace().next().unwrap_or_default();
-        let place = |text: &str| ROWS.iter().position(|row| row.system.is_some() && row.patterns.iter().any(|pattern| pattern.is_match(text)));
-        let whole = if to.starts_with(family) { to.to_owned() } else { format!("{family} {to}") };
+        let place = |text: &str| {
+            ROWS.iter().position(|row| {
+                row.system.is_some() && row.patterns.iter().any(|pattern| pattern.is_match(text))
+            })
+        };
+        let whole = if to.starts_with(family) {
+            to.to_owned()
+        } else {
+            format!("{family} {to}")
+        };
         if let (Some(from), Some(to)) = (place(from), place(&whole)) {
-            return systems.map(|(at, _)| at).filter(|at| (from.min(to)..=from.max(to)).contains(at)).collect();
+            return systems
+                .map(|(at, _)| at)
+                .filter(|at| (from.min(to)..=from.max(to)).contains(at))
+                .collect();
         }
         return Vec::new();
     }
-    systems.filter(|(_, row)| row.patterns.iter().any(|pattern| pattern.is_match(&text))).map(|(at, _)| at).collect()
+    systems
+        .filter(|(_, row)| row.patterns.iter().any(|pattern| pattern.is_match(&text)))
+        .map(|(at, _)| at)
+        .collect()
 }
 
 /// The rows of devices that a model or an order number means.
@@ -128,9 +153,14 @@ pub fn devices(text: &str, is_order: bool) -> Vec<usize> {
     let order = squash(text);
     let means = |row: &Row| {
         row.system.is_none()
-            && (row.orders.iter().any(|pattern| like(pattern, &order)) || !is_order && row.patterns.iter().any(|pattern| pattern.is_match(&lower)))
+            && (row.orders.iter().any(|pattern| like(pattern, &order))
+                || !is_order && row.patterns.iter().any(|pattern| pattern.is_match(&lower)))
     };
-    ROWS.iter().enumerate().filter(|(_, row)| means(row)).map(|(at, _)| at).collect()
+    ROWS.iter()
+        .enumerate()
+        .filter(|(_, row)| means(row))
+        .map(|(at, _)| at)
+        .collect()
 }
 
 /// What kind of operating system a text names, if it names one.
@@ -138,11 +168,32 @@ pub fn devices(text: &str, is_order: bool) -> Vec<usize> {
 pub fn system_of(text: &str) -> Option<&'static str> {
     let text = text.to_lowercase();
     let kinds = [
-        ("windows", "windows"), ("linux", "linux"), ("ubuntu", "linux"), ("debian", "linux"), ("centos", "linux"), ("red hat", "linux"), ("rhel", "linux"), ("samba", "linux"),
-        ("suse", "linux"), ("fedora", "linux"), ("freebsd", "bsd"), ("netbsd", "bsd"), ("openbsd", "bsd"), ("vxworks", "vxworks"), ("qnx", "qnx"),
-        ("android", "android"), ("macos", "apple"), ("mac os", "apple"), ("ios xe", "cisco"), ("cisco", "cisco"), ("solaris", "solaris"),
+        ("windows", "windows"),
+        ("linux", "linux"),
+        ("ubuntu", "linux"),
+        ("debian", "linux"),
+        ("centos", "linux"),
+        ("red hat", "linux"),
+        ("rhel", "linux"),
+        ("samba", "linux"),
+        ("suse", "linux"),
+        ("fedora", "linux"),
+        ("freebsd", "bsd"),
+        ("netbsd", "bsd"),
+        ("openbsd", "bsd"),
+        ("vxworks", "vxworks"),
+        ("qnx", "qnx"),
+        ("android", "android"),
+        ("macos", "apple"),
+        ("mac os", "apple"),
+        ("ios xe", "cisco"),
+        ("cisco", "cisco"),
+        ("solaris", "solaris"),
     ];
-    kinds.iter().find(|(word, _)| text.contains(word)).map(|(_, kind)| *kind)
+    kinds
+        .iter()
+        .find(|(word, _)| text.contains(word))
+        .map(|(_, kind)| *kind)
 }
 
 /// Products of endoflife.date, by their names and labels.
@@ -152,8 +203,15 @@ pub struct Imported(BTreeMap<String, Product>);
 impl Imported {
     /// Takes a product.
     pub fn add(&mut self, product: Product) {
-        for name in product.aliases.iter().chain([&product.label, &product.name]) {
-            let key = name.trim_matches('/').to_lowercase().replace(['-', '_'], " ");
+        for name in product
+            .aliases
+            .iter()
+            .chain([&product.label, &product.name])
+        {
+            let key = name
+                .trim_matches('/')
+                .to_lowercase()
+                .replace(['-', '_'], " ");
             self.0.entry(key).or_insert_with(|| product.clone());
         }
     }
@@ -162,17 +220,30 @@ impl Imported {
     #[must_use]
     pub fn end(&self, name: &str, version: &str) -> Option<(String, Date, String)> {
         let key = name.to_lowercase().replace(['-', '_'], " ");
-        let product = self.0.get(key.trim()).or_else(|| self.0.get(key.replace("linux", "").trim()))?;
+        let product = self
+            .0
+            .get(key.trim())
+            .or_else(|| self.0.get(key.replace("linux", "").trim()))?;
         let version = version.trim_start_matches(['v', 'V']).to_lowercase();
         let fits = |release: &&crate::feeds::lifecycle::Release| {
             let name = release.name.to_lowercase();
             let rest = version.strip_prefix(&name);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', ' ']))
         };
-        let release = product.releases.iter().filter(fits).max_by_key(|release| release.name.len())?;
-        let dates = [&release.eol_from, &release.eoes_from].into_iter().flatten();
+        let release = product
+            .releases
+            .iter()
+            .filter(fits)
+            .max_by_key(|release| release.name.len())?;
+        let dates = [&release.eol_from, &release.eoes_from]
+            .into_iter()
+            .flatten();
         let date = dates.filter_map(|date| date.parse::<Date>().ok()).max()?;
-        Some((format!("{} {}", product.label, release.name), date, format!("https://endoflife.date/{}", product.name)))
+        Some((
+            format!("{} {}", product.label, release.name),
+            date,
+            format!("https://endoflife.date/{}", product.name),
+        ))
     }
 }
 
@@ -188,23 +259,51 @@ mod tests {
             assert!(!row.ends.is_empty(), "{}", row.name);
             if row.system.is_some() {
                 let own = systems(&row.name);
-                assert!(!own.is_empty() || row.name.contains(" to ") || row.name.contains("MELSEC"), "{} does not mean itself", row.name);
+                assert!(
+                    !own.is_empty() || row.name.contains(" to ") || row.name.contains("MELSEC"),
+                    "{} does not mean itself",
+                    row.name
+                );
             }
         }
     }
 
     #[test]
     fn names_mean_one_row_and_ranges_several() {
-        let means = |text: &str| systems(text).iter().map(|at| rows()[*at].name.as_str()).collect::<Vec<_>>();
+        let means = |text: &str| {
+            systems(text)
+                .iter()
+                .map(|at| rows()[*at].name.as_str())
+                .collect::<Vec<_>>()
+        };
         for (text, name) in [
-            ("Windows XP", "Windows XP"), ("Windows 7 Professional", "Windows 7"), ("Windows Server 2008 R2 Enterprise", "Windows Server 2008 R2"),
-            ("Windows Server 2008", "Windows Server 2008"), ("Windows 8.1", "Windows 8.1"), ("Windows 8", "Windows 8"), ("Ubuntu 14.04.3", "Ubuntu 14.04"),
-            ("Microsoft Windows CE 6.0", "Windows Embedded CE 6.0"), ("VxWorks 5.5.1", "VxWorks 5"), ("Debian GNU/Linux 7 (wheezy)", "Debian 7"),
+            ("Windows XP", "Windows XP"),
+            ("Windows 7 Professional", "Windows 7"),
+            (
+                "Windows Server 2008 R2 Enterprise",
+                "Windows Server 2008 R2",
+            ),
+            ("Windows Server 2008", "Windows Server 2008"),
+            ("Windows 8.1", "Windows 8.1"),
+            ("Windows 8", "Windows 8"),
+            ("Ubuntu 14.04.3", "Ubuntu 14.04"),
+            ("Microsoft Windows CE 6.0", "Windows Embedded CE 6.0"),
+            ("VxWorks 5.5.1", "VxWorks 5"),
+            ("Debian GNU/Linux 7 (wheezy)", "Debian 7"),
         ] {
             assert_eq!(means(text), [name], "{text}");
         }
         let range = means("Windows 7 to 8.1");
-        assert!(range.contains(&"Windows 7") && range.contains(&"Windows 8.1") && !range.contains(&"Windows XP"), "{range:?}");
-        assert!(means("Windows").is_empty() && means("Linux").is_empty() && means("Windows 6.1").is_empty());
+        assert!(
+            range.contains(&"Windows 7")
+                && range.contains(&"Windows 8.1")
+                && !range.contains(&"Windows XP"),
+            "{range:?}"
+        );
+        assert!(
+            means("Windows").is_empty()
+                && means("Linux").is_empty()
+                && means("Windows 6.1").is_empty()
+        );
     }
 }

@@ -165,8 +165,14 @@ impl Knowledge {
             return Ok(None);
         };
         let advisory: Advisory = serde_json::from_str(&record.value)?;
-        let entries = advisory.entries.iter().map(|entry| (self.names.pattern(entry), entry.version.range()));
-        let ready = Arc::new(Ready { entries: entries.collect(), advisory });
+        let entries = advisory
+            .entries
+            .iter()
+            .map(|entry| (self.names.pattern(entry), entry.version.range()));
+        let ready = Arc::new(Ready {
+            entries: entries.collect(),
+            advisory,
+        });
         let mut kept = lock(&self.advisories);
         if kept.len() >= limits::ADVISORIES_KEPT {
             kept.clear();
@@ -177,11 +183,16 @@ impl Knowledge {
 
     fn subject(&self, query: &Query) -> Subject {
         let products: Vec<&str> = query.products.iter().map(String::as_str).collect();
-        self.names.subject(&query.vendor, &products, query.order_number.as_deref())
+        self.names
+            .subject(&query.vendor, &products, query.order_number.as_deref())
     }
 
     fn candidates(&self, query: &Query) -> io::Result<Arc<Vec<Candidate>>> {
-        let product = (query.vendor.clone(), query.products.clone(), query.order_number.clone());
+        let product = (
+            query.vendor.clone(),
+            query.products.clone(),
+            query.order_number.clone(),
+        );
         if let Some(known) = lock(&self.products).get(&product) {
             return Ok(Arc::clone(known));
         }
@@ -192,8 +203,14 @@ impl Knowledge {
                 let prefix = format!("p/{vendor}\t{key}\t");
                 lock(&self.reader).scan(&prefix, |record| {
                     let advisory = record.key.get(prefix.len()..).unwrap_or_default();
-                    let entries = record.value.split(',').filter_map(|entry| entry.parse::<u32>().ok());
-                    places.entry(advisory.to_owned()).or_default().extend(entries);
+                    let entries = record
+                        .value
+                        .split(',')
+                        .filter_map(|entry| entry.parse::<u32>().ok());
+                    places
+                        .entry(advisory.to_owned())
+                        .or_default()
+                        .extend(entries);
                     true
                 })?;
             }
@@ -229,14 +246,27 @@ impl Knowledge {
     /// The file cannot be read, or is damaged.
     pub fn matches(&self, query: &Query) -> io::Result<Vec<Match>> {
         let candidates = self.candidates(query)?;
-        let mut seen: Vec<String> = query.products.iter().flat_map(|product| words(product)).collect();
+        let mut seen: Vec<String> = query
+            .products
+            .iter()
+            .flat_map(|product| words(product))
+            .collect();
         seen.extend(query.os.iter().flat_map(|os| words(os)));
-        let mut matches: Vec<Match> = candidates.iter().map(|candidate| judge(candidate, query, &seen)).collect();
+        let mut matches: Vec<Match> = candidates
+            .iter()
+            .map(|candidate| judge(candidate, query, &seen))
+            .collect();
         for found in &mut matches {
             self.exploitation(found)?;
         }
         matches.sort_by(|one, other| {
-            let key = |found: &Match| (found.standing, found.ready.advisory.feed.clone(), found.ready.advisory.id.clone());
+            let key = |found: &Match| {
+                (
+                    found.standing,
+                    found.ready.advisory.feed.clone(),
+                    found.ready.advisory.id.clone(),
+                )
+            };
             key(one).cmp(&key(other))
         });
         Ok(matches)
@@ -248,10 +278,16 @@ impl Knowledge {
         }
         for cve in &found.cves {
             if let Some(record) = self.record(&format!("k/{cve}"))? {
-                found.kev.get_or_insert_with(|| format!("{cve}: {}", record.value.replace('\t', "; ")));
+                found
+                    .kev
+                    .get_or_insert_with(|| format!("{cve}: {}", record.value.replace('\t', "; ")));
             }
             if let Some(record) = self.record(&format!("e/{cve}"))? {
-                let share = record.value.split(' ').next().and_then(|share| share.parse::<f64>().ok());
+                let share = record
+                    .value
+                    .split(' ')
+                    .next()
+                    .and_then(|share| share.parse::<f64>().ok());
                 found.epss = [found.epss, share].into_iter().flatten().reduce(f64::max);
             }
         }
@@ -276,7 +312,11 @@ impl Knowledge {
                 advisories.extend(record.key.rsplit('\t').next().map(str::to_owned));
                 true
             })?;
-            steps.push(format!("vendor: `{}` is read as `{vendor}`, of which {} advisories speak", query.vendor, advisories.len()));
+            steps.push(format!(
+                "vendor: `{}` is read as `{vendor}`, of which {} advisories speak",
+                query.vendor,
+                advisories.len()
+            ));
             named = named.saturating_add(advisories.len());
         }
         if named == 0 {
@@ -289,19 +329,31 @@ impl Knowledge {
         let matches = self.matches(query)?;
         if matches.is_empty() {
             let products = query.products.join(", ");
-            steps.push(format!("product: of them none names `{products}`{}", query.order_number.as_ref().map_or(String::new(), |order| format!(" or order number `{order}`"))));
+            steps.push(format!(
+                "product: of them none names `{products}`{}",
+                query
+                    .order_number
+                    .as_ref()
+                    .map_or(String::new(), |order| format!(" or order number `{order}`"))
+            ));
             return Ok(steps);
         }
         steps.push(format!("product: {} of them name it", matches.len()));
         for found in matches {
             let advisory = &found.ready.advisory;
-            let range = found.stated().map(|entry| entry.version.text()).unwrap_or_default();
+            let range = found
+                .stated()
+                .map(|entry| entry.version.text())
+                .unwrap_or_default();
             let standing = match found.standing {
                 Standing::Affected => "affected",
                 Standing::Unknown => "unknown",
                 Standing::NotAffected => "not affected",
             };
-            steps.push(format!("version: {} ({range}): {standing}, {}", advisory.id, found.why));
+            steps.push(format!(
+                "version: {} ({range}): {standing}, {}",
+                advisory.id, found.why
+            ));
         }
         Ok(steps)
     }
@@ -313,19 +365,30 @@ fn closest(fits: Vec<(u32, Fit)>) -> Vec<(u32, Fit)> {
         Fit::Same { rank, .. } => *rank,
         Fit::Perhaps(_) | Fit::No => 0,
     };
-    let best = fits.iter().map(|(_, fit)| rank(fit)).max().unwrap_or_default();
-    fits.into_iter().filter(|(_, fit)| rank(fit) == best).collect()
+    let best = fits
+        .iter()
+        .map(|(_, fit)| rank(fit))
+        .max()
+        .unwrap_or_default();
+    fits.into_iter()
+        .filter(|(_, fit)| rank(fit) == best)
+        .collect()
 }
 
 /// What an entry says of the version seen.
 fn answer(ready: &Ready, at: u32, query: &Query, seen: &[String]) -> Answer {
     let place = usize::try_from(at).unwrap_or(usize::MAX);
-    let (Some((pattern, range)), Some(entry)) = (ready.entries.get(place), ready.advisory.entries.get(place)) else {
+    let (Some((pattern, range)), Some(entry)) =
+        (ready.entries.get(place), ready.advisory.entries.get(place))
+    else {
         return Answer::No;
     };
     let version = query.version.as_deref();
     let stated = range.holds(version);
-    let named = pattern.version.as_ref().map_or(Answer::Yes, |named| named.holds(version));
+    let named = pattern
+        .version
+        .as_ref()
+        .map_or(Answer::Yes, |named| named.holds(version));
     let mut answer = match (named, stated) {
         (Answer::No, _) | (_, Answer::No) => Answer::No,
         (Answer::Yes, other) => other,
@@ -335,8 +398,14 @@ fn answer(ready: &Ready, at: u32, query: &Query, seen: &[String]) -> Answer {
     let there = |names: &Vec<String>| {
         names.iter().any(|name| {
             let all = words(name);
-            let telling: Vec<&String> = all.iter().filter(|word| word.chars().any(|c| c.is_ascii_digit())).collect();
-            !telling.is_empty() && telling.iter().all(|word| seen.contains(word) || seen.concat().contains(word.as_str()))
+            let telling: Vec<&String> = all
+                .iter()
+                .filter(|word| word.chars().any(|c| c.is_ascii_digit()))
+                .collect();
+            !telling.is_empty()
+                && telling
+                    .iter()
+                    .all(|word| seen.contains(word) || seen.concat().contains(word.as_str()))
                 || pattern.is_own(&all)
         })
     };
@@ -358,13 +427,26 @@ fn judge(candidate: &Candidate, query: &Query, seen: &[String]) -> Match {
         };
         let answered = answer(ready, *at, query, seen);
         let (standing, why) = match answered {
-            Answer::No => (Standing::NotAffected, "the version seen is not in the range".to_owned()),
-            Answer::Yes if sure => (Standing::Affected, format!("the version is in the range; {by}")),
+            Answer::No => (
+                Standing::NotAffected,
+                "the version seen is not in the range".to_owned(),
+            ),
+            Answer::Yes if sure => (
+                Standing::Affected,
+                format!("the version is in the range; {by}"),
+            ),
             Answer::Yes => (Standing::Unknown, format!("product ambiguous: {by}")),
             Answer::Unknown(why) if sure => (Standing::Unknown, why.to_owned()),
             Answer::Unknown(why) => (Standing::Unknown, format!("product ambiguous: {by}; {why}")),
         };
-        let judged = statuses(ready, *at, standing, why, confidence, query.version.as_deref());
+        let judged = statuses(
+            ready,
+            *at,
+            standing,
+            why,
+            confidence,
+            query.version.as_deref(),
+        );
         found = Some(match found {
             None => judged,
             Some(before) => better(before, judged),
@@ -388,14 +470,22 @@ fn judge(candidate: &Candidate, query: &Query, seen: &[String]) -> Match {
 
 fn better(one: Match, other: Match) -> Match {
     let both = one.standing == Standing::Affected && other.standing == Standing::Affected;
-    let (mut best, rest) = if (other.standing, rank(other.verdict)) < (one.standing, rank(one.verdict)) { (other, one) } else { (one, other) };
+    let (mut best, rest) =
+        if (other.standing, rank(other.verdict)) < (one.standing, rank(one.verdict)) {
+            (other, one)
+        } else {
+            (one, other)
+        };
     if both {
         for cve in rest.cves {
             if !best.cves.contains(&cve) {
                 best.cves.push(cve);
             }
         }
-        best.cvss = [best.cvss, rest.cvss].into_iter().flatten().reduce(f64::max);
+        best.cvss = [best.cvss, rest.cvss]
+            .into_iter()
+            .flatten()
+            .reduce(f64::max);
     }
     best
 }
@@ -413,7 +503,14 @@ fn rank(verdict: Option<Verdict>) -> u8 {
 }
 
 /// What the vulnerabilities of an advisory say of an entry whose version was judged.
-fn statuses(ready: &Arc<Ready>, at: u32, standing: Standing, why: String, confidence: u8, version: Option<&str>) -> Match {
+fn statuses(
+    ready: &Arc<Ready>,
+    at: u32,
+    standing: Standing,
+    why: String,
+    confidence: u8,
+    version: Option<&str>,
+) -> Match {
     let advisory = &ready.advisory;
     let place = usize::try_from(at).unwrap_or_default();
     let mut judged = Match {
@@ -430,15 +527,34 @@ fn statuses(ready: &Arc<Ready>, at: u32, standing: Standing, why: String, confid
         kev: None,
         remediations: Vec::new(),
     };
-    let concerned: Vec<_> = advisory.vulnerabilities.iter().filter(|vulnerability| vulnerability.affected.contains(&at)).collect();
-    let investigated = advisory.vulnerabilities.iter().any(|vulnerability| vulnerability.investigated.contains(&at));
+    let concerned: Vec<_> = advisory
+        .vulnerabilities
+        .iter()
+        .filter(|vulnerability| vulnerability.affected.contains(&at))
+        .collect();
+    let investigated = advisory
+        .vulnerabilities
+        .iter()
+        .any(|vulnerability| vulnerability.investigated.contains(&at));
     if concerned.is_empty() && standing != Standing::NotAffected {
-        let stated = advisory.vulnerabilities.iter().any(|vulnerability| vulnerability.not_affected.contains(&at));
+        let stated = advisory
+            .vulnerabilities
+            .iter()
+            .any(|vulnerability| vulnerability.not_affected.contains(&at));
         (judged.standing, judged.why) = match (investigated, stated, standing) {
-            (true, _, _) => (Standing::Unknown, "the publisher is still looking into it".to_owned()),
-            (false, true, Standing::Affected) => (Standing::NotAffected, "the advisory states that this version is not affected, or fixed".to_owned()),
+            (true, _, _) => (
+                Standing::Unknown,
+                "the publisher is still looking into it".to_owned(),
+            ),
+            (false, true, Standing::Affected) => (
+                Standing::NotAffected,
+                "the advisory states that this version is not affected, or fixed".to_owned(),
+            ),
             (false, true, _) => (Standing::Unknown, judged.why),
-            (false, false, _) => (Standing::Unknown, "the advisory names it without a status".to_owned()),
+            (false, false, _) => (
+                Standing::Unknown,
+                "the advisory names it without a status".to_owned(),
+            ),
         };
         if judged.standing == Standing::NotAffected {
             return judged;
@@ -453,16 +569,33 @@ fn statuses(ready: &Arc<Ready>, at: u32, standing: Standing, why: String, confid
         if !vulnerability.cve.is_empty() && !judged.cves.contains(&vulnerability.cve) {
             judged.cves.push(vulnerability.cve.clone());
         }
-        judged.cvss = [judged.cvss, vulnerability.cvss].into_iter().flatten().reduce(f64::max);
-        let rows: Vec<&Remediation> = vulnerability.remediations.iter().filter(|row| row.is_for(at)).collect();
+        judged.cvss = [judged.cvss, vulnerability.cvss]
+            .into_iter()
+            .flatten()
+            .reduce(f64::max);
+        let rows: Vec<&Remediation> = vulnerability
+            .remediations
+            .iter()
+            .filter(|row| row.is_for(at))
+            .collect();
         let other = |row: &Remediation| speaks_of_another(ready, place, row);
         let verdict = mending(&rows, &other, range, version, &advisory.feed);
         for row in rows {
-            if !judged.remediations.iter().any(|other| other.category == row.category && other.details == row.details) {
-                judged.remediations.push(Remediation { entries: Vec::new(), ..row.clone() });
+            if !judged
+                .remediations
+                .iter()
+                .any(|other| other.category == row.category && other.details == row.details)
+            {
+                judged.remediations.push(Remediation {
+                    entries: Vec::new(),
+                    ..row.clone()
+                });
             }
         }
-        if worst.as_ref().is_none_or(|(before, _)| rank(Some(verdict.0)) < rank(Some(*before))) {
+        if worst
+            .as_ref()
+            .is_none_or(|(before, _)| rank(Some(verdict.0)) < rank(Some(*before)))
+        {
             worst = Some(verdict);
         }
     }
@@ -487,26 +620,58 @@ fn speaks_of_another(ready: &Ready, place: usize, row: &Remediation) -> bool {
 }
 
 /// What the rows for one flaw say of mending it in the version seen.
-fn mending(rows: &[&Remediation], other: &dyn Fn(&Remediation) -> bool, range: Option<&Range>, version: Option<&str>, feed: &str) -> (Verdict, String) {
+fn mending(
+    rows: &[&Remediation],
+    other: &dyn Fn(&Remediation) -> bool,
+    range: Option<&Range>,
+    version: Option<&str>,
+    feed: &str,
+) -> (Verdict, String) {
     let fixed = range.and_then(|range| range.fixed_above(version));
-    let fixes: Vec<&&Remediation> = rows.iter().filter(|row| row.category == "vendor_fix").collect();
+    let fixes: Vec<&&Remediation> = rows
+        .iter()
+        .filter(|row| row.category == "vendor_fix")
+        .collect();
     let own: Vec<&&&Remediation> = fixes.iter().filter(|row| !other(row)).collect();
-    let names = |row: &Remediation, fixed: &str| versions::told(&row.details).iter().any(|told| versions::same(told, fixed));
-    if let Some((fixed, row)) = fixed.and_then(|fixed| Some((fixed, own.iter().find(|row| names(row, fixed))?))) {
-        return (Verdict::FixAvailable, format!("fixed in {fixed}; {}", row.row()));
+    let names = |row: &Remediation, fixed: &str| {
+        versions::told(&row.details)
+            .iter()
+            .any(|told| versions::same(told, fixed))
+    };
+    if let Some((fixed, row)) =
+        fixed.and_then(|fixed| Some((fixed, own.iter().find(|row| names(row, fixed))?)))
+    {
+        return (
+            Verdict::FixAvailable,
+            format!("fixed in {fixed}; {}", row.row()),
+        );
     }
-    if let (Some(fixed), Some(row)) = (fixed, own.first().map(|row| **row).or_else(|| fixes.first().copied())) {
-        return (Verdict::FixAvailable, format!("fixed in {fixed}; {}", row.row()));
+    if let (Some(fixed), Some(row)) = (
+        fixed,
+        own.first()
+            .map(|row| **row)
+            .or_else(|| fixes.first().copied()),
+    ) {
+        return (
+            Verdict::FixAvailable,
+            format!("fixed in {fixed}; {}", row.row()),
+        );
     }
     let names_above = |row: &Remediation| {
         let told = versions::told(&row.details);
-        version.is_some_and(|seen| told.iter().any(|told| versions::above(told, seen) == Some(true)))
+        version.is_some_and(|seen| {
+            told.iter()
+                .any(|told| versions::above(told, seen) == Some(true))
+        })
     };
     if let Some(row) = own.iter().find(|row| names_above(row)) {
         return (Verdict::FixAvailable, row.row());
     }
     if let (Some(fixed), "nvd") = (fixed, feed) {
-        return (Verdict::FixAvailable, format!("versionEndExcluding: {fixed}"));
+        return (
+            Verdict::FixAvailable,
+            format!("versionEndExcluding: {fixed}"),
+        );
     }
     let first = |category: &str| rows.iter().find(|row| row.category == category);
     if let Some(row) = first("no_fix_planned") {
@@ -516,18 +681,40 @@ fn mending(rows: &[&Remediation], other: &dyn Fn(&Remediation) -> bool, range: O
         return (Verdict::NoFixYet, row.row());
     }
     if let Some(row) = fixes.iter().find(|row| mends(&row.details)) {
-        let why = if version.is_none() { "a fix is stated, but the version in use was not seen" } else { "a fix is stated, but no version that is above the one seen" };
+        let why = if version.is_none() {
+            "a fix is stated, but the version in use was not seen"
+        } else {
+            "a fix is stated, but no version that is above the one seen"
+        };
         return (Verdict::Unknown, format!("{why}; {}", row.row()));
     }
     if let Some(row) = rows.first() {
         return (Verdict::FixNotStated, row.row());
     }
-    (Verdict::Unknown, "the source states no remediation".to_owned())
+    (
+        Verdict::Unknown,
+        "the source states no remediation".to_owned(),
+    )
 }
 
 /// Whether a row that is called a fix is one: some publishers file advice under it.
 fn mends(details: &str) -> bool {
     let details = details.to_lowercase();
-    let words = ["update", "upgrade", "patch", "hotfix", "new version", "newer version", "latest version", "fixed", "firmware", "download", "service pack", "release", "replace", "migrate"];
+    let words = [
+        "update",
+        "upgrade",
+        "patch",
+        "hotfix",
+        "new version",
+        "newer version",
+        "latest version",
+        "fixed",
+        "firmware",
+        "download",
+        "service pack",
+        "release",
+        "replace",
+        "migrate",
+    ];
     words.iter().any(|word| details.contains(word))
 }

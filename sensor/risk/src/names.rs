@@ -93,13 +93,17 @@ pub enum Fit {
 
 /// Letters and digits alone, in upper case, and the wildcards.
 pub(crate) fn squash(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphanumeric() || *c == '*' || *c == '?').flat_map(char::to_uppercase).collect()
+    text.chars()
+        .filter(|c| c.is_alphanumeric() || *c == '*' || *c == '?')
+        .flat_map(char::to_uppercase)
+        .collect()
 }
 
 /// Whether a text is as the pattern has it: `?` is one character, `*` any number.
 #[must_use]
 pub fn like(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (pattern, text): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0_usize, 0_usize);
     let mut back: Option<(usize, usize)> = None;
     while t < text.len() {
@@ -122,15 +126,25 @@ pub fn like(pattern: &str, text: &str) -> bool {
             },
         }
     }
-    pattern.get(p..).is_none_or(|rest| rest.iter().all(|c| *c == '*'))
+    pattern
+        .get(p..)
+        .is_none_or(|rest| rest.iter().all(|c| *c == '*'))
 }
 
 /// Words in lower case, dashes within them taken out.
 pub(crate) fn words(text: &str) -> Vec<String> {
     let parted = text.split(|c: char| c.is_whitespace() || "()[]{},;:/\"'|_®™©".contains(c));
-    let squashed = parted.map(|word| word.chars().filter(|c| c.is_alphanumeric() || "*?+!.".contains(*c)).flat_map(char::to_lowercase).collect::<String>());
+    let squashed = parted.map(|word| {
+        word.chars()
+            .filter(|c| c.is_alphanumeric() || "*?+!.".contains(*c))
+            .flat_map(char::to_lowercase)
+            .collect::<String>()
+    });
     let trimmed = squashed.map(|word| word.trim_matches(['.', '!']).to_owned());
-    trimmed.filter(|word| !word.is_empty()).take(limits::WORDS).collect()
+    trimmed
+        .filter(|word| !word.is_empty())
+        .take(limits::WORDS)
+        .collect()
 }
 
 impl Names {
@@ -141,7 +155,13 @@ impl Names {
     #[must_use]
     pub fn built_in() -> Names {
         let table = toml::from_str(include_str!("../data/names.toml"));
-        Names::of(table.unwrap_or(Table { noise: Vec::new(), species: Vec::new(), legal: Vec::new(), vendor: Vec::new(), family: Vec::new() }))
+        Names::of(table.unwrap_or(Table {
+            noise: Vec::new(),
+            species: Vec::new(),
+            legal: Vec::new(),
+            vendor: Vec::new(),
+            family: Vec::new(),
+        }))
     }
 
     fn of(table: Table) -> Names {
@@ -155,7 +175,9 @@ impl Names {
         };
         for row in table.vendor {
             let key = names.plain(&row.name);
-            names.brands.insert(key.clone(), row.brands.into_iter().collect());
+            names
+                .brands
+                .insert(key.clone(), row.brands.into_iter().collect());
             for alias in row.aliases.iter().chain([&row.name]) {
                 let alias = names.plain(alias);
                 names.vendors.insert(alias, key.clone());
@@ -164,35 +186,72 @@ impl Names {
         for row in table.family {
             let vendor = names.plain(&row.vendor);
             let split = |name: &String| words(name);
-            names.families.push(Family { vendor, name: row.name, names: row.names.iter().map(split).collect(), orders: row.orders });
+            names.families.push(Family {
+                vendor,
+                name: row.name,
+                names: row.names.iter().map(split).collect(),
+                orders: row.orders,
+            });
         }
         names
     }
 
     /// A vendor's name without legal forms, blanks and marks.
     fn plain(&self, text: &str) -> String {
-        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        let words = text
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty());
         let words = words.map(str::to_lowercase);
-        words.filter(|word| !self.legal.contains(word)).collect::<Vec<_>>().concat()
+        words
+            .filter(|word| !self.legal.contains(word))
+            .collect::<Vec<_>>()
+            .concat()
     }
 
     /// The vendors that a text names, as keys; none, if it names none.
     #[must_use]
     pub fn vendor(&self, text: &str) -> BTreeSet<String> {
         let text = text.trim();
-        let bracket = text.find(['(', ',']).and_then(|at| text.get(..at)).filter(|_| text.contains('('));
+        let bracket = text
+            .find(['(', ','])
+            .and_then(|at| text.get(..at))
+            .filter(|_| text.contains('('));
         let known = |text: &str| self.vendors.get(&self.plain(text)).cloned();
         if let Some(vendor) = known(text).or_else(|| bracket.and_then(known)) {
             return BTreeSet::from([vendor]);
         }
         let mut parts: Vec<String> = vec![text.to_owned()];
-        for mark in [",", "(", ")", ";", " and ", "/", " a subsidiary of ", " an affiliate of ", "formerly", " - "] {
-            parts = parts.iter().flat_map(|part| part.split(mark).map(str::to_owned).collect::<Vec<_>>()).collect();
+        for mark in [
+            ",",
+            "(",
+            ")",
+            ";",
+            " and ",
+            "/",
+            " a subsidiary of ",
+            " an affiliate of ",
+            "formerly",
+            " - ",
+        ] {
+            parts = parts
+                .iter()
+                .flat_map(|part| part.split(mark).map(str::to_owned).collect::<Vec<_>>())
+                .collect();
         }
         let mut found = BTreeSet::new();
         for part in parts {
             let plain = self.plain(&part);
-            let nobody = ["", "multiple", "na", "various", "multipleopensource", "opensource", "unknown", "asubsidiaryof", "s"];
+            let nobody = [
+                "",
+                "multiple",
+                "na",
+                "various",
+                "multipleopensource",
+                "opensource",
+                "unknown",
+                "asubsidiaryof",
+                "s",
+            ];
             if !nobody.contains(&plain.as_str()) {
                 found.insert(self.vendors.get(&plain).cloned().unwrap_or(plain));
             }
@@ -202,7 +261,11 @@ impl Names {
 
     fn is_noise(&self, word: &str, vendors: &BTreeSet<String>) -> bool {
         let brand = vendors.iter().any(|vendor| {
-            vendor == word || self.brands.get(vendor).is_some_and(|brands| brands.contains(word))
+            vendor == word
+                || self
+                    .brands
+                    .get(vendor)
+                    .is_some_and(|brands| brands.contains(word))
         });
         brand || self.noise.contains(word)
     }
@@ -210,7 +273,10 @@ impl Names {
     /// What was seen of a device.
     #[must_use]
     pub fn subject(&self, vendor: &str, products: &[&str], order_number: Option<&str>) -> Subject {
-        let mut subject = Subject { vendors: self.vendor(vendor), ..Subject::default() };
+        let mut subject = Subject {
+            vendors: self.vendor(vendor),
+            ..Subject::default()
+        };
         let mut orders = BTreeSet::new();
         if let Some(order) = order_number.filter(|order| !order.trim().is_empty()) {
             let order = crate::feeds::cut(order.trim(), limits::TEXT);
@@ -243,17 +309,31 @@ impl Names {
                 }
             }
         }
-        subject.orders = orders.into_iter().filter(|order| order.len() >= 4).collect();
+        subject.orders = orders
+            .into_iter()
+            .filter(|order| order.len() >= 4)
+            .collect();
         for (at, family) in self.families.iter().enumerate() {
             if !subject.vendors.contains(&family.vendor) {
                 continue;
             }
-            let numbered = family.orders.iter().any(|order| subject.orders.iter().any(|own| like(order, own)));
-            let named = family.names.iter().any(|name| name.iter().all(|word| subject.parts.contains(word)) || subject.parts.contains(&name.concat()));
-            // An order number that is of no member outranks a name.
-            let other = subject.numbered && self.families.iter().any(|other| {
-                other.vendor == family.vendor && other.orders.iter().any(|order| subject.orders.iter().any(|own| like(order, own)))
+            let numbered = family
+                .orders
+                .iter()
+                .any(|order| subject.orders.iter().any(|own| like(order, own)));
+            let named = family.names.iter().any(|name| {
+                name.iter().all(|word| subject.parts.contains(word))
+                    || subject.parts.contains(&name.concat())
             });
+            // An order number that is of no member outranks a name.
+            let other = subject.numbered
+                && self.families.iter().any(|other| {
+                    other.vendor == family.vendor
+                        && other
+                            .orders
+                            .iter()
+                            .any(|order| subject.orders.iter().any(|own| like(order, own)))
+                });
             if numbered || named && !other {
                 subject.families.push(at);
             }
@@ -295,7 +375,13 @@ impl Names {
             keys.insert(order.to_lowercase());
             keys.insert(format!("~{}", first(&order.to_lowercase(), 3)));
         }
-        keys.extend(subject.families.iter().filter_map(|at| self.families.get(*at)).map(|family| format!("@{}", family.name)));
+        keys.extend(
+            subject
+                .families
+                .iter()
+                .filter_map(|at| self.families.get(*at))
+                .map(|family| format!("@{}", family.name)),
+        );
         keys
     }
 
@@ -305,27 +391,70 @@ impl Names {
         if subject.vendors.is_disjoint(&pattern.vendors) || pattern.excludes(subject) {
             return Fit::No;
         }
-        if let Some(order) = pattern.orders.iter().find(|order| subject.orders.iter().any(|own| like(order, own))) {
+        if let Some(order) = pattern
+            .orders
+            .iter()
+            .find(|order| subject.orders.iter().any(|own| like(order, own)))
+        {
             let wild = order.contains(['*', '?']);
-            return Fit::Same { confidence: if wild { 93 } else { 98 }, rank: 3000, by: format!("order number {order}") };
+            return Fit::Same {
+                confidence: if wild { 93 } else { 98 },
+                rank: 3000,
+                by: format!("order number {order}"),
+            };
         }
         if subject.numbered && pattern.orders.iter().any(|order| order.len() >= 5) {
             return Fit::No;
         }
-        let families: Vec<&str> = subject.families.iter().filter_map(|at| self.families.get(*at)).map(|family| family.name.as_str()).collect();
+        let families: Vec<&str> = subject
+            .families
+            .iter()
+            .filter_map(|at| self.families.get(*at))
+            .map(|family| family.name.as_str())
+            .collect();
         if let Some(family) = pattern.family.and_then(|at| self.families.get(at)) {
             return if families.contains(&family.name.as_str()) {
-                Fit::Same { confidence: 88, rank: 1000, by: format!("family {}", family.name) }
+                Fit::Same {
+                    confidence: 88,
+                    rank: 1000,
+                    by: format!("family {}", family.name),
+                }
             } else {
                 Fit::No
             };
         }
-        let best = pattern.alternatives.iter().map(|alternative| self.fit_words(subject, alternative, pattern));
+        let best = pattern
+            .alternatives
+            .iter()
+            .map(|alternative| self.fit_words(subject, alternative, pattern));
         let mut found = Fit::No;
         for fit in best {
             found = match (found, fit) {
-                (Fit::Same { confidence, rank, by }, Fit::Same { confidence: c, rank: r, by: b }) => {
-                    if (r, c) > (rank, confidence) { Fit::Same { confidence: c, rank: r, by: b } } else { Fit::Same { confidence, rank, by } }
+                (
+                    Fit::Same {
+                        confidence,
+                        rank,
+                        by,
+                    },
+                    Fit::Same {
+                        confidence: c,
+                        rank: r,
+                        by: b,
+                    },
+                ) => {
+                    if (r, c) > (rank, confidence) {
+                        Fit::Same {
+                            confidence: c,
+                            rank: r,
+                            by: b,
+                        }
+                    } else {
+                        Fit::Same {
+                            confidence,
+                            rank,
+                            by,
+                        }
+                    }
                 }
                 (same @ Fit::Same { .. }, _) => same,
                 (_, same @ Fit::Same { .. }) => same,
@@ -336,45 +465,84 @@ impl Names {
         found
     }
 
-    fn fit_words(&self, subject: &Subject, alternative: &[pattern::Word], pattern: &Pattern) -> Fit {
+    fn fit_words(
+        &self,
+        subject: &Subject,
+        alternative: &[pattern::Word],
+        pattern: &Pattern,
+    ) -> Fit {
         if alternative.is_empty() || subject.words.is_empty() && subject.orders.is_empty() {
             return Fit::No;
         }
         let (uncovered, used) = pattern::cover(subject, alternative);
-        let foreign = subject.words.iter().any(|word| self.species.contains(word) && !alternative.iter().any(|own| own.text() == word.as_str()));
+        let foreign = subject.words.iter().any(|word| {
+            self.species.contains(word)
+                && !alternative.iter().any(|own| own.text() == word.as_str())
+        });
         if foreign {
             return Fit::No;
         }
         let with_digit = alternative.iter().any(pattern::Word::tells);
         let count = u32::try_from(alternative.len()).unwrap_or(u32::MAX);
         if uncovered.is_empty() {
-            let plain = alternative.iter().map(|word| word.text().chars().count()).max().unwrap_or_default();
+            let plain = alternative
+                .iter()
+                .map(|word| word.text().chars().count())
+                .max()
+                .unwrap_or_default();
             let enough = with_digit || count >= 2 || plain >= 5;
             if !enough {
                 return Fit::No;
             }
-            let share = used.saturating_mul(30) / u32::try_from(subject.words.len().max(1)).unwrap_or(1);
+            let share =
+                used.saturating_mul(30) / u32::try_from(subject.words.len().max(1)).unwrap_or(1);
             let confidence = if with_digit { 62 } else { 50_u32 };
             let confidence = u8::try_from(confidence.saturating_add(share.min(30))).unwrap_or(92);
             let words: Vec<&str> = alternative.iter().map(pattern::Word::text).collect();
             let rank = if with_digit { 2000_u32 } else { 500 }.saturating_add(count);
-            return Fit::Same { confidence, rank, by: format!("name: {}", words.join(" ")) };
+            return Fit::Same {
+                confidence,
+                rank,
+                by: format!("name: {}", words.join(" ")),
+            };
         }
         // What was seen is a part of what is named: it may be that one, or another of its kind.
-        if uncovered.iter().any(|word| self.species.contains(word.as_str())) || used == 0 {
+        if uncovered
+            .iter()
+            .any(|word| self.species.contains(word.as_str()))
+            || used == 0
+        {
             return Fit::No;
         }
-        let within = subject.words.iter().all(|word| alternative.iter().any(|own| own.is(word)) || alternative.windows(2).any(|pair| pair.iter().map(pattern::Word::text).collect::<String>() == *word));
-        let telling = subject.words.iter().any(|word| word.chars().any(|c| c.is_ascii_digit())) || subject.words.len() >= 2;
+        let within = subject.words.iter().all(|word| {
+            alternative.iter().any(|own| own.is(word))
+                || alternative
+                    .windows(2)
+                    .any(|pair| pair.iter().map(pattern::Word::text).collect::<String>() == *word)
+        });
+        let telling = subject
+            .words
+            .iter()
+            .any(|word| word.chars().any(|c| c.is_ascii_digit()))
+            || subject.words.len() >= 2;
         let unnumbered = !subject.numbered || pattern.orders.is_empty();
         if within && telling && unnumbered {
-            return Fit::Perhaps(format!("the advisory names it more closely: {}", uncovered.join(" ")));
+            return Fit::Perhaps(format!(
+                "the advisory names it more closely: {}",
+                uncovered.join(" ")
+            ));
         }
         Fit::No
     }
 
     pub(crate) fn family_of(&self, vendors: &BTreeSet<String>, words: &[String]) -> Option<usize> {
-        self.families.iter().position(|family| vendors.contains(&family.vendor) && family.names.iter().any(|name| name == words || name.concat() == words.concat()))
+        self.families.iter().position(|family| {
+            vendors.contains(&family.vendor)
+                && family
+                    .names
+                    .iter()
+                    .any(|name| name == words || name.concat() == words.concat())
+        })
     }
 
     pub(crate) fn family_name(&self, at: usize) -> Option<&str> {

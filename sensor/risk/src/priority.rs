@@ -27,10 +27,15 @@ pub const LIKELY: f64 = 0.1;
 #[serde(untagged)]
 enum Node {
     End(String),
-    Ask { ask: String, answers: BTreeMap<String, Node> },
+    Ask {
+        ask: String,
+        answers: BTreeMap<String, Node>,
+    },
 }
 
-static TREE: LazyLock<Node> = LazyLock::new(|| toml::from_str(include_str!("../data/priority.toml")).unwrap_or(Node::End("attend".to_owned())));
+static TREE: LazyLock<Node> = LazyLock::new(|| {
+    toml::from_str(include_str!("../data/priority.toml")).unwrap_or(Node::End("attend".to_owned()))
+});
 
 /// What the tree asks about.
 #[derive(Debug, Clone, Copy)]
@@ -100,8 +105,17 @@ impl Case {
 mod tests {
     use super::*;
 
-    const VERDICTS: [Verdict; 3] = [Verdict::FixAvailable, Verdict::Unknown, Verdict::DeclaredNoFix];
-    const EXPOSURES: [Exposure; 4] = [Exposure::SameZone, Exposure::Unknown, Exposure::OtherZone, Exposure::Internet];
+    const VERDICTS: [Verdict; 3] = [
+        Verdict::FixAvailable,
+        Verdict::Unknown,
+        Verdict::DeclaredNoFix,
+    ];
+    const EXPOSURES: [Exposure; 4] = [
+        Exposure::SameZone,
+        Exposure::Unknown,
+        Exposure::OtherZone,
+        Exposure::Internet,
+    ];
     const CATEGORIES: [&str; 5] = ["unknown", "printer", "server", "industrial", "medical"];
 
     fn cases() -> Vec<([usize; 4], u8)> {
@@ -111,10 +125,19 @@ mod tests {
                 for (c, category) in CATEGORIES.into_iter().enumerate() {
                     for (v, verdict) in VERDICTS.into_iter().enumerate() {
                         let epss = (exploited == 1).then_some(0.5);
-                        let case = Case { kev: exploited == 2, epss, exposure, category, verdict };
+                        let case = Case {
+                            kev: exploited == 2,
+                            epss,
+                            exposure,
+                            category,
+                            verdict,
+                        };
                         let (priority, path) = case.priority();
                         assert!(path.len() >= 2 && matches!(&*TREE, Node::Ask { .. }));
-                        let rank = ["track", "attend", "act"].iter().position(|name| *name == priority).unwrap();
+                        let rank = ["track", "attend", "act"]
+                            .iter()
+                            .position(|name| *name == priority)
+                            .unwrap();
                         cases.push(([exploited, e, c, v], u8::try_from(rank).unwrap()));
                     }
                 }
@@ -124,7 +147,9 @@ mod tests {
     }
 
     fn complete(node: &Node) {
-        let Node::Ask { ask, answers } = node else { return };
+        let Node::Ask { ask, answers } = node else {
+            return;
+        };
         let count = match ask.as_str() {
             "exploitation" | "patchability" => 3,
             "exposure" => 4,

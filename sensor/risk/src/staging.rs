@@ -29,7 +29,9 @@ impl Staging {
     pub fn add(&mut self, record: Record, scratch: &mut Scratch<'_>) -> io::Result<()> {
         let size = |record: &(String, String)| record.0.len().saturating_add(record.1.len());
         let new = (record.rank, record.value);
-        let added = size(&new).saturating_add(record.key.len()).saturating_add(96);
+        let added = size(&new)
+            .saturating_add(record.key.len())
+            .saturating_add(96);
         match self.records.entry(record.key) {
             std::collections::btree_map::Entry::Vacant(place) => {
                 place.insert(new);
@@ -53,13 +55,22 @@ impl Staging {
             writer.add(&Record { key, rank, value })?;
         }
         self.octets = 0;
-        let run = writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let run = writer
+            .finish()?
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
         self.runs.push(run);
         if self.runs.len() > limits::RUNS {
             let mut writer = Writer::new(io::BufWriter::new(scratch()?))?;
             let runs = std::mem::take(&mut self.runs);
-            merge(runs.into_iter().map(open).collect::<io::Result<Vec<_>>>()?, |record| writer.add(&record))?;
-            let run = writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+            merge(
+                runs.into_iter().map(open).collect::<io::Result<Vec<_>>>()?,
+                |record| writer.add(&record),
+            )?;
+            let run = writer
+                .finish()?
+                .into_inner()
+                .map_err(io::IntoInnerError::into_error)?;
             self.runs.push(run);
         }
         Ok(())
@@ -86,9 +97,15 @@ impl Staging {
     /// # Errors
     /// What was laid aside cannot be read.
     pub fn sources(self) -> io::Result<Vec<Sorted>> {
-        let mut sources = self.runs.into_iter().map(open).collect::<io::Result<Vec<_>>>()?;
+        let mut sources = self
+            .runs
+            .into_iter()
+            .map(open)
+            .collect::<io::Result<Vec<_>>>()?;
         let records = self.records.into_iter();
-        sources.push(Box::new(records.map(|(key, (rank, value))| Ok(Record { key, rank, value }))));
+        sources.push(Box::new(
+            records.map(|(key, (rank, value))| Ok(Record { key, rank, value })),
+        ));
         Ok(sources)
     }
 }
@@ -118,13 +135,20 @@ fn open(run: Box<dyn Aside>) -> io::Result<Sorted> {
 ///
 /// # Errors
 /// A source cannot be read, or the visitor fails.
-pub fn merge(sources: Vec<Sorted>, mut visit: impl FnMut(Record) -> io::Result<()>) -> io::Result<()> {
+pub fn merge(
+    sources: Vec<Sorted>,
+    mut visit: impl FnMut(Record) -> io::Result<()>,
+) -> io::Result<()> {
     let mut heads: Vec<(Option<Record>, Sorted)> = Vec::new();
     for mut source in sources {
         heads.push((source.next().transpose()?, source));
     }
     loop {
-        let least = heads.iter().filter_map(|(head, _)| head.as_ref()).map(|head| &head.key).min();
+        let least = heads
+            .iter()
+            .filter_map(|(head, _)| head.as_ref())
+            .map(|head| &head.key)
+            .min();
         let Some(least) = least.cloned() else {
             return Ok(());
         };

@@ -100,25 +100,60 @@ fn pieces(text: &str) -> Option<Vec<Piece>> {
 
 /// Words that say "a version follows" and nothing else.
 const MARKS: [&str; 15] = [
-    "v", "sv", "ver", "vers", "version", "versions", "rev", "revision", "fw", "firmware", "software", "release", "sw", "no",
-    "vr",
+    "v", "sv", "ver", "vers", "version", "versions", "rev", "revision", "fw", "firmware",
+    "software", "release", "sw", "no", "vr",
 ];
 
-const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const MONTHS: [&str; 12] = [
+    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+];
 
 fn month(word: &str) -> Option<u64> {
     let at = MONTHS.iter().position(|month| word.starts_with(month))?;
-    let whole = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
+    let whole = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
     let known = word.len() == 3 || whole.get(at) == Some(&word) || word == "sept";
     known.then(|| at.saturating_add(1) as u64)
 }
 
 /// `April/17/2023`, `31 January 2014`: year, month, day.
 fn date(pieces: &[Piece]) -> Option<Version> {
-    let words: Vec<&String> = pieces.iter().filter_map(|piece| if let Piece::Word(word) = piece { Some(word) } else { None }).collect();
-    let [word] = words.as_slice() else { return None };
+    let words: Vec<&String> = pieces
+        .iter()
+        .filter_map(|piece| {
+            if let Piece::Word(word) = piece {
+                Some(word)
+            } else {
+                None
+            }
+        })
+        .collect();
+    let [word] = words.as_slice() else {
+        return None;
+    };
     let month = month(word)?;
-    let numbers: Vec<u64> = pieces.iter().filter_map(|piece| if let Piece::Number(n) = piece { Some(*n) } else { None }).collect();
+    let numbers: Vec<u64> = pieces
+        .iter()
+        .filter_map(|piece| {
+            if let Piece::Number(n) = piece {
+                Some(*n)
+            } else {
+                None
+            }
+        })
+        .collect();
     let (year, day) = match numbers.as_slice() {
         [year] if *year > 31 => (*year, None),
         [day, year] if *day <= 31 && *year > 31 => (*year, Some(*day)),
@@ -127,7 +162,11 @@ fn date(pieces: &[Piece]) -> Option<Version> {
     };
     let mut parts = vec![Part::Number(year), Part::Number(month)];
     parts.extend(day.map(Part::Number));
-    Some(Version { parts, stages: Vec::new(), dated: true })
+    Some(Version {
+        parts,
+        stages: Vec::new(),
+        dated: true,
+    })
 }
 
 impl Version {
@@ -154,24 +193,42 @@ impl Version {
         loop {
             match pieces {
                 [Piece::Gap(_), rest @ ..] => pieces = rest,
-                [Piece::Word(word), rest @ ..] if MARKS.contains(&word.as_str()) && !rest.is_empty() => pieces = rest,
-                [Piece::Word(word), Piece::Number(_), ..] if word == "r" => pieces = pieces.get(1..)?,
+                [Piece::Word(word), rest @ ..]
+                    if MARKS.contains(&word.as_str()) && !rest.is_empty() =>
+                {
+                    pieces = rest
+                }
+                [Piece::Word(word), Piece::Number(_), ..] if word == "r" => {
+                    pieces = pieces.get(1..)?
+                }
                 _ => break,
             }
         }
         let letters = match pieces {
-            [Piece::Word(word)] | [Piece::Word(word), Piece::Gap(_)] if word.len() <= 2 && word != "na" => Some(word),
+            [Piece::Word(word)] | [Piece::Word(word), Piece::Gap(_)]
+                if word.len() <= 2 && word != "na" =>
+            {
+                Some(word)
+            }
             _ => None,
         };
         if let Some(word) = letters {
             let parts = vec![Part::Word(word.clone())];
-            return Some(Version { parts, stages: Vec::new(), dated: false });
+            return Some(Version {
+                parts,
+                stages: Vec::new(),
+                dated: false,
+            });
         }
         Version::of(pieces)
     }
 
     fn of(mut pieces: &[Piece]) -> Option<Version> {
-        let mut version = Version { parts: Vec::new(), stages: Vec::new(), dated: false };
+        let mut version = Version {
+            parts: Vec::new(),
+            stages: Vec::new(),
+            dated: false,
+        };
         let mut numbers = 0_u32;
         let mut apart = false;
         loop {
@@ -182,20 +239,34 @@ impl Version {
                     pieces = rest;
                     continue;
                 }
-                [Piece::Word(one), Piece::Gap(_), Piece::Word(two), Piece::Gap(_), Piece::Number(n), rest @ ..]
-                    if one == "service" && two == "pack" =>
-                {
+                [
+                    Piece::Word(one),
+                    Piece::Gap(_),
+                    Piece::Word(two),
+                    Piece::Gap(_),
+                    Piece::Number(n),
+                    rest @ ..,
+                ] if one == "service" && two == "pack" => {
                     version.stages.push((Stage::ServicePack, *n));
                     pieces = rest;
                 }
-                [Piece::Word(word), Piece::Gap(_), Piece::Number(n), rest @ ..]
+                [
+                    Piece::Word(word),
+                    Piece::Gap(_),
+                    Piece::Number(n),
+                    rest @ ..,
+                ]
                 | [Piece::Word(word), Piece::Number(n), rest @ ..]
-                    if numbers > 0 && Stage::named(word).is_some() && !single(word, &version, apart) =>
+                    if numbers > 0
+                        && Stage::named(word).is_some()
+                        && !single(word, &version, apart) =>
                 {
                     version.stages.push((Stage::named(word)?, *n));
                     pieces = rest;
                 }
-                [Piece::Word(word), rest @ ..] if numbers > 0 && matches!(word.as_str(), "sp" | "rc" | "beta" | "alpha") => {
+                [Piece::Word(word), rest @ ..]
+                    if numbers > 0 && matches!(word.as_str(), "sp" | "rc" | "beta" | "alpha") =>
+                {
                     version.stages.push((Stage::named(word)?, 1));
                     pieces = rest;
                 }
@@ -221,11 +292,15 @@ impl Version {
                     version.parts.push(Part::Any);
                     pieces = rest;
                 }
-                [Piece::Word(word), rest @ ..] if word.len() <= 3 && !apart && version.stages.is_empty() => {
+                [Piece::Word(word), rest @ ..]
+                    if word.len() <= 3 && !apart && version.stages.is_empty() =>
+                {
                     version.parts.push(Part::Word(word.clone()));
                     pieces = rest;
                 }
-                [Piece::Word(word), rest @ ..] if word.len() == 1 && numbers > 0 && version.stages.is_empty() => {
+                [Piece::Word(word), rest @ ..]
+                    if word.len() == 1 && numbers > 0 && version.stages.is_empty() =>
+                {
                     version.parts.push(Part::Word(word.clone()));
                     pieces = rest;
                 }
@@ -242,7 +317,8 @@ impl Version {
     pub fn compare(&self, other: &Version) -> Option<Ordering> {
         if self.dated != other.dated {
             let date = |version: &Version| {
-                version.dated || matches!(version.parts.as_slice(), [Part::Number(year), Part::Number(month), Part::Number(day)]
+                version.dated
+                    || matches!(version.parts.as_slice(), [Part::Number(year), Part::Number(month), Part::Number(day)]
                     if (1990..2100).contains(year) && (1..=12).contains(month) && (1..=31).contains(day))
             };
             if !(date(self) && date(other)) {
@@ -253,7 +329,10 @@ impl Version {
         for at in 0..most {
             let order = match (self.parts.get(at), other.parts.get(at)) {
                 (Some(Part::Any), _) | (_, Some(Part::Any)) => {
-                    let last = |version: &Version| version.parts.get(at) == Some(&Part::Any) && at.saturating_add(1) == version.parts.len();
+                    let last = |version: &Version| {
+                        version.parts.get(at) == Some(&Part::Any)
+                            && at.saturating_add(1) == version.parts.len()
+                    };
                     if last(self) || last(other) {
                         return Some(Ordering::Equal);
                     }
@@ -261,7 +340,11 @@ impl Version {
                 }
                 (Some(Part::Number(one)), Some(Part::Number(two))) => one.cmp(two),
                 (Some(Part::Word(one)), Some(Part::Word(two))) if one == two => Ordering::Equal,
-                (Some(Part::Word(one)), Some(Part::Word(two))) if one.len() == two.len() && one.len() <= 2 => one.cmp(two),
+                (Some(Part::Word(one)), Some(Part::Word(two)))
+                    if one.len() == two.len() && one.len() <= 2 =>
+                {
+                    one.cmp(two)
+                }
                 (None, Some(part)) => reversed(beyond(part)?),
                 (Some(part), None) => beyond(part)?,
                 _ => return None,
@@ -275,7 +358,12 @@ impl Version {
 
     fn compare_stages(&self, other: &Version) -> Option<Ordering> {
         let at = |version: &Version, stage: Stage| -> Vec<u64> {
-            version.stages.iter().filter(|(own, _)| *own == stage).map(|(_, n)| *n).collect()
+            version
+                .stages
+                .iter()
+                .filter(|(own, _)| *own == stage)
+                .map(|(_, n)| *n)
+                .collect()
         };
         for stage in Stage::ALL {
             let (one, two) = (at(self, stage), at(other, stage));
@@ -398,9 +486,17 @@ impl Range {
             let Some(version) = Version::stated(text) else {
                 return Range::Unreadable;
             };
-            interval.push(Bound { sign: *sign, version, text: (*text).to_owned() });
+            interval.push(Bound {
+                sign: *sign,
+                version,
+                text: (*text).to_owned(),
+            });
         }
-        if interval.is_empty() { Range::All } else { Range::Within(vec![interval]) }
+        if interval.is_empty() {
+            Range::All
+        } else {
+            Range::Within(vec![interval])
+        }
     }
 
     /// Whether a version that was seen is in it.
@@ -435,7 +531,9 @@ impl Range {
             return None;
         };
         let version = Version::seen(seen?)?;
-        let holding = intervals.iter().find(|interval| inside(interval, &version) == Some(true))?;
+        let holding = intervals
+            .iter()
+            .find(|interval| inside(interval, &version) == Some(true))?;
         let bound = holding.iter().find(|bound| bound.sign == Sign::Below)?;
         Some(bound.text.as_str())
     }

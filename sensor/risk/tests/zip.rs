@@ -1,6 +1,12 @@
 //! The advisories of CISA, where they are at hand: how many version strings are read, and whether versions just inside
 //! and just outside of a range are told apart. What makes those versions shares no code with what compares them.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,30 +18,55 @@ use serde_json::Value;
 
 /// The folder with what the world knows, if it is there; otherwise this says so loudly.
 fn zip() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .unwrap();
     let named = std::env::var_os("FOSSICK_INTEL").map(PathBuf::from);
-    let path = named.unwrap_or_else(|| root.join("../shared/intel")).join("csaf-cisa-ot-2017-2023.zip");
+    let path = named
+        .unwrap_or_else(|| root.join("../shared/intel"))
+        .join("csaf-cisa-ot-2017-2023.zip");
     if path.exists() {
         return Some(path);
     }
-    eprintln!("SKIPPED: {} is not there (FOSSICK_INTEL names another folder)", path.display());
+    eprintln!(
+        "SKIPPED: {} is not there (FOSSICK_INTEL names another folder)",
+        path.display()
+    );
     None
 }
 
 fn strings(path: &Path) -> BTreeMap<String, u32> {
     fn walk(branch: &Value, found: &mut BTreeMap<String, u32>) {
-        if matches!(branch["category"].as_str(), Some("product_version" | "product_version_range")) {
-            *found.entry(branch["name"].as_str().unwrap().to_owned()).or_default() += 1;
+        if matches!(
+            branch["category"].as_str(),
+            Some("product_version" | "product_version_range")
+        ) {
+            *found
+                .entry(branch["name"].as_str().unwrap().to_owned())
+                .or_default() += 1;
         }
-        branch["branches"].as_array().into_iter().flatten().for_each(|inner| walk(inner, found));
+        branch["branches"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .for_each(|inner| walk(inner, found));
     }
     let mut archive = zip::ZipArchive::new(File::open(path).unwrap()).unwrap();
     let mut found = BTreeMap::new();
     for at in 0..archive.len() {
         let mut text = String::new();
-        archive.by_index(at).unwrap().read_to_string(&mut text).unwrap();
+        archive
+            .by_index(at)
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap();
         let document: Value = serde_json::from_str(&text).unwrap();
-        document["product_tree"]["branches"].as_array().into_iter().flatten().for_each(|branch| walk(branch, &mut found));
+        document["product_tree"]["branches"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .for_each(|branch| walk(branch, &mut found));
     }
     found
 }
@@ -51,7 +82,10 @@ fn version_strings_are_read() {
         let kind = match Range::read(text) {
             Range::Unreadable => {
                 distinct += 1;
-                let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
+                let shape: String = text
+                    .chars()
+                    .map(|c| if c.is_ascii_digit() { '9' } else { c })
+                    .collect();
                 let entry = unread.entry(shape).or_insert((0, text.clone()));
                 entry.0 += count;
                 continue;
@@ -77,9 +111,20 @@ fn version_strings_are_read() {
         println!("unreadable {count:>4}  {shape:?}  such as {example:?}");
     }
     println!("about something else: {other}: {kinds:#?}");
-    println!("{} of {all} strings are read, {} of {} different ones", all - missed, strings.len() as u32 - distinct, strings.len());
-    assert!(f64::from(all - missed) / f64::from(all) >= 0.97, "{missed} of {all} are not read");
-    assert!(f64::from(distinct) / strings.len() as f64 <= 0.06, "{distinct} different ones are not read");
+    println!(
+        "{} of {all} strings are read, {} of {} different ones",
+        all - missed,
+        strings.len() as u32 - distinct,
+        strings.len()
+    );
+    assert!(
+        f64::from(all - missed) / f64::from(all) >= 0.97,
+        "{missed} of {all} are not read"
+    );
+    assert!(
+        f64::from(distinct) / strings.len() as f64 <= 0.06,
+        "{distinct} different ones are not read"
+    );
 }
 
 /// A dotted number, and the text around it.
@@ -88,14 +133,24 @@ fn dotted(text: &str) -> Option<(String, Vec<u64>, Vec<usize>)> {
     let digits = text.trim_start_matches(['V', 'v', 'R']);
     let prefix = text[..text.len() - digits.len()].to_owned();
     let parts: Vec<&str> = digits.split('.').collect();
-    if parts.iter().any(|part| part.is_empty() || part.len() > 9 || !part.bytes().all(|b| b.is_ascii_digit())) {
+    if parts
+        .iter()
+        .any(|part| part.is_empty() || part.len() > 9 || !part.bytes().all(|b| b.is_ascii_digit()))
+    {
         return None;
     }
-    Some((prefix, parts.iter().map(|part| part.parse().unwrap()).collect(), parts.iter().map(|part| part.len()).collect()))
+    Some((
+        prefix,
+        parts.iter().map(|part| part.parse().unwrap()).collect(),
+        parts.iter().map(|part| part.len()).collect(),
+    ))
 }
 
 fn write((prefix, numbers, widths): &(String, Vec<u64>, Vec<usize>)) -> String {
-    let numbers = numbers.iter().zip(widths).map(|(number, width)| format!("{number:0width$}"));
+    let numbers = numbers
+        .iter()
+        .zip(widths)
+        .map(|(number, width)| format!("{number:0width$}"));
     format!("{prefix}{}", numbers.collect::<Vec<_>>().join("."))
 }
 
@@ -122,29 +177,59 @@ fn before(text: &str) -> Option<String> {
 
 /// Versions just inside and just outside of ranges in the plainest of their shapes.
 fn around(text: &str) -> Option<(Vec<String>, Vec<String>)> {
-    let text = text.trim().trim_start_matches("vers:all/").trim_start_matches("All versions").trim_start_matches("All Versions").trim();
-    let text = text.replace(" and <", "<").replace(" | <", "<").replace("|<", "<").replace(' ', "");
+    let text = text
+        .trim()
+        .trim_start_matches("vers:all/")
+        .trim_start_matches("All versions")
+        .trim_start_matches("All Versions")
+        .trim();
+    let text = text
+        .replace(" and <", "<")
+        .replace(" | <", "<")
+        .replace("|<", "<")
+        .replace(' ', "");
     let list = |found: Vec<Option<String>>| found.into_iter().flatten().collect::<Vec<_>>();
     if let Some(rest) = text.strip_prefix(">=") {
         let Some((from, to)) = rest.split_once('<') else {
             dotted(rest)?;
-            return Some((list(vec![Some(rest.to_owned()), after(rest)]), list(vec![before(rest)])));
+            return Some((
+                list(vec![Some(rest.to_owned()), after(rest)]),
+                list(vec![before(rest)]),
+            ));
         };
         let closed = to.starts_with('=');
         let to = to.trim_start_matches('=');
         dotted(from)?;
         dotted(to)?;
-        let inside = if closed { vec![Some(from.to_owned()), Some(to.to_owned())] } else { vec![Some(from.to_owned()), before(to)] };
-        let outside = if closed { vec![before(from), after(to)] } else { vec![before(from), Some(to.to_owned()), after(to)] };
+        let inside = if closed {
+            vec![Some(from.to_owned()), Some(to.to_owned())]
+        } else {
+            vec![Some(from.to_owned()), before(to)]
+        };
+        let outside = if closed {
+            vec![before(from), after(to)]
+        } else {
+            vec![before(from), Some(to.to_owned()), after(to)]
+        };
         return Some((list(inside), list(outside)));
     }
     if let Some(to) = text.strip_prefix("<=") {
         dotted(to)?;
-        return Some((list(vec![Some(to.to_owned()), before(to)]), list(vec![after(to), Some(format!("{to}.1"))])));
+        return Some((
+            list(vec![Some(to.to_owned()), before(to)]),
+            list(vec![after(to), Some(format!("{to}.1"))]),
+        ));
     }
     if let Some(to) = text.strip_prefix('<') {
         dotted(to)?;
-        return Some((list(vec![before(to)]), list(vec![Some(to.to_owned()), after(to), Some(format!("{to}.0.1"))])));
+        return Some((
+            list(vec![before(to)]),
+            list(vec![
+                Some(to.to_owned()),
+                after(to),
+                Some(format!("{to}.0.1")),
+            ]),
+        ));
     }
     dotted(&text)?;
     Some((vec![text.clone()], list(vec![before(&text), after(&text)])))
@@ -156,10 +241,15 @@ fn versions_just_inside_and_just_outside_are_told_apart() {
     let (mut inside, mut outside, mut wrong) = ([0_u32; 2], [0_u32; 2], Vec::new());
     let mut shapes = 0;
     for text in strings(&path).keys() {
-        let Some((within, without)) = around(text) else { continue };
+        let Some((within, without)) = around(text) else {
+            continue;
+        };
         shapes += 1;
         let range = Range::read(text);
-        for (versions, wanted, count) in [(within, Answer::Yes, &mut inside), (without, Answer::No, &mut outside)] {
+        for (versions, wanted, count) in [
+            (within, Answer::Yes, &mut inside),
+            (without, Answer::No, &mut outside),
+        ] {
             for version in versions {
                 count[1] += 1;
                 if range.holds(Some(&version)) == wanted {
@@ -171,6 +261,12 @@ fn versions_just_inside_and_just_outside_are_told_apart() {
         }
     }
     wrong.iter().take(40).for_each(|line| println!("{line}"));
-    println!("{shapes} ranges: {} of {} inside, {} of {} outside", inside[0], inside[1], outside[0], outside[1]);
-    assert!(f64::from(inside[0]) / f64::from(inside[1]) >= 0.99 && f64::from(outside[0]) / f64::from(outside[1]) >= 0.99);
+    println!(
+        "{shapes} ranges: {} of {} inside, {} of {} outside",
+        inside[0], inside[1], outside[0], outside[1]
+    );
+    assert!(
+        f64::from(inside[0]) / f64::from(inside[1]) >= 0.99
+            && f64::from(outside[0]) / f64::from(outside[1]) >= 0.99
+    );
 }

@@ -171,10 +171,26 @@ struct Cvss {
 }
 
 const CATEGORIES: [&str; 12] = [
-    "architecture", "host_name", "language", "legacy", "patch_level", "product_family", "product_name", "product_version",
-    "product_version_range", "service_pack", "specification", "vendor",
+    "architecture",
+    "host_name",
+    "language",
+    "legacy",
+    "patch_level",
+    "product_family",
+    "product_name",
+    "product_version",
+    "product_version_range",
+    "service_pack",
+    "specification",
+    "vendor",
 ];
-const REMEDIATIONS: [&str; 5] = ["mitigation", "no_fix_planned", "none_available", "vendor_fix", "workaround"];
+const REMEDIATIONS: [&str; 5] = [
+    "mitigation",
+    "no_fix_planned",
+    "none_available",
+    "vendor_fix",
+    "workaround",
+];
 
 /// What the branches above a product say of it.
 #[derive(Clone, Default)]
@@ -197,7 +213,10 @@ impl Entries {
             return invalid(format!("it has more than {} products", limits::ENTRIES));
         }
         if id.is_empty() || self.place.insert(id.to_owned(), place).is_some() {
-            return invalid(format!("product id `{}` is defined twice or empty", cut(id, 60)));
+            return invalid(format!(
+                "product id `{}` is defined twice or empty",
+                cut(id, 60)
+            ));
         }
         self.list.push(entry);
         Ok(())
@@ -207,7 +226,10 @@ impl Entries {
         let mut entry = Entry {
             vendor: cut(above.vendor, limits::TEXT).to_owned(),
             name: cut(&above.names.join(" "), limits::TEXT).to_owned(),
-            version: above.version.clone().unwrap_or(Stated::Text("*".to_owned())),
+            version: above
+                .version
+                .clone()
+                .unwrap_or(Stated::Text("*".to_owned())),
             ..Entry::default()
         };
         if entry.name.is_empty() {
@@ -220,7 +242,10 @@ impl Entries {
         }
         if let Some(helper) = &product.product_identification_helper {
             let numbers = helper.model_numbers.iter().chain(&helper.skus);
-            entry.orders = numbers.map(|number| cut(number, limits::TEXT).to_owned()).take(64).collect();
+            entry.orders = numbers
+                .map(|number| cut(number, limits::TEXT).to_owned())
+                .take(64)
+                .collect();
             if let Some(cpe) = helper.cpe.as_deref().and_then(super::nvd::Cpe::read) {
                 if entry.vendor.is_empty() {
                     entry.vendor = cpe.vendor;
@@ -230,7 +255,12 @@ impl Entries {
         self.add(&product.product_id, entry)
     }
 
-    fn branch<'a>(&mut self, branch: &'a Branch, above: &Above<'a>, depth: usize) -> Result<(), Refusal> {
+    fn branch<'a>(
+        &mut self,
+        branch: &'a Branch,
+        above: &Above<'a>,
+        depth: usize,
+    ) -> Result<(), Refusal> {
         if depth > limits::BRANCHES {
             return invalid("its branches are too deep");
         }
@@ -238,7 +268,9 @@ impl Entries {
         match branch.category.as_str() {
             "vendor" => here.vendor = &branch.name,
             "product_name" | "product_family" => here.names.push(&branch.name),
-            "product_version" | "product_version_range" => here.version = Some(Stated::Text(cut(&branch.name, limits::TEXT).to_owned())),
+            "product_version" | "product_version_range" => {
+                here.version = Some(Stated::Text(cut(&branch.name, limits::TEXT).to_owned()))
+            }
             "service_pack" | "patch_level" => {
                 if let Some(Stated::Text(text)) = &mut here.version {
                     text.push(' ');
@@ -258,19 +290,35 @@ impl Entries {
     }
 
     fn relationship(&mut self, relation: &Relationship) -> Result<(), Refusal> {
-        let known = |id: &String| self.place.get(id).and_then(|at| self.list.get(usize::try_from(*at).ok()?));
-        let (Some(what), Some(on)) = (known(&relation.product_reference), known(&relation.relates_to_product_reference)) else {
-            return invalid(format!("relationship of undefined product `{}`", cut(&relation.product_reference, 60)));
+        let known = |id: &String| {
+            self.place
+                .get(id)
+                .and_then(|at| self.list.get(usize::try_from(*at).ok()?))
+        };
+        let (Some(what), Some(on)) = (
+            known(&relation.product_reference),
+            known(&relation.relates_to_product_reference),
+        ) else {
+            return invalid(format!(
+                "relationship of undefined product `{}`",
+                cut(&relation.product_reference, 60)
+            ));
         };
         let mut entry = on.clone();
         // Firmware on its hardware is one product; anything else must be there besides.
-        let firmware = what.name.to_lowercase().contains("firmware") || what.name == on.name || what.name.contains(&on.name);
+        let firmware = what.name.to_lowercase().contains("firmware")
+            || what.name == on.name
+            || what.name.contains(&on.name);
         let versioned = |entry: &Entry| entry.version != Stated::Text("*".to_owned());
-        if firmware || relation.category == "default_component_of" && versioned(what) && !versioned(on) {
+        if firmware
+            || relation.category == "default_component_of" && versioned(what) && !versioned(on)
+        {
             entry.version = what.version.clone();
             entry.orders.extend(what.orders.iter().cloned());
         } else {
-            entry.also.push(vec![format!("{} {}", what.name, what.version.text())]);
+            entry
+                .also
+                .push(vec![format!("{} {}", what.name, what.version.text())]);
         }
         self.add(&relation.full_product_name.product_id, entry)
     }
@@ -286,11 +334,20 @@ impl Entries {
 
 /// `Product < 1.2`: the name, and the range.
 fn split(name: &str) -> (String, String) {
-    let at = name.find(['<', '>', '=']).or_else(|| name.find(": ")).filter(|at| *at > 0);
+    let at = name
+        .find(['<', '>', '='])
+        .or_else(|| name.find(": "))
+        .filter(|at| *at > 0);
     match at.and_then(|at| Some((name.get(..at)?, name.get(at..)?))) {
-        Some((name, range)) => (name.trim().to_owned(), range.trim_start_matches([':', ' ']).to_owned()),
+        Some((name, range)) => (
+            name.trim().to_owned(),
+            range.trim_start_matches([':', ' ']).to_owned(),
+        ),
         None => match crate::versions::in_name(name) {
-            Some((version, at)) => (name.get(..at.start).unwrap_or(name).trim().to_owned(), version),
+            Some((version, at)) => (
+                name.get(..at.start).unwrap_or(name).trim().to_owned(),
+                version,
+            ),
             None => (name.to_owned(), "*".to_owned()),
         },
     }
@@ -305,15 +362,23 @@ pub fn read(reader: &mut dyn Read, sink: &mut Sink<'_>) -> Result<String, Refusa
     let csaf: Csaf = serde_json::from_slice(&octets)?;
     let tracking = &csaf.document.tracking;
     if csaf.document.csaf_version != "2.0" {
-        return invalid(format!("CSAF version `{}` is not 2.0", cut(&csaf.document.csaf_version, 20)));
+        return invalid(format!(
+            "CSAF version `{}` is not 2.0",
+            cut(&csaf.document.csaf_version, 20)
+        ));
     }
-    if tracking.id.is_empty() || tracking.id.len() > 256 || tracking.id.contains(|c: char| c.is_control()) {
+    if tracking.id.is_empty()
+        || tracking.id.len() > 256
+        || tracking.id.contains(|c: char| c.is_control())
+    {
         return invalid("its id is empty, too long or holds control characters");
     }
     if date(&tracking.current_release_date).is_none() {
         return invalid("its release date is none");
     }
-    if !["draft", "final", "interim"].contains(&tracking.status.as_str()) || tracking.revision_history.is_empty() {
+    if !["draft", "final", "interim"].contains(&tracking.status.as_str())
+        || tracking.revision_history.is_empty()
+    {
         return invalid("its status or revision history is not as CSAF wants it");
     }
     let mut entries = Entries::default();
@@ -329,11 +394,22 @@ pub fn read(reader: &mut dyn Read, sink: &mut Sink<'_>) -> Result<String, Refusa
         }
     }
     if csaf.vulnerabilities.len() > limits::VULNERABILITIES {
-        return invalid(format!("it has more than {} vulnerabilities", limits::VULNERABILITIES));
+        return invalid(format!(
+            "it has more than {} vulnerabilities",
+            limits::VULNERABILITIES
+        ));
     }
-    let groups = csaf.product_tree.iter().flat_map(|tree| &tree.product_groups);
-    let groups: HashMap<&str, &Group> = groups.map(|group| (group.group_id.as_str(), group)).collect();
-    let vulnerabilities = csaf.vulnerabilities.iter().map(|vuln| vulnerability(vuln, &entries, &groups));
+    let groups = csaf
+        .product_tree
+        .iter()
+        .flat_map(|tree| &tree.product_groups);
+    let groups: HashMap<&str, &Group> = groups
+        .map(|group| (group.group_id.as_str(), group))
+        .collect();
+    let vulnerabilities = csaf
+        .vulnerabilities
+        .iter()
+        .map(|vuln| vulnerability(vuln, &entries, &groups));
     let advisory = Advisory {
         feed: "csaf".to_owned(),
         id: tracking.id.clone(),
@@ -344,14 +420,30 @@ pub fn read(reader: &mut dyn Read, sink: &mut Sink<'_>) -> Result<String, Refusa
         entries: entries.list,
     };
     let _ = &csaf.document.category;
-    let rank = format!("{} {:0>12}", tracking.current_release_date, cut(&tracking.version, 12));
+    let rank = format!(
+        "{} {:0>12}",
+        tracking.current_release_date,
+        cut(&tracking.version, 12)
+    );
     let rank = rank.replace('\n', " ");
-    sink(Record { key: format!("a/csaf/{}", advisory.id), rank, value: serde_json::to_string(&advisory)? })?;
-    sink(Record { key: "f/csaf".to_owned(), rank: advisory.date.clone(), value: advisory.date })?;
+    sink(Record {
+        key: format!("a/csaf/{}", advisory.id),
+        rank,
+        value: serde_json::to_string(&advisory)?,
+    })?;
+    sink(Record {
+        key: "f/csaf".to_owned(),
+        rank: advisory.date.clone(),
+        value: advisory.date,
+    })?;
     Ok(tracking.id.clone())
 }
 
-fn vulnerability(vuln: &Vuln, entries: &Entries, groups: &HashMap<&str, &Group>) -> Result<Vulnerability, Refusal> {
+fn vulnerability(
+    vuln: &Vuln,
+    entries: &Entries,
+    groups: &HashMap<&str, &Group>,
+) -> Result<Vulnerability, Refusal> {
     let status = &vuln.product_status;
     let all = |lists: &[&Vec<String>]| -> Result<Vec<u32>, Refusal> {
         let mut places = Vec::new();
@@ -362,18 +454,33 @@ fn vulnerability(vuln: &Vuln, entries: &Entries, groups: &HashMap<&str, &Group>)
         places.dedup();
         Ok(places)
     };
-    let affected = all(&[&status.known_affected, &status.first_affected, &status.last_affected])?;
-    let not_affected = all(&[&status.known_not_affected, &status.fixed, &status.first_fixed, &status.recommended])?;
+    let affected = all(&[
+        &status.known_affected,
+        &status.first_affected,
+        &status.last_affected,
+    ])?;
+    let not_affected = all(&[
+        &status.known_not_affected,
+        &status.fixed,
+        &status.first_fixed,
+        &status.recommended,
+    ])?;
     let investigated = all(&[&status.under_investigation])?;
     let said: HashSet<&u32> = affected.iter().collect();
     let recommended = entries.places(&status.recommended)?;
-    if not_affected.iter().any(|place| said.contains(place) && !recommended.contains(place)) {
+    if not_affected
+        .iter()
+        .any(|place| said.contains(place) && !recommended.contains(place))
+    {
         return invalid("a product is both affected and not affected");
     }
     let mut remediations = Vec::new();
     for row in &vuln.remediations {
         if !REMEDIATIONS.contains(&row.category.as_str()) {
-            return invalid(format!("`{}` is no category of a remediation", cut(&row.category, 60)));
+            return invalid(format!(
+                "`{}` is no category of a remediation",
+                cut(&row.category, 60)
+            ));
         }
         let mut places = entries.places(&row.product_ids)?;
         for group in &row.group_ids {
@@ -384,11 +491,24 @@ fn vulnerability(vuln: &Vuln, entries: &Entries, groups: &HashMap<&str, &Group>)
         }
         places.sort_unstable();
         places.dedup();
-        remediations.push(Remediation { category: row.category.clone(), details: cut(&row.details, limits::QUOTED).to_owned(), entries: places });
+        remediations.push(Remediation {
+            category: row.category.clone(),
+            details: cut(&row.details, limits::QUOTED).to_owned(),
+            entries: places,
+        });
     }
-    let scores = vuln.scores.iter().flat_map(|score| score.cvss_v3.iter().chain(&score.cvss_v2));
-    let cvss = scores.map(|cvss| cvss.base_score).filter(|score| (0.0..=10.0).contains(score));
-    let name = vuln.cve.clone().or_else(|| vuln.ids.first().map(|id| id.text.clone())).or_else(|| vuln.title.clone());
+    let scores = vuln
+        .scores
+        .iter()
+        .flat_map(|score| score.cvss_v3.iter().chain(&score.cvss_v2));
+    let cvss = scores
+        .map(|cvss| cvss.base_score)
+        .filter(|score| (0.0..=10.0).contains(score));
+    let name = vuln
+        .cve
+        .clone()
+        .or_else(|| vuln.ids.first().map(|id| id.text.clone()))
+        .or_else(|| vuln.title.clone());
     Ok(Vulnerability {
         cve: cut(&name.unwrap_or_default(), 120).to_owned(),
         cvss: cvss.reduce(f64::max),

@@ -62,17 +62,35 @@ pub struct Release {
 pub fn read(reader: &mut dyn Read, sink: &mut Sink<'_>) -> Result<String, Refusal> {
     let octets = whole(reader)?;
     let full: Full = serde_json::from_slice(&octets)?;
-    if !full.schema_version.starts_with("1.") || full.total != full.result.len() as u64 || date(&full.generated_at).is_none() {
+    if !full.schema_version.starts_with("1.")
+        || full.total != full.result.len() as u64
+        || date(&full.generated_at).is_none()
+    {
         return invalid("it is no endoflife.date v1 list, or not as long as it states");
     }
     let generated = cut(&full.generated_at, 10).to_owned();
     for product in &full.result {
-        let dates = product.releases.iter().flat_map(|release| release.eol_from.iter().chain(&release.eoes_from));
+        let dates = product
+            .releases
+            .iter()
+            .flat_map(|release| release.eol_from.iter().chain(&release.eoes_from));
         if let Some(wrong) = dates.into_iter().find(|text| date(text).is_none()) {
-            return invalid(format!("{}: `{}` is no date", cut(&product.name, 60), cut(wrong, 20)));
+            return invalid(format!(
+                "{}: `{}` is no date",
+                cut(&product.name, 60),
+                cut(wrong, 20)
+            ));
         }
-        sink(Record { key: format!("l/{}", cut(&product.name, 120)), rank: generated.clone(), value: serde_json::to_string(product)? })?;
+        sink(Record {
+            key: format!("l/{}", cut(&product.name, 120)),
+            rank: generated.clone(),
+            value: serde_json::to_string(product)?,
+        })?;
     }
-    sink(Record { key: "f/endoflife".to_owned(), rank: generated.clone(), value: generated })?;
+    sink(Record {
+        key: "f/endoflife".to_owned(),
+        rank: generated.clone(),
+        value: generated,
+    })?;
     Ok(format!("{} products", full.result.len()))
 }

@@ -92,20 +92,36 @@ impl Cpe {
         let parts: Vec<String> = if let Some(rest) = text.strip_prefix("cpe:2.3:") {
             fields(rest)
         } else {
-            text.strip_prefix("cpe:/")?.split(':').map(str::to_owned).collect()
+            text.strip_prefix("cpe:/")?
+                .split(':')
+                .map(str::to_owned)
+                .collect()
         };
         let field = |at: usize| parts.get(at).map(String::as_str).unwrap_or("*");
-        let part = field(0).chars().next().filter(|part| "aoh".contains(*part))?;
+        let part = field(0)
+            .chars()
+            .next()
+            .filter(|part| "aoh".contains(*part))?;
         let (vendor, product) = (field(1), field(2));
         if parts.len() < 3 || vendor == "*" || product == "*" || vendor.is_empty() {
             return None;
         }
         let any = |text: &str| text.is_empty() || text == "*" || text == "-";
         let version = (!any(field(3))).then(|| {
-            if any(field(4)) { field(3).to_owned() } else { format!("{} {}", field(3), field(4).replace('_', " ")) }
+            if any(field(4)) {
+                field(3).to_owned()
+            } else {
+                format!("{} {}", field(3), field(4).replace('_', " "))
+            }
         });
         let plain = |text: &str| text.replace('_', " ");
-        Some(Cpe { part, vendor: plain(vendor), product: plain(product), version, without: field(3) == "-" })
+        Some(Cpe {
+            part,
+            vendor: plain(vendor),
+            product: plain(product),
+            version,
+            without: field(3) == "-",
+        })
     }
 }
 
@@ -116,12 +132,18 @@ fn fields(text: &str) -> Vec<String> {
     for c in text.chars() {
         match c {
             _ if literal => {
-                fields.last_mut().into_iter().for_each(|field| field.push(c));
+                fields
+                    .last_mut()
+                    .into_iter()
+                    .for_each(|field| field.push(c));
                 literal = false;
             }
             '\\' => literal = true,
             ':' => fields.push(String::new()),
-            _ => fields.last_mut().into_iter().for_each(|field| field.push(c)),
+            _ => fields
+                .last_mut()
+                .into_iter()
+                .for_each(|field| field.push(c)),
         }
     }
     fields
@@ -136,7 +158,10 @@ fn bounds(found: &Match, cpe: &Cpe) -> Stated {
     ];
     let mut bounds: Vec<(String, String)> = Vec::new();
     for (sign, text) in given {
-        bounds.extend(text.iter().map(|text| (sign.to_owned(), cut(text, limits::TEXT).to_owned())));
+        bounds.extend(
+            text.iter()
+                .map(|text| (sign.to_owned(), cut(text, limits::TEXT).to_owned())),
+        );
     }
     if let (true, Some(version)) = (bounds.is_empty(), &cpe.version) {
         bounds.push(("=".to_owned(), cut(version, limits::TEXT).to_owned()));
@@ -173,11 +198,24 @@ fn entries(configuration: &Configuration) -> Result<Vec<Entry>, Refusal> {
             groups.push(group);
         }
     }
-    let all_of = together || configuration.nodes.iter().any(|node| node.operator == "AND");
+    let all_of = together
+        || configuration
+            .nodes
+            .iter()
+            .any(|node| node.operator == "AND");
     for (at, group) in groups.iter().enumerate() {
         for (matched, cpe) in group.iter().filter(|(matched, _)| matched.vulnerable) {
-            let others = groups.iter().enumerate().filter(|(other, _)| all_of && *other != at);
-            let names = |group: &Vec<(&Match, Cpe)>| group.iter().map(|(_, cpe)| format!("{} {}", cpe.vendor, cpe.product)).take(64).collect();
+            let others = groups
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| all_of && *other != at);
+            let names = |group: &Vec<(&Match, Cpe)>| {
+                group
+                    .iter()
+                    .map(|(_, cpe)| format!("{} {}", cpe.vendor, cpe.product))
+                    .take(64)
+                    .collect()
+            };
             found.push(Entry {
                 vendor: cut(&cpe.vendor, limits::TEXT).to_owned(),
                 name: cut(&cpe.product, limits::TEXT).to_owned(),
@@ -192,10 +230,24 @@ fn entries(configuration: &Configuration) -> Result<Vec<Entry>, Refusal> {
 
 /// Highest base score that any of its metrics states.
 fn score(metrics: &serde_json::Map<String, serde_json::Value>) -> Option<f64> {
-    let lists = ["cvssMetricV40", "cvssMetricV31", "cvssMetricV30", "cvssMetricV2"];
-    let list = lists.iter().find_map(|name| metrics.get(*name)?.as_array().filter(|list| !list.is_empty()))?;
-    let scores = list.iter().filter_map(|metric| metric.get("cvssData")?.get("baseScore")?.as_f64());
-    scores.filter(|score| (0.0..=10.0).contains(score)).reduce(f64::max)
+    let lists = [
+        "cvssMetricV40",
+        "cvssMetricV31",
+        "cvssMetricV30",
+        "cvssMetricV2",
+    ];
+    let list = lists.iter().find_map(|name| {
+        metrics
+            .get(*name)?
+            .as_array()
+            .filter(|list| !list.is_empty())
+    })?;
+    let scores = list
+        .iter()
+        .filter_map(|metric| metric.get("cvssData")?.get("baseScore")?.as_f64());
+    scores
+        .filter(|score| (0.0..=10.0).contains(score))
+        .reduce(f64::max)
 }
 
 fn record(cve: &Cve) -> Result<Option<Record>, Refusal> {
@@ -207,13 +259,20 @@ fn record(cve: &Cve) -> Result<Option<Record>, Refusal> {
     }
     let mut found = Vec::new();
     for configuration in &cve.configurations {
-        found.extend(entries(configuration).map_err(|error| Refusal::Invalid(format!("{}: {error}", cve.id)))?);
+        found.extend(
+            entries(configuration)
+                .map_err(|error| Refusal::Invalid(format!("{}: {error}", cve.id)))?,
+        );
     }
     found.truncate(limits::ENTRIES);
     if cve.vuln_status == "Rejected" {
         found.clear();
     }
-    let text = cve.descriptions.iter().find(|text| text.lang == "en").map(|text| text.value.as_str());
+    let text = cve
+        .descriptions
+        .iter()
+        .find(|text| text.lang == "en")
+        .map(|text| text.value.as_str());
     let count = u32::try_from(found.len()).unwrap_or_default();
     let advisory = Advisory {
         feed: "nvd".to_owned(),
@@ -222,13 +281,22 @@ fn record(cve: &Cve) -> Result<Option<Record>, Refusal> {
         publisher: "NVD".to_owned(),
         date: cut(&cve.last_modified, 10).to_owned(),
         entries: found,
-        vulnerabilities: vec![Vulnerability { cve: cve.id.clone(), cvss: score(&cve.metrics), affected: (0..count).collect(), ..Vulnerability::default() }],
+        vulnerabilities: vec![Vulnerability {
+            cve: cve.id.clone(),
+            cvss: score(&cve.metrics),
+            affected: (0..count).collect(),
+            ..Vulnerability::default()
+        }],
     };
     let value = serde_json::to_string(&advisory)?;
     if value.len() > limits::RECORD / 2 {
         return Ok(None);
     }
-    Ok(Some(Record { key: format!("a/nvd/{}", cve.id), rank: cut(&cve.last_modified, 40).replace('\n', " "), value }))
+    Ok(Some(Record {
+        key: format!("a/nvd/{}", cve.id),
+        rank: cut(&cve.last_modified, 40).replace('\n', " "),
+        value,
+    }))
 }
 
 /// Reads one feed or page.
@@ -242,10 +310,16 @@ pub fn read(reader: &mut dyn Read, sink: &mut Sink<'_>) -> Result<String, Refusa
         if others.get("format").and_then(serde_json::Value::as_str) != Some("NVD_CVE") {
             return invalid("its format is not NVD_CVE");
         }
-        if others.get("version").and_then(serde_json::Value::as_str).is_none_or(|version| !version.starts_with("2.")) {
+        if others
+            .get("version")
+            .and_then(serde_json::Value::as_str)
+            .is_none_or(|version| !version.starts_with("2."))
+        {
             return invalid("its version is not 2.0");
         }
-        newest = newest.clone().max(cut(&item.cve.last_modified, 10).to_owned());
+        newest = newest
+            .clone()
+            .max(cut(&item.cve.last_modified, 10).to_owned());
         count = count.saturating_add(1);
         match record(&item.cve)? {
             Some(record) => Ok(sink(record)?),
@@ -254,7 +328,11 @@ pub fn read(reader: &mut dyn Read, sink: &mut Sink<'_>) -> Result<String, Refusa
     };
     stream(reader, "vulnerabilities", &mut element)?;
     if !newest.is_empty() {
-        sink(Record { key: "f/nvd".to_owned(), rank: newest.clone(), value: newest })?;
+        sink(Record {
+            key: "f/nvd".to_owned(),
+            rank: newest.clone(),
+            value: newest,
+        })?;
     }
     Ok(format!("{count} CVEs"))
 }

@@ -16,9 +16,16 @@ impl<R: Read> Read for Lines<R> {
     fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
         let read = self.inner.read(to)?;
         for octet in to.get(..read).unwrap_or_default() {
-            self.length = if *octet == b'\n' { 0 } else { self.length.saturating_add(1) };
+            self.length = if *octet == b'\n' {
+                0
+            } else {
+                self.length.saturating_add(1)
+            };
             if self.length > limits::LINE {
-                return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "a line is too long"));
+                return Err(std::io::Error::new(
+                    std::io::ErrorKind::InvalidData,
+                    "a line is too long",
+                ));
             }
         }
         Ok(read)
@@ -30,7 +37,10 @@ impl<R: Read> Read for Lines<R> {
 /// # Errors
 /// It is no such table, or ends within a line.
 pub fn epss(reader: &mut dyn Read, sink: &mut Sink<'_>) -> Result<String, Refusal> {
-    let mut reader = BufReader::new(Lines { inner: reader, length: 0 });
+    let mut reader = BufReader::new(Lines {
+        inner: reader,
+        length: 0,
+    });
     let mut first = String::new();
     reader.read_line(&mut first)?;
     let stated = first.split("score_date:").nth(1).and_then(date);
@@ -46,14 +56,31 @@ pub fn epss(reader: &mut dyn Read, sink: &mut Sink<'_>) -> Result<String, Refusa
     for row in table.records() {
         let row = row?;
         let field = |at| row.get(at).unwrap_or_default();
-        let share = |at| field(at).parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+        let share = |at| {
+            field(at)
+                .parse::<f64>()
+                .ok()
+                .filter(|share| (0.0..=1.0).contains(share))
+        };
         let (true, Some(_), Some(_)) = (is_cve(field(0)), share(1), share(2)) else {
-            return invalid(format!("row {}: `{}` has no CVE or no share", count.saturating_add(1), cut(field(0), 40)));
+            return invalid(format!(
+                "row {}: `{}` has no CVE or no share",
+                count.saturating_add(1),
+                cut(field(0), 40)
+            ));
         };
         count = count.saturating_add(1);
-        sink(Record { key: format!("e/{}", field(0)), rank: day.clone(), value: format!("{} {}", field(1), field(2)) })?;
+        sink(Record {
+            key: format!("e/{}", field(0)),
+            rank: day.clone(),
+            value: format!("{} {}", field(1), field(2)),
+        })?;
     }
-    sink(Record { key: "f/epss".to_owned(), rank: day.clone(), value: day })?;
+    sink(Record {
+        key: "f/epss".to_owned(),
+        rank: day.clone(),
+        value: day,
+    })?;
     Ok(format!("{count} scores"))
 }
 
@@ -62,9 +89,15 @@ pub fn epss(reader: &mut dyn Read, sink: &mut Sink<'_>) -> Result<String, Refusa
 /// # Errors
 /// It is no such table.
 pub fn oui(reader: &mut dyn Read, sink: &mut Sink<'_>) -> Result<String, Refusal> {
-    let mut table = csv::Reader::from_reader(Lines { inner: reader, length: 0 });
+    let mut table = csv::Reader::from_reader(Lines {
+        inner: reader,
+        length: 0,
+    });
     let headers: Vec<String> = table.headers()?.iter().map(str::to_owned).collect();
-    if headers.get(..3).is_none_or(|first| first != ["Registry", "Assignment", "Organization Name"]) {
+    if headers
+        .get(..3)
+        .is_none_or(|first| first != ["Registry", "Assignment", "Organization Name"])
+    {
         return invalid("its columns are not those of the IEEE");
     }
     let mut count = 0_u64;
@@ -77,8 +110,16 @@ pub fn oui(reader: &mut dyn Read, sink: &mut Sink<'_>) -> Result<String, Refusal
         }
         count = count.saturating_add(1);
         let value = cut(field(2), limits::TEXT).replace(['\n', '\r'], " ");
-        sink(Record { key: format!("m/{prefix}"), rank: String::new(), value })?;
+        sink(Record {
+            key: format!("m/{prefix}"),
+            rank: String::new(),
+            value,
+        })?;
     }
-    sink(Record { key: "f/oui".to_owned(), rank: String::new(), value: format!("{count} assignments") })?;
+    sink(Record {
+        key: "f/oui".to_owned(),
+        rank: String::new(),
+        value: format!("{count} assignments"),
+    })?;
     Ok(format!("{count} assignments"))
 }

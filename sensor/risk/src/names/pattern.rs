@@ -86,17 +86,27 @@ pub(super) fn is_order(word: &str, least: usize) -> bool {
     let count = word.chars().filter(char::is_ascii_alphanumeric).count();
     let digits = word.chars().filter(char::is_ascii_digit).count();
     let letters = word.chars().filter(char::is_ascii_alphabetic).count();
-    let small = word.chars().filter(|c| c.is_ascii_lowercase() && *c != 'x').count();
-    let clean = word.chars().all(|c| c.is_ascii_alphanumeric() || "-*?.[]_".contains(c));
+    let small = word
+        .chars()
+        .filter(|c| c.is_ascii_lowercase() && *c != 'x')
+        .count();
+    let clean = word
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-*?.[]_".contains(c));
     let wild = word.contains('*');
-    clean && small == 0 && digits >= 2 && (count >= least || wild && count >= 4) && (letters >= 1 || digits >= 6)
+    clean
+        && small == 0
+        && digits >= 2
+        && (count >= least || wild && count >= 4)
+        && (letters >= 1 || digits >= 6)
 }
 
 /// An order number as a pattern: `x` after a digit or a letter of an otherwise upper-case number stands for one character.
 fn order(word: &str) -> String {
     let mut text = String::new();
     let characters: Vec<char> = word.trim_matches(['.', ',', ';', ' ']).chars().collect();
-    let shouting = characters.iter().any(char::is_ascii_uppercase) || characters.iter().any(char::is_ascii_digit);
+    let shouting = characters.iter().any(char::is_ascii_uppercase)
+        || characters.iter().any(char::is_ascii_digit);
     for (at, c) in characters.iter().enumerate() {
         let last = characters.get(at.saturating_add(1)).is_none();
         match c {
@@ -108,20 +118,34 @@ fn order(word: &str) -> String {
         text.push('*');
     }
     let squashed = squash(&text);
-    if squashed.ends_with("**") { format!("{}*", squashed.trim_end_matches('*')) } else { squashed }
+    if squashed.ends_with("**") {
+        format!("{}*", squashed.trim_end_matches('*'))
+    } else {
+        squashed
+    }
 }
 
 /// Order numbers that a bracket holds; none, if it holds something else.
 fn bracketed(text: &str) -> Vec<String> {
-    let text = LABEL.as_ref().map_or_else(|| text.into(), |label| label.replace(text, ""));
-    let pieces = text.split([',', ';', '&', '/']).flat_map(|piece| piece.split(" and ").collect::<Vec<_>>());
+    let text = LABEL
+        .as_ref()
+        .map_or_else(|| text.into(), |label| label.replace(text, ""));
+    let pieces = text
+        .split([',', ';', '&', '/'])
+        .flat_map(|piece| piece.split(" and ").collect::<Vec<_>>());
     let mut found = Vec::new();
     for piece in pieces {
         let each: Vec<&str> = piece.split_whitespace().collect();
         let many = each.iter().filter(|word| is_order(word, 9)).count();
         if many >= 1 {
-            found.extend(each.iter().filter(|word| is_order(word, 9)).map(|word| order(word)));
-        } else if is_order(&each.concat(), 6) || each.concat().ends_with("...") && is_order(each.concat().trim_end_matches('.'), 4) {
+            found.extend(
+                each.iter()
+                    .filter(|word| is_order(word, 9))
+                    .map(|word| order(word)),
+            );
+        } else if is_order(&each.concat(), 6)
+            || each.concat().ends_with("...") && is_order(each.concat().trim_end_matches('.'), 4)
+        {
             found.push(order(&each.concat()));
         }
     }
@@ -131,8 +155,14 @@ fn bracketed(text: &str) -> Vec<String> {
 /// A word with wildcards, if `x` or `*` stand for something in it.
 fn word(raw: &str) -> Vec<Word> {
     if let Some(found) = SPAN.as_ref().and_then(|span| span.captures(raw)) {
-        let group = |at| found.get(at).map(|group| group.as_str().to_lowercase()).unwrap_or_default();
-        if let (true, Ok(from), Ok(to)) = (group(1) == group(3), group(2).parse(), group(4).parse()) {
+        let group = |at| {
+            found
+                .get(at)
+                .map(|group| group.as_str().to_lowercase())
+                .unwrap_or_default()
+        };
+        if let (true, Ok(from), Ok(to)) = (group(1) == group(3), group(2).parse(), group(4).parse())
+        {
             return vec![Word::Between(group(1), from, to, raw.to_lowercase())];
         }
     }
@@ -147,7 +177,11 @@ fn word(raw: &str) -> Vec<Word> {
         if *c == '*' {
             wild = true;
             text.push('*');
-        } else if *c == 'x' && telling && digit_before && after.is_none_or(|c| !c.is_ascii_lowercase() || *c == 'x') {
+        } else if *c == 'x'
+            && telling
+            && digit_before
+            && after.is_none_or(|c| !c.is_ascii_lowercase() || *c == 'x')
+        {
             wild = true;
             text.push(if after.is_none() { '*' } else { '?' });
         } else {
@@ -157,15 +191,33 @@ fn word(raw: &str) -> Vec<Word> {
     let plain = words(&text);
     let literal = |word: &String| word.chars().filter(|c| c.is_alphanumeric()).count();
     let kept = plain.into_iter().filter(|word| literal(word) > 0);
-    kept.map(|word| if wild && word.contains(['*', '?']) { Word::Wild(word) } else { Word::Plain(word) }).collect()
+    kept.map(|word| {
+        if wild && word.contains(['*', '?']) {
+            Word::Wild(word)
+        } else {
+            Word::Plain(word)
+        }
+    })
+    .collect()
 }
 
 /// Every name that a name with slashes or optional letters stands for.
 fn expanded(text: &str) -> Vec<String> {
-    if let Some(found) = OPTIONAL.as_ref().and_then(|optional| optional.captures(text)) {
-        let group = |at| found.get(at).map(|group| group.as_str()).unwrap_or_default();
+    if let Some(found) = OPTIONAL
+        .as_ref()
+        .and_then(|optional| optional.captures(text))
+    {
+        let group = |at| {
+            found
+                .get(at)
+                .map(|group| group.as_str())
+                .unwrap_or_default()
+        };
         let around = found.get(0).map(|whole| whole.range()).unwrap_or_default();
-        let (before, after) = (text.get(..around.start).unwrap_or_default(), text.get(around.end..).unwrap_or_default());
+        let (before, after) = (
+            text.get(..around.start).unwrap_or_default(),
+            text.get(around.end..).unwrap_or_default(),
+        );
         if group(3).chars().any(char::is_alphabetic) {
             let with = format!("{before}{}{}{}{after}", group(1), group(2), group(3));
             let without = format!("{before}{}{}{after}", group(1), group(3));
@@ -175,16 +227,27 @@ fn expanded(text: &str) -> Vec<String> {
     let Some(found) = SLASHED.as_ref().and_then(|slashed| slashed.captures(text)) else {
         return vec![text.to_owned()];
     };
-    let group = |at| found.get(at).map(|group| group.as_str()).unwrap_or_default();
+    let group = |at| {
+        found
+            .get(at)
+            .map(|group| group.as_str())
+            .unwrap_or_default()
+    };
     let (letters, first, more, tail) = (group(1), group(2), group(3), group(4));
     let from = found.get(1).map(|group| group.start()).unwrap_or_default();
     let to = found.get(4).map(|group| group.end()).unwrap_or_default();
     if letters.is_empty() && tail.is_empty() && first.len() < 3 {
         return vec![text.to_owned()];
     }
-    let (before, after) = (text.get(..from).unwrap_or_default(), text.get(to..).unwrap_or_default());
+    let (before, after) = (
+        text.get(..from).unwrap_or_default(),
+        text.get(to..).unwrap_or_default(),
+    );
     let numbers = std::iter::once(first).chain(more.split('/').filter(|number| !number.is_empty()));
-    numbers.map(|number| format!("{before}{letters}{number}{tail}{after}")).take(limits::ALTERNATIVES).collect()
+    numbers
+        .map(|number| format!("{before}{letters}{number}{tail}{after}"))
+        .take(limits::ALTERNATIVES)
+        .collect()
 }
 
 impl Names {
@@ -197,20 +260,45 @@ impl Names {
         if let Some(regex) = EXCLUDED.as_ref() {
             for found in regex.captures_iter(&text) {
                 let named = found.get(1).map(|group| group.as_str()).unwrap_or_default();
-                let alternatives = named.split([',', ';']).flat_map(|part| part.split(" and ").collect::<Vec<_>>());
-                let telling = alternatives.map(|part| words(part).into_iter().filter(|word| !self.quiet(word, &vendors)).collect::<Vec<_>>());
-                excluded.extend(telling.filter(|words| words.iter().any(|word| word.chars().any(|c| c.is_ascii_digit()))));
+                let alternatives = named
+                    .split([',', ';'])
+                    .flat_map(|part| part.split(" and ").collect::<Vec<_>>());
+                let telling = alternatives.map(|part| {
+                    words(part)
+                        .into_iter()
+                        .filter(|word| !self.quiet(word, &vendors))
+                        .collect::<Vec<_>>()
+                });
+                excluded.extend(telling.filter(|words| {
+                    words
+                        .iter()
+                        .any(|word| word.chars().any(|c| c.is_ascii_digit()))
+                }));
             }
             text = regex.replace_all(&text, " ").into_owned();
         }
-        text = INCLUDED.as_ref().map_or_else(|| text.clone(), |regex| regex.replace_all(&text, " ").into_owned());
-        text = SQUARES.as_ref().map_or_else(|| text.clone(), |regex| regex.replace_all(&text, "*").into_owned());
-        let mut orders: Vec<String> = entry.orders.iter().map(|number| order(number)).filter(|order| order.len() >= 4).collect();
+        text = INCLUDED.as_ref().map_or_else(
+            || text.clone(),
+            |regex| regex.replace_all(&text, " ").into_owned(),
+        );
+        text = SQUARES.as_ref().map_or_else(
+            || text.clone(),
+            |regex| regex.replace_all(&text, "*").into_owned(),
+        );
+        let mut orders: Vec<String> = entry
+            .orders
+            .iter()
+            .map(|number| order(number))
+            .filter(|order| order.len() >= 4)
+            .collect();
         if let Some(regex) = BRACKETS.as_ref() {
             let mut kept = String::new();
             let mut from = 0_usize;
             for found in regex.captures_iter(&text) {
-                let (whole, inner) = (found.get(0).map(|group| group.range()).unwrap_or_default(), found.get(1).map(|group| group.as_str()).unwrap_or_default());
+                let (whole, inner) = (
+                    found.get(0).map(|group| group.range()).unwrap_or_default(),
+                    found.get(1).map(|group| group.as_str()).unwrap_or_default(),
+                );
                 let numbers = bracketed(inner);
                 kept.push_str(text.get(from..whole.start).unwrap_or_default());
                 if numbers.is_empty() {
@@ -233,15 +321,25 @@ impl Names {
         let version = versions::in_name(&text);
         let range = version.as_ref().map(|(version, _)| {
             let wild = version.contains(['x', 'X', '*']) || version.contains(' ');
-            Range::read(&if wild { version.clone() } else { format!("{version}.*") })
+            Range::read(&if wild {
+                version.clone()
+            } else {
+                format!("{version}.*")
+            })
         });
         if let Some((_, at)) = version {
-            text = format!("{} {}", text.get(..at.start).unwrap_or_default(), text.get(at.end..).unwrap_or_default());
+            text = format!(
+                "{} {}",
+                text.get(..at.start).unwrap_or_default(),
+                text.get(at.end..).unwrap_or_default()
+            );
         }
         let mut alternatives: Vec<Vec<Word>> = Vec::new();
         for name in self.listed(&text, &vendors) {
             let raw = name.split(|c: char| c.is_whitespace() || "()[]{},;:/\"'|_".contains(c));
-            let all = raw.flat_map(word).filter(|word| !self.quiet(word.text(), &vendors));
+            let all = raw
+                .flat_map(word)
+                .filter(|word| !self.quiet(word.text(), &vendors));
             let all: Vec<Word> = all.take(limits::WORDS).collect();
             if !all.is_empty() && !alternatives.contains(&all) {
                 alternatives.push(all);
@@ -257,7 +355,14 @@ impl Names {
         };
         orders.sort();
         orders.dedup();
-        Pattern { vendors, orders, family, alternatives, excluded, version: range }
+        Pattern {
+            vendors,
+            orders,
+            family,
+            alternatives,
+            excluded,
+            version: range,
+        }
     }
 
     /// The names that a list of names is made of: `NAE85 and NIE85`.
@@ -265,12 +370,16 @@ impl Names {
         let mut parts: Vec<String> = vec![text.to_owned()];
         if !text.contains('(') {
             for mark in [", ", " and ", " or ", " & "] {
-                parts = parts.iter().flat_map(|part| part.split(mark).map(str::to_owned).collect::<Vec<_>>()).collect();
+                parts = parts
+                    .iter()
+                    .flat_map(|part| part.split(mark).map(str::to_owned).collect::<Vec<_>>())
+                    .collect();
             }
         }
         let telling = |part: &String| {
             let all = part.split_whitespace().flat_map(word);
-            all.filter(|word| !self.quiet(word.text(), vendors)).any(|word| word.tells())
+            all.filter(|word| !self.quiet(word.text(), vendors))
+                .any(|word| word.tells())
         };
         if parts.len() < 2 || !parts.iter().all(telling) {
             parts = vec![text.to_owned()];
@@ -292,17 +401,29 @@ impl Names {
 impl Pattern {
     /// Whether these words are its own: hardware named beside its firmware.
     pub(crate) fn is_own(&self, all: &[String]) -> bool {
-        self.alternatives.iter().any(|alternative| alternative.iter().all(|word| all.iter().any(|own| word.is(own))))
+        self.alternatives.iter().any(|alternative| {
+            alternative
+                .iter()
+                .all(|word| all.iter().any(|own| word.is(own)))
+        })
     }
 
     /// Its words that tell it from other products.
     pub(crate) fn telling(&self) -> Vec<String> {
-        let all = self.alternatives.iter().flatten().filter(|word| word.tells());
-        all.map(|word| word.text().to_owned()).take(limits::WORDS).collect()
+        let all = self
+            .alternatives
+            .iter()
+            .flatten()
+            .filter(|word| word.tells());
+        all.map(|word| word.text().to_owned())
+            .take(limits::WORDS)
+            .collect()
     }
 
     pub(super) fn excludes(&self, subject: &Subject) -> bool {
-        self.excluded.iter().any(|words| !words.is_empty() && words.iter().all(|word| subject.parts.contains(word)))
+        self.excluded
+            .iter()
+            .any(|words| !words.is_empty() && words.iter().all(|word| subject.parts.contains(word)))
     }
 
     /// Under which keys it is found.
@@ -321,14 +442,21 @@ impl Pattern {
                 keys.insert(format!("#{three}"));
             }
         }
-        keys.extend(self.family.and_then(|at| names.family_name(at)).map(|name| format!("@{name}")));
+        keys.extend(
+            self.family
+                .and_then(|at| names.family_name(at))
+                .map(|name| format!("@{name}")),
+        );
         for alternative in &self.alternatives {
             let telling = alternative.iter().any(Word::tells);
             for word in alternative.iter().filter(|word| !telling || word.tells()) {
                 match word {
                     Word::Plain(text) => keys.insert(text.clone()),
                     Word::Wild(text) => keys.insert(format!("~{}", literal(text, 3))),
-                    Word::Between(letters, from, _, _) => keys.insert(format!("~{}", literal(&format!("{letters}{from}"), letters.chars().count().min(3)))),
+                    Word::Between(letters, from, _, _) => keys.insert(format!(
+                        "~{}",
+                        literal(&format!("{letters}{from}"), letters.chars().count().min(3))
+                    )),
                 };
             }
             for pair in alternative.windows(2) {
@@ -351,8 +479,16 @@ pub(super) fn cover(subject: &Subject, alternative: &[Word]) -> (Vec<String>, u3
             Word::Plain(text) => subject.parts.contains(text),
             other => subject.parts.iter().any(|part| other.is(part)),
         };
-        let ordered = word.tells() && subject.orders.iter().any(|order| word.is(&order.to_lowercase()));
-        let joined = alternative.get(at.saturating_add(1)).is_some_and(|next| subject.parts.contains(&format!("{}{}", word.text(), next.text())));
+        let ordered = word.tells()
+            && subject
+                .orders
+                .iter()
+                .any(|order| word.is(&order.to_lowercase()));
+        let joined = alternative.get(at.saturating_add(1)).is_some_and(|next| {
+            subject
+                .parts
+                .contains(&format!("{}{}", word.text(), next.text()))
+        });
         if plain || ordered {
             at = at.saturating_add(1);
         } else if joined {
@@ -363,6 +499,9 @@ pub(super) fn cover(subject: &Subject, alternative: &[Word]) -> (Vec<String>, u3
         }
     }
     let joined: String = alternative.iter().map(Word::text).collect();
-    let used = subject.words.iter().filter(|own| alternative.iter().any(|word| word.is(own)) || own.len() > 3 && joined.contains(own.as_str()));
+    let used = subject.words.iter().filter(|own| {
+        alternative.iter().any(|word| word.is(own))
+            || own.len() > 3 && joined.contains(own.as_str())
+    });
     (uncovered, u32::try_from(used.count()).unwrap_or(u32::MAX))
 }

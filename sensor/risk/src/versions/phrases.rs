@@ -24,38 +24,128 @@ static PHRASES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"&lt;".to_owned(), "<"),
         (r"&gt;".to_owned(), ">"),
         (r"==".to_owned(), "="),
-        (format!(r"\bbetween ({version}) ?\(?(?:including|inclusive)\)? and ({version}) ?\(?(?:excluding|exclusive)\)?"), ">=$1 <$2"),
-        (format!(r"\bbetween ({version})(?: ?\(?(?:including|inclusive)\)?)? and ({version})(?: ?\(?(?:including|inclusive)\)?)?"), ">=$1 <=$2"),
-        (format!(r"({version})(?: ?\((?:including|inclusive)\))? (?:and|to|up to) ({version}) ?\((?:excluding|exclusive)\)"), ">=$1 <$2"),
-        (format!(r"\b(?:up to|through|thru|until),? (?:and |\()?(?:including|inclusive|incl\.?)\)?,?{noun} ?"), "<="),
-        (format!(r"({version}),?{noun} ?(?:through|thru|up to|until|\bto\b) ?(?:and including )?{noun} ?({version})"), ">=$1 <=$2"),
-        (format!(r"\bfrom{noun} ({version}),? ?(?:to|through|up to)? ?<= ?"), ">=$1 <="),
+        (
+            format!(
+                r"\bbetween ({version}) ?\(?(?:including|inclusive)\)? and ({version}) ?\(?(?:excluding|exclusive)\)?"
+            ),
+            ">=$1 <$2",
+        ),
+        (
+            format!(
+                r"\bbetween ({version})(?: ?\(?(?:including|inclusive)\)?)? and ({version})(?: ?\(?(?:including|inclusive)\)?)?"
+            ),
+            ">=$1 <=$2",
+        ),
+        (
+            format!(
+                r"({version})(?: ?\((?:including|inclusive)\))? (?:and|to|up to) ({version}) ?\((?:excluding|exclusive)\)"
+            ),
+            ">=$1 <$2",
+        ),
+        (
+            format!(
+                r"\b(?:up to|through|thru|until),? (?:and |\()?(?:including|inclusive|incl\.?)\)?,?{noun} ?"
+            ),
+            "<=",
+        ),
+        (
+            format!(
+                r"({version}),?{noun} ?(?:through|thru|up to|until|\bto\b) ?(?:and including )?{noun} ?({version})"
+            ),
+            ">=$1 <=$2",
+        ),
+        (
+            format!(r"\bfrom{noun} ({version}),? ?(?:to|through|up to)? ?<= ?"),
+            ">=$1 <=",
+        ),
         (format!(r"^({version}) - ({version})$"), ">=$1 <=$2"),
-        (format!(r"({version}),?{noun} ?{join} {all}(?:the )?(?:versions? )?{earlier}{noun}(?: to(?: this)?)?"), "<=$1"),
-        (format!(r"({version}),?{noun} ?{join} {all}(?:the )?(?:versions? )?{later}{noun}"), ">=$1"),
+        (
+            format!(
+                r"({version}),?{noun} ?{join} {all}(?:the )?(?:versions? )?{earlier}{noun}(?: to(?: this)?)?"
+            ),
+            "<=$1",
+        ),
+        (
+            format!(r"({version}),?{noun} ?{join} {all}(?:the )?(?:versions? )?{later}{noun}"),
+            ">=$1",
+        ),
         (format!(r"^({version}) ?{earlier}$"), "<=$1"),
         (format!(r"({version}) ?\+(?:$| )"), ">=$1 "),
         (format!(r"\b(?:up to|through|thru|until){noun} ?"), "<="),
-        (format!(r"\b(?:prior to|before|earlier than|lower than|older than|less than|smaller than|below|under|preceding){noun}(?: to)? ?"), "<"),
-        (format!(r"\b(?:later than|newer than|greater than|higher than|above|after){noun} ?"), ">"),
-        (format!(r"\b(?:starting (?:from|with)|since|beginning with|from){noun} ?"), ">="),
+        (
+            format!(
+                r"\b(?:prior to|before|earlier than|lower than|older than|less than|smaller than|below|under|preceding){noun}(?: to)? ?"
+            ),
+            "<",
+        ),
+        (
+            format!(r"\b(?:later than|newer than|greater than|higher than|above|after){noun} ?"),
+            ">",
+        ),
+        (
+            format!(r"\b(?:starting (?:from|with)|since|beginning with|from){noun} ?"),
+            ">=",
+        ),
     ];
-    let read = |(pattern, signs): (String, &'static str)| Regex::new(&pattern).ok().map(|regex| (regex, signs));
+    let read = |(pattern, signs): (String, &'static str)| {
+        Regex::new(&pattern).ok().map(|regex| (regex, signs))
+    };
     phrases.into_iter().filter_map(read).collect()
 });
 
 /// Words that add nothing to a range.
 const SILENT: [&str; 34] = [
-    "all", "version", "versions", "firmware", "software", "fw", "sw", "ver", "ver.", "the", "and", "any", "of", "with",
-    "release", "releases", "revision", "rev", "rev.", "distributed", "is", "are", "running", "only", "family", "series",
-    "number", "affected", "product", "products", "using", "no.", "system", "image",
+    "all",
+    "version",
+    "versions",
+    "firmware",
+    "software",
+    "fw",
+    "sw",
+    "ver",
+    "ver.",
+    "the",
+    "and",
+    "any",
+    "of",
+    "with",
+    "release",
+    "releases",
+    "revision",
+    "rev",
+    "rev.",
+    "distributed",
+    "is",
+    "are",
+    "running",
+    "only",
+    "family",
+    "series",
+    "number",
+    "affected",
+    "product",
+    "products",
+    "using",
+    "no.",
+    "system",
+    "image",
 ];
 
 fn tidy(text: &str) -> String {
-    let mut text = text.trim().to_lowercase().replace(['\u{a0}', '_', '\t', '\n'], " ");
+    let mut text = text
+        .trim()
+        .to_lowercase()
+        .replace(['\u{a0}', '_', '\t', '\n'], " ");
     if let Some(scheme) = text.strip_prefix("vers:") {
-        text = scheme.split_once('/').map(|(_, rest)| rest).unwrap_or_default().to_owned();
-        text = text.replace("%20", " ").replace("%2b", "+").replace("%3a", ":");
+        text = scheme
+            .split_once('/')
+            .map(|(_, rest)| rest)
+            .unwrap_or_default()
+            .to_owned();
+        text = text
+            .replace("%20", " ")
+            .replace("%2b", "+")
+            .replace("%3a", ":");
     }
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ")
@@ -67,11 +157,28 @@ pub(super) fn range(text: &str) -> Range {
     }
     let mut text = tidy(text);
     match text.trim_end_matches('.') {
-        "*" | "all" | "any" | "all versions" | "all version" | "all firmware versions" | "all product versions"
-        | "all versions of firmware" | "all firmware" | "versions all" | "all software versions" | "all releases"
-        | "vers:all/*" | "all models" | "all devices" | "all series" | "all revisions" | "all current versions" => return Range::All,
+        "*"
+        | "all"
+        | "any"
+        | "all versions"
+        | "all version"
+        | "all firmware versions"
+        | "all product versions"
+        | "all versions of firmware"
+        | "all firmware"
+        | "versions all"
+        | "all software versions"
+        | "all releases"
+        | "vers:all/*"
+        | "all models"
+        | "all devices"
+        | "all series"
+        | "all revisions"
+        | "all current versions" => return Range::All,
         "no version" | "none" | "no versions" => return Range::Never,
-        "" | "-" | "n/a" | "na" | "unspecified" | "unknown" | "none stated" | "not stated" => return Range::Unreadable,
+        "" | "-" | "n/a" | "na" | "unspecified" | "unknown" | "none stated" | "not stated" => {
+            return Range::Unreadable;
+        }
         _ => {}
     }
     if let Some((main, remark)) = aside(&text) {
@@ -103,16 +210,29 @@ fn split(text: &str) -> Vec<(Option<Sign>, String)> {
     let mut sign = None;
     let mut current = String::new();
     let mut rest = text;
-    let close = |sign: &mut Option<Sign>, current: &mut String, found: &mut Vec<(Option<Sign>, String)>| {
-        let words = std::mem::take(current);
-        let words = words.trim().trim_end_matches(" and").trim_end_matches(" or").trim();
-        if sign.is_some() || !words.is_empty() {
-            found.push((sign.take(), words.to_owned()));
-        }
-    };
+    let close =
+        |sign: &mut Option<Sign>, current: &mut String, found: &mut Vec<(Option<Sign>, String)>| {
+            let words = std::mem::take(current);
+            let words = words
+                .trim()
+                .trim_end_matches(" and")
+                .trim_end_matches(" or")
+                .trim();
+            if sign.is_some() || !words.is_empty() {
+                found.push((sign.take(), words.to_owned()));
+            }
+        };
     while let Some(c) = rest.chars().next() {
-        let signs = [("<=", Sign::AtMost), (">=", Sign::AtLeast), ("!=", Sign::Not), ("<", Sign::Below), (">", Sign::Above), ("=", Sign::Is)];
-        if let Some((written, which)) = signs.iter().find(|(written, _)| rest.starts_with(written)) {
+        let signs = [
+            ("<=", Sign::AtMost),
+            (">=", Sign::AtLeast),
+            ("!=", Sign::Not),
+            ("<", Sign::Below),
+            (">", Sign::Above),
+            ("=", Sign::Is),
+        ];
+        if let Some((written, which)) = signs.iter().find(|(written, _)| rest.starts_with(written))
+        {
             close(&mut sign, &mut current, &mut found);
             sign = Some(*which);
             rest = rest.get(written.len()..).unwrap_or_default();
@@ -121,7 +241,8 @@ fn split(text: &str) -> Vec<(Option<Sign>, String)> {
         let breaks = ["|", ";", ", ", " and ", " or ", " & "];
         if let Some(mark) = breaks.iter().find(|mark| rest.starts_with(**mark)) {
             // In `april 1, 2018` the comma belongs to the date.
-            let dated = *mark == ", " && Version::stated(&current).is_none() && !current.trim().is_empty();
+            let dated =
+                *mark == ", " && Version::stated(&current).is_none() && !current.trim().is_empty();
             if !dated {
                 close(&mut sign, &mut current, &mut found);
                 rest = rest.get(mark.len()..).unwrap_or_default();
@@ -137,7 +258,10 @@ fn split(text: &str) -> Vec<(Option<Sign>, String)> {
 
 /// Takes words away that add nothing.
 fn bare(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().filter(|word| !SILENT.contains(word)).collect();
+    let words: Vec<&str> = text
+        .split_whitespace()
+        .filter(|word| !SILENT.contains(word))
+        .collect();
     words.join(" ")
 }
 
@@ -153,9 +277,15 @@ fn signs(text: &str) -> Range {
             pending = sign;
             continue;
         }
-        if let Some(version) = Version::stated(words.trim_matches(['(', ')', ' ', '.', ','])).or_else(|| Version::stated(&words)) {
+        if let Some(version) = Version::stated(words.trim_matches(['(', ')', ' ', '.', ',']))
+            .or_else(|| Version::stated(&words))
+        {
             let sign = sign.unwrap_or(Sign::Is);
-            bounds.push(Bound { sign, version, text: words.trim_matches(['(', ')', ' ']).to_owned() });
+            bounds.push(Bound {
+                sign,
+                version,
+                text: words.trim_matches(['(', ')', ' ']).to_owned(),
+            });
         } else if sign.is_none() {
             if model(&words) {
                 models.push(words);
@@ -164,7 +294,11 @@ fn signs(text: &str) -> Range {
             }
         } else if let Some((version, label)) = labelled(&words) {
             let sign = sign.unwrap_or(Sign::Is);
-            bounds.push(Bound { sign, version: version.0, text: version.1 });
+            bounds.push(Bound {
+                sign,
+                version: version.0,
+                text: version.1,
+            });
             if !label.is_empty() {
                 labels.push(label);
             }
@@ -189,8 +323,13 @@ fn signs(text: &str) -> Range {
 
 /// Prose without a number is a condition; with one, it is something that was not understood.
 fn condition(words: &str) -> Range {
-    let plain = words.split_whitespace().count() >= 2 && !words.contains(|c: char| c.is_ascii_digit());
-    if plain { Range::Other(Other::Condition(words.to_owned())) } else { Range::Unreadable }
+    let plain =
+        words.split_whitespace().count() >= 2 && !words.contains(|c: char| c.is_ascii_digit());
+    if plain {
+        Range::Other(Other::Condition(words.to_owned()))
+    } else {
+        Range::Unreadable
+    }
 }
 
 /// `12.4 (firmware 1.46)`: a version and a remark.
@@ -216,7 +355,9 @@ fn model(words: &str) -> bool {
     let word = words.split([' ', '/']).next().unwrap_or_default();
     let letters = word.chars().filter(char::is_ascii_alphabetic).count();
     let digits = word.chars().filter(char::is_ascii_digit).count();
-    let clean = word.chars().all(|c| c.is_ascii_alphanumeric() || "-.*[]()".contains(c));
+    let clean = word
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-.*[]()".contains(c));
     let short = words.split_whitespace().count() <= 3;
     clean && short && letters >= 2 && digits >= 1
 }
@@ -271,6 +412,11 @@ pub(super) fn told(text: &str) -> Vec<String> {
     let Some(told) = TOLD.as_ref() else {
         return Vec::new();
     };
-    let found = told.captures_iter(text).filter_map(|found| Some(found.get(1)?.as_str().trim_end_matches('.').to_owned()));
-    found.filter(|version| Version::stated(version).is_some()).take(32).collect()
+    let found = told
+        .captures_iter(text)
+        .filter_map(|found| Some(found.get(1)?.as_str().trim_end_matches('.').to_owned()));
+    found
+        .filter(|version| Version::stated(version).is_some())
+        .take(32)
+        .collect()
 }
