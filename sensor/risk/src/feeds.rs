@@ -106,6 +106,10 @@ pub(crate) fn date(text: &str) -> Option<jiff::civil::Date> {
     text.get(..10)?.parse().ok()
 }
 
+/// Takes an element of an array, and what stood before that array.
+pub(crate) type Element<'a, T> =
+    dyn FnMut(T, &serde_json::Map<String, serde_json::Value>) -> Result<(), Refusal> + 'a;
+
 /// Visits the elements of one array of a JSON object, one at a time, and the other members that are asked for.
 pub(crate) struct Streamed<'a, T> {
     /// Name of the array.
@@ -113,8 +117,7 @@ pub(crate) struct Streamed<'a, T> {
     /// Set to the limit again after each element.
     pub left: Rc<Cell<u64>>,
     /// Takes an element.
-    pub element:
-        &'a mut dyn FnMut(T, &serde_json::Map<String, serde_json::Value>) -> Result<(), Refusal>,
+    pub element: &'a mut Element<'a, T>,
 }
 
 impl<'de, T: serde::de::DeserializeOwned> serde::de::DeserializeSeed<'de> for Streamed<'_, T> {
@@ -163,8 +166,7 @@ impl<'de, T: serde::de::DeserializeOwned> serde::de::Visitor<'de> for Streamed<'
 struct Elements<'a, T> {
     others: &'a serde_json::Map<String, serde_json::Value>,
     left: &'a Rc<Cell<u64>>,
-    element:
-        &'a mut dyn FnMut(T, &serde_json::Map<String, serde_json::Value>) -> Result<(), Refusal>,
+    element: &'a mut Element<'a, T>,
 }
 
 impl<'de, T: serde::de::DeserializeOwned> serde::de::DeserializeSeed<'de> for Elements<'_, T> {
@@ -194,7 +196,7 @@ impl<'de, T: serde::de::DeserializeOwned> serde::de::Visitor<'de> for Elements<'
 pub(crate) fn stream<T: serde::de::DeserializeOwned>(
     reader: &mut dyn Read,
     array: &'static str,
-    element: &mut dyn FnMut(T, &serde_json::Map<String, serde_json::Value>) -> Result<(), Refusal>,
+    element: &mut Element<'_, T>,
 ) -> Result<serde_json::Map<String, serde_json::Value>, Refusal> {
     let (bounded, left) = Bounded::new(reader);
     let mut json = serde_json::Deserializer::from_reader(io::BufReader::new(bounded));

@@ -371,47 +371,45 @@ fn lifecycle(
         let feed = ("lifecycles", row.name.clone(), end.date);
         found.push(judged(asset, &for_it, &against, feed, stated, exposure));
     }
-    if found.is_empty() {
-        if let (Some(os), Some(version)) = (&asset.os, &asset.os_version) {
-            let imported = knowledge.lifecycles()?;
-            if let Some((name, date, source)) = imported
-                .end(os, version)
-                .filter(|(_, date, _)| *date <= as_of)
-            {
-                let says = |reading: &&Reading<'_>| {
-                    reading.fact.attribute == Attribute::Os
-                        && reading.fact.value == *os
-                        && asset.facts.iter().any(|fact| {
-                            fact.attribute == Attribute::OsVersion
-                                && protocol(fact) == reading.protocol
-                                && imported
-                                    .end(os, &fact.value)
-                                    .is_some_and(|(other, _, _)| other == name)
-                        })
-                };
-                let for_it: Vec<&Reading<'_>> = readings.iter().filter(says).collect();
-                let system = lifecycles::system_of(os);
-                let against: Vec<&Reading<'_>> = readings
-                    .iter()
-                    .filter(|reading| {
-                        reading.fact.certainty >= STRONG
-                            && reading.system.is_some()
-                            && reading.system != system
+    if let (true, Some(os), Some(version)) = (found.is_empty(), &asset.os, &asset.os_version) {
+        let imported = knowledge.lifecycles()?;
+        if let Some((name, date, source)) = imported
+            .end(os, version)
+            .filter(|(_, date, _)| *date <= as_of)
+        {
+            let says = |reading: &&Reading<'_>| {
+                reading.fact.attribute == Attribute::Os
+                    && reading.fact.value == *os
+                    && asset.facts.iter().any(|fact| {
+                        fact.attribute == Attribute::OsVersion
+                            && protocol(fact) == reading.protocol
+                            && imported
+                                .end(os, &fact.value)
+                                .is_some_and(|(other, _, _)| other == name)
                     })
-                    .collect();
-                let stated = format!(
-                    "{name} {}: {date} (source: {source})",
-                    EndKind::Extended.name()
-                );
-                found.push(judged(
-                    asset,
-                    &for_it,
-                    &against,
-                    ("endoflife", name, date),
-                    stated,
-                    exposure,
-                ));
-            }
+            };
+            let for_it: Vec<&Reading<'_>> = readings.iter().filter(says).collect();
+            let system = lifecycles::system_of(os);
+            let against: Vec<&Reading<'_>> = readings
+                .iter()
+                .filter(|reading| {
+                    reading.fact.certainty >= STRONG
+                        && reading.system.is_some()
+                        && reading.system != system
+                })
+                .collect();
+            let stated = format!(
+                "{name} {}: {date} (source: {source})",
+                EndKind::Extended.name()
+            );
+            found.push(judged(
+                asset,
+                &for_it,
+                &against,
+                ("endoflife", name, date),
+                stated,
+                exposure,
+            ));
         }
     }
     Ok(found)

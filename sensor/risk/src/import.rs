@@ -346,7 +346,7 @@ impl Task<'_, '_> {
         if head.starts_with(b"PK\x03\x04") {
             return Err(damaged("a zip archive within another archive is not read"));
         }
-        self.feed(name, head, &mut whole)
+        self.feed(head, &mut whole)
             .map_err(|refusal| match refusal {
                 Refusal::Read(error) => error,
                 other => damaged(&other.to_string()),
@@ -354,11 +354,10 @@ impl Task<'_, '_> {
     }
 
     fn tar(&mut self, reader: &mut dyn Read, depth: usize) -> io::Result<()> {
-        let mut watched = Watched {
+        let mut watched = Ended {
             inner: reader,
-            failed: false,
+            zeros: 0,
         };
-        let mut last = [0_u8; 1024];
         {
             let mut archive = tar::Archive::new(&mut watched);
             for member in archive.entries()? {
@@ -380,14 +379,16 @@ impl Task<'_, '_> {
                 self.document(&name, &mut exact, size, depth.saturating_add(1))?;
             }
         }
-        // The iterator takes a missing end for an end: an archive ends with two empty blocks, of which it reads them both.
-        let left = fill(&mut watched, &mut last)?;
-        let _ = left;
+        // A missing end is taken for an end; a whole archive has two empty blocks there, of which one may be unread yet.
+        let mut last = [0; 512];
+        if watched.zeros < 512 || fill(&mut watched, &mut last)? < 512 || watched.zeros < 1024 {
+            return Err(damaged("the archive is cut"));
+        }
         Ok(())
     }
 
     /// Reads one document of a feed.
-    fn feed(&mut self, name: &str, head: &[u8], reader: &mut dyn Read) -> Result<(), Refusal> {
+    fn feed(&mut self, head: &[u8], reader: &mut dyn Read) -> Result<(), Refusal> {
         let text = String::from_utf8_lossy(head);
         let begins = text.trim_start_matches('\u{feff}').trim_start();
         let staging = &mut *self.staging;
@@ -425,7 +426,6 @@ impl Task<'_, '_> {
         } else {
             return feeds::invalid("it is none of CSAF, NVD, KEV, EPSS, endoflife.date, OUI");
         };
-        let _ = name;
         let count = self.report.taken.entry(feed).or_default();
         *count = count.saturating_add(1);
         Ok(())
@@ -457,6 +457,26 @@ impl Read for Watched<'_> {
         let read = self.inner.read(to);
         self.failed = self.failed || read.is_err();
         read
+    }
+}
+
+/// Counts the empty octets at the end of what was read.
+struct Ended<'a> {
+    inner: &'a mut dyn Read,
+    zeros: u64,
+}
+
+impl Read for Ended<'_> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(to)?;
+        for octet in to.get(..read).unwrap_or_default() {
+            self.zeros = if *octet == 0 {
+                self.zeros.saturating_add(1)
+            } else {
+                0
+            };
+        }
+        Ok(read)
     }
 }
 

@@ -202,7 +202,7 @@ pub struct Imported(BTreeMap<String, Product>);
 
 impl Imported {
     /// Takes a product.
-    pub fn add(&mut self, product: Product) {
+    pub fn add(&mut self, product: &Product) {
         for name in product
             .aliases
             .iter()

@@ -29,11 +29,11 @@ pub const KEY: usize = 1 << 10;
 /// Blocks of a knowledge file.
 pub const BLOCKS: usize = 1 << 20;
 /// Blocks kept unpacked while reading.
-pub const BLOCKS_KEPT: usize = 32;
+pub const BLOCKS_KEPT: usize = 256;
 /// Advisories kept ready to be matched.
 pub const ADVISORIES_KEPT: usize = 8192;
 /// Answers to the same product kept, so that a thousand of one kind are compared once.
-pub const PRODUCTS_KEPT: usize = 4096;
+pub const PRODUCTS_KEPT: usize = 32_768;
 /// Products of one advisory.
 pub const ENTRIES: usize = 50_000;
 /// Vulnerabilities of one advisory.

@@ -8,6 +8,7 @@ use fossick_model::Verdict;
 use serde::Serialize;
 
 use crate::advisory::{Advisory, Entry, Remediation};
+use crate::feeds::lifecycle::Product as Supported;
 use crate::file::{Reader, Record, Source};
 use crate::lifecycles::Imported;
 use crate::limits;
@@ -147,8 +148,8 @@ impl Knowledge {
         }
         let mut imported = Imported::default();
         self.scan("l/", |record| {
-            if let Ok(product) = serde_json::from_str(&record.value) {
-                imported.add(product);
+            if let Ok(product) = serde_json::from_str::<Supported>(&record.value) {
+                imported.add(&product);
             }
             true
         })?;

@@ -456,8 +456,7 @@ impl Names {
                         }
                     }
                 }
-                (same @ Fit::Same { .. }, _) => same,
-                (_, same @ Fit::Same { .. }) => same,
+                (same @ Fit::Same { .. }, _) | (_, same @ Fit::Same { .. }) => same,
                 (perhaps @ Fit::Perhaps(_), _) => perhaps,
                 (Fit::No, fit) => fit,
             };
@@ -474,7 +473,26 @@ impl Names {
         if alternative.is_empty() || subject.words.is_empty() && subject.orders.is_empty() {
             return Fit::No;
         }
-        let (uncovered, used) = pattern::cover(subject, alternative);
+        let (mut uncovered, used) = pattern::cover(subject, alternative);
+        // The words of a family are seen where the order number is of it.
+        let kin = subject
+            .families
+            .iter()
+            .filter_map(|at| self.families.get(*at));
+        let kin: Vec<&Vec<String>> = kin
+            .flat_map(|family| &family.names)
+            .filter(|name| {
+                name.iter()
+                    .all(|word| alternative.iter().any(|own| own.text() == word))
+                    || alternative.iter().any(|own| own.text() == name.concat())
+            })
+            .collect();
+        let whole = uncovered.len();
+        uncovered.retain(|word| {
+            !kin.iter()
+                .any(|name| name.contains(word) || name.concat() == *word)
+        });
+        let related = uncovered.len() < whole;
         let foreign = subject.words.iter().any(|word| {
             self.species.contains(word)
                 && !alternative.iter().any(|own| own.text() == word.as_str())
@@ -494,8 +512,8 @@ impl Names {
             if !enough {
                 return Fit::No;
             }
-            let share =
-                used.saturating_mul(30) / u32::try_from(subject.words.len().max(1)).unwrap_or(1);
+            let own = u32::try_from(subject.words.len().max(1)).unwrap_or(1);
+            let share = used.saturating_mul(30).checked_div(own).unwrap_or_default();
             let confidence = if with_digit { 62 } else { 50_u32 };
             let confidence = u8::try_from(confidence.saturating_add(share.min(30))).unwrap_or(92);
             let words: Vec<&str> = alternative.iter().map(pattern::Word::text).collect();
@@ -510,7 +528,7 @@ impl Names {
         if uncovered
             .iter()
             .any(|word| self.species.contains(word.as_str()))
-            || used == 0
+            || used == 0 && !related
         {
             return Fit::No;
         }
@@ -520,10 +538,11 @@ impl Names {
                     .windows(2)
                     .any(|pair| pair.iter().map(pattern::Word::text).collect::<String>() == *word)
         });
-        let telling = subject
-            .words
-            .iter()
-            .any(|word| word.chars().any(|c| c.is_ascii_digit()))
+        let telling = related
+            || subject
+                .words
+                .iter()
+                .any(|word| word.chars().any(|c| c.is_ascii_digit()))
             || subject.words.len() >= 2;
         let unnumbered = !subject.numbered || pattern.orders.is_empty();
         if within && telling && unnumbered {

@@ -156,8 +156,7 @@ fn date(pieces: &[Piece]) -> Option<Version> {
         .collect();
     let (year, day) = match numbers.as_slice() {
         [year] if *year > 31 => (*year, None),
-        [day, year] if *day <= 31 && *year > 31 => (*year, Some(*day)),
-        [year, day] if *day <= 31 && *year > 31 => (*year, Some(*day)),
+        [day, year] | [year, day] if *day <= 31 && *year > 31 => (*year, Some(*day)),
         _ => return None,
     };
     let mut parts = vec![Part::Number(year), Part::Number(month)];
@@ -196,10 +195,10 @@ impl Version {
                 [Piece::Word(word), rest @ ..]
                     if MARKS.contains(&word.as_str()) && !rest.is_empty() =>
                 {
-                    pieces = rest
+                    pieces = rest;
                 }
                 [Piece::Word(word), Piece::Number(_), ..] if word == "r" => {
-                    pieces = pieces.get(1..)?
+                    pieces = pieces.get(1..)?;
                 }
                 _ => break,
             }
@@ -272,8 +271,7 @@ impl Version {
                 }
                 [Piece::Number(n), rest @ ..] => {
                     // A number after what closes a version belongs to something else.
-                    if !version.stages.is_empty() {
-                        let last = version.stages.last()?.0;
+                    if let Some((last, _)) = version.stages.last().copied() {
                         version.stages.push((last, *n));
                     } else {
                         version.parts.push(Part::Number(*n));

@@ -219,6 +219,10 @@ fn files_cut_at_any_octet_change_nothing() {
         ("kev", kev()),
         ("zip", zip),
         ("tar.gz", tar),
+        (
+            "tar",
+            tarred(&[("one.json", csaf("ACME-1", "2023-01-01T00:00:00Z", "< V2.0"))]),
+        ),
         ("epss.gz", gz(EPSS.as_bytes())),
     ] {
         for cut in 0..whole.len() {

@@ -24,7 +24,8 @@ struct Csaf {
 
 #[derive(Deserialize)]
 struct Document {
-    category: String,
+    #[serde(rename = "category")]
+    _category: String,
     csaf_version: String,
     publisher: Publisher,
     title: String,
@@ -76,9 +77,10 @@ struct Branch {
 #[derive(Deserialize)]
 struct Product {
     name: String,
-    product_id: String,
-    #[serde(default)]
-    product_identification_helper: Option<Identification>,
+    #[serde(rename = "product_id")]
+    id: String,
+    #[serde(default, rename = "product_identification_helper")]
+    helper: Option<Identification>,
 }
 
 #[derive(Deserialize)]
@@ -240,19 +242,20 @@ impl Entries {
                 (entry.name, entry.version) = (name, Stated::Text(version));
             }
         }
-        if let Some(helper) = &product.product_identification_helper {
+        if let Some(helper) = &product.helper {
             let numbers = helper.model_numbers.iter().chain(&helper.skus);
             entry.orders = numbers
                 .map(|number| cut(number, limits::TEXT).to_owned())
                 .take(64)
                 .collect();
-            if let Some(cpe) = helper.cpe.as_deref().and_then(super::nvd::Cpe::read) {
-                if entry.vendor.is_empty() {
-                    entry.vendor = cpe.vendor;
-                }
+            if let (true, Some(cpe)) = (
+                entry.vendor.is_empty(),
+                helper.cpe.as_deref().and_then(super::nvd::Cpe::read),
+            ) {
+                entry.vendor = cpe.vendor;
             }
         }
-        self.add(&product.product_id, entry)
+        self.add(&product.id, entry)
     }
 
     fn branch<'a>(
@@ -269,7 +272,7 @@ impl Entries {
             "vendor" => here.vendor = &branch.name,
             "product_name" | "product_family" => here.names.push(&branch.name),
             "product_version" | "product_version_range" => {
-                here.version = Some(Stated::Text(cut(&branch.name, limits::TEXT).to_owned()))
+                here.version = Some(Stated::Text(cut(&branch.name, limits::TEXT).to_owned()));
             }
             "service_pack" | "patch_level" => {
                 if let Some(Stated::Text(text)) = &mut here.version {
@@ -320,7 +323,7 @@ impl Entries {
                 .also
                 .push(vec![format!("{} {}", what.name, what.version.text())]);
         }
-        self.add(&relation.full_product_name.product_id, entry)
+        self.add(&relation.full_product_name.id, entry)
     }
 
     fn places(&self, ids: &[String]) -> Result<Vec<u32>, Refusal> {
@@ -419,7 +422,6 @@ pub fn read(reader: &mut dyn Read, sink: &mut Sink<'_>) -> Result<String, Refusa
         vulnerabilities: vulnerabilities.collect::<Result<_, _>>()?,
         entries: entries.list,
     };
-    let _ = &csaf.document.category;
     let rank = format!(
         "{} {:0>12}",
         tracking.current_release_date,

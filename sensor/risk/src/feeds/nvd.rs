@@ -97,7 +97,7 @@ impl Cpe {
                 .map(str::to_owned)
                 .collect()
         };
-        let field = |at: usize| parts.get(at).map(String::as_str).unwrap_or("*");
+        let field = |at: usize| parts.get(at).map_or("*", String::as_str);
         let part = field(0)
             .chars()
             .next()

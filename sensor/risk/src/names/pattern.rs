@@ -75,7 +75,8 @@ regexes! {
     SQUARES = r"(?:\s*(?:\[\]|□))+";
     BRACKETS = r"\(([^()]*)\)";
     LABEL = r"(?i)^\s*(?:MLFBs?|SKUs?|part (?:numbers?|nos?\.?)|article (?:numbers?|nos?\.?)|order (?:numbers?|nos?\.?)|catalog(?:ue)? (?:numbers?|nos?\.?)|model (?:numbers?|nos?\.?)|models?|P/N|PN|reference)?\s*[:\-]?\s*";
-    SLASHED = r"\b([A-Za-z-]*?)(\d+[A-Z]?)((?:/\d+[A-Z]?)+)([A-Za-z-]*)(?:$|[\s,)])";
+SLASHED = r"\b([A-Za-z-]*?)(\d+)((?:/\d+)+)([A-Za-z-]*)(?:$|[\s,)])";
+    LETTERED = r"\b([A-Za-z-]*?)(\d+[A-Z])((?:/\d+[A-Z])+)()(?:$|[\s,)])";
     OPTIONAL = r"\b([A-Za-z0-9-]+)\(([A-Z]{1,3})\)([A-Za-z0-9-]+)";
     SPAN = r"^([A-Za-z]+)(\d+)-([A-Za-z]+)(\d+)$";
 }
@@ -94,11 +95,9 @@ pub(super) fn is_order(word: &str, least: usize) -> bool {
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || "-*?.[]_".contains(c));
     let wild = word.contains('*');
-    clean
-        && small == 0
-        && digits >= 2
-        && (count >= least || wild && count >= 4)
-        && (letters >= 1 || digits >= 6)
+    let told = digits >= 2 || wild && letters >= 3;
+    let long = count >= least || wild && count >= 4;
+    clean && small == 0 && told && long && (letters >= 1 || digits >= 6)
 }
 
 /// An order number as a pattern: `x` after a digit or a letter of an otherwise upper-case number stands for one character.
@@ -137,7 +136,8 @@ fn bracketed(text: &str) -> Vec<String> {
     for piece in pieces {
         let each: Vec<&str> = piece.split_whitespace().collect();
         let many = each.iter().filter(|word| is_order(word, 9)).count();
-        if many >= 1 {
+        let begun = each.len() == 2 && each.first().is_some_and(|word| word.len() <= 4);
+        if many >= 1 && !begun {
             found.extend(
                 each.iter()
                     .filter(|word| is_order(word, 9))
@@ -224,7 +224,9 @@ fn expanded(text: &str) -> Vec<String> {
             return vec![with, without];
         }
     }
-    let Some(found) = SLASHED.as_ref().and_then(|slashed| slashed.captures(text)) else {
+    let slashed = [&*SLASHED, &*LETTERED].into_iter().flatten();
+    let mut slashed = slashed;
+    let Some(found) = slashed.find_map(|slashed| slashed.captures(text)) else {
         return vec![text.to_owned()];
     };
     let group = |at| {
@@ -248,6 +250,60 @@ fn expanded(text: &str) -> Vec<String> {
         .map(|number| format!("{before}{letters}{number}{tail}{after}"))
         .take(limits::ALTERNATIVES)
         .collect()
+}
+
+/// Takes a version out of a name, as a range: `V7.3` stands for all that begin so, `V6 and below` for those before too.
+fn named_version(text: &mut String) -> Option<Range> {
+    let (version, at) = versions::in_name(text)?;
+    let (before, after) = (
+        text.get(..at.start)?.to_owned(),
+        text.get(at.end..)?.to_owned(),
+    );
+    let wild = version.contains(['x', 'X', '*']) || version.contains(' ');
+    let version = if wild {
+        version
+    } else {
+        format!("{version}.*")
+    };
+    let below = [
+        "and below",
+        "and earlier",
+        "and prior",
+        "or lower",
+        "and lower",
+        "and older",
+    ];
+    let lower = after.to_lowercase();
+    *text = format!("{before} {after}");
+    let sign = if below.iter().any(|words| lower.contains(words)) {
+        "<= "
+    } else {
+        ""
+    };
+    Some(Range::read(&format!("{sign}{version}")))
+}
+
+/// Takes brackets that hold order numbers out of a name, and gives those.
+fn bracketed_orders(text: &mut String) -> Vec<String> {
+    let Some(regex) = BRACKETS.as_ref() else {
+        return Vec::new();
+    };
+    let (mut kept, mut from, mut orders) = (String::new(), 0_usize, Vec::new());
+    for found in regex.captures_iter(text) {
+        let whole = found.get(0).map(|group| group.range()).unwrap_or_default();
+        let numbers = bracketed(found.get(1).map_or("", |group| group.as_str()));
+        kept.push_str(text.get(from..whole.start).unwrap_or_default());
+        kept.push_str(if numbers.is_empty() {
+            text.get(whole.clone()).unwrap_or_default()
+        } else {
+            " "
+        });
+        orders.extend(numbers);
+        from = whole.end;
+    }
+    kept.push_str(text.get(from..).unwrap_or_default());
+    *text = kept;
+    orders
 }
 
 impl Names {
@@ -291,49 +347,17 @@ impl Names {
             .map(|number| order(number))
             .filter(|order| order.len() >= 4)
             .collect();
-        if let Some(regex) = BRACKETS.as_ref() {
-            let mut kept = String::new();
-            let mut from = 0_usize;
-            for found in regex.captures_iter(&text) {
-                let (whole, inner) = (
-                    found.get(0).map(|group| group.range()).unwrap_or_default(),
-                    found.get(1).map(|group| group.as_str()).unwrap_or_default(),
-                );
-                let numbers = bracketed(inner);
-                kept.push_str(text.get(from..whole.start).unwrap_or_default());
-                if numbers.is_empty() {
-                    kept.push_str(text.get(whole.clone()).unwrap_or_default());
-                } else {
-                    kept.push(' ');
-                }
-                orders.extend(numbers);
-                from = whole.end;
-            }
-            kept.push_str(text.get(from..).unwrap_or_default());
-            text = kept;
-        }
+        orders.extend(bracketed_orders(&mut text));
         for raw in text.split([' ', ',', ';']) {
             let long = raw.matches('-').count() >= 2 && is_order(raw, 10);
-            if long || raw.contains('*') && is_order(raw, 4) {
+            let doubted = raw.contains('x')
+                && raw.contains(|c: char| c.is_ascii_uppercase())
+                && is_order(raw, 8);
+            if long || doubted || raw.contains('*') && is_order(raw, 4) {
                 orders.push(order(raw));
             }
         }
-        let version = versions::in_name(&text);
-        let range = version.as_ref().map(|(version, _)| {
-            let wild = version.contains(['x', 'X', '*']) || version.contains(' ');
-            Range::read(&if wild {
-                version.clone()
-            } else {
-                format!("{version}.*")
-            })
-        });
-        if let Some((_, at)) = version {
-            text = format!(
-                "{} {}",
-                text.get(..at.start).unwrap_or_default(),
-                text.get(at.end..).unwrap_or_default()
-            );
-        }
+        let range = named_version(&mut text);
         let mut alternatives: Vec<Vec<Word>> = Vec::new();
         for name in self.listed(&text, &vendors) {
             let raw = name.split(|c: char| c.is_whitespace() || "()[]{},;:/\"'|_".contains(c));

@@ -181,13 +181,14 @@ pub(super) fn range(text: &str) -> Range {
         }
         _ => {}
     }
-    if let Some((main, remark)) = aside(&text) {
-        if remark.contains("only affected by") || remark.contains("affected by cve") {
-            text = main;
-        }
+    if let Some((main, _)) = aside(&text).filter(|(_, remark)| remark.contains("affected by")) {
+        text = main;
     }
     if text.contains("serial number") || text.contains("serial no") || text.contains("s/n") {
         return Range::Other(Other::Serial);
+    }
+    if let Some(remark) = text.strip_prefix("* ") {
+        return Range::Other(Other::Condition(remark.to_owned()));
     }
     for (phrase, signs) in PHRASES.iter() {
         if phrase.is_match(&text) {
@@ -286,6 +287,16 @@ fn signs(text: &str) -> Range {
                 version,
                 text: words.trim_matches(['(', ')', ' ']).to_owned(),
             });
+        } else if let (None, Some((version, remark))) = (
+            sign,
+            aside(&words).and_then(|(main, remark)| Some((Version::stated(&main)?, remark))),
+        ) {
+            bounds.push(Bound {
+                sign: Sign::Is,
+                version,
+                text: words.clone(),
+            });
+            labels.push(remark);
         } else if sign.is_none() {
             if model(&words) {
                 models.push(words);
@@ -352,6 +363,14 @@ fn labelled(words: &str) -> Option<((Version, String), String)> {
 
 /// Whether this is a model or an order number: letters and digits in one word, not written as versions are.
 fn model(words: &str) -> bool {
+    let first = words.split(' ').next().unwrap_or_default();
+    let named = words
+        .split(' ')
+        .nth(1)
+        .is_some_and(|word| word.chars().filter(char::is_ascii_alphabetic).count() >= 3);
+    if first.len() >= 6 && first.bytes().all(|b| b.is_ascii_digit()) && named {
+        return true;
+    }
     let word = words.split([' ', '/']).next().unwrap_or_default();
     let letters = word.chars().filter(char::is_ascii_alphabetic).count();
     let digits = word.chars().filter(char::is_ascii_digit).count();
@@ -401,6 +420,12 @@ static IN_NAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
 pub(super) fn in_name(text: &str) -> Option<(String, std::ops::Range<usize>)> {
     let found = IN_NAME.as_ref()?.captures(text)?;
     let whole = found.get(0)?.range();
+    // The version of the hardware is none of the firmware.
+    let before = text.get(..whole.start)?.trim_end().to_lowercase();
+    if before.ends_with("hardware") || before.ends_with("hw") || before.ends_with("function state")
+    {
+        return None;
+    }
     Some((found.get(1)?.as_str().to_owned(), whole))
 }
 
