@@ -113,7 +113,7 @@ impl Import {
         let done = if magic.get(..length) == Some(b"PK\x03\x04") {
             task.zip(input)
         } else {
-            task.stream(name, input, packed, 0)
+            task.stream(input, packed, 0)
         };
         for (feed, count) in report.taken {
             let whole = if done.is_ok() { count } else { 0 };
@@ -287,7 +287,7 @@ impl Task<'_, '_> {
                 budget: limits::UNPACKED,
                 members: self.members,
             };
-            let done = task.stream(name, &mut watched, packed, depth);
+            let done = task.stream(&mut watched, packed, depth);
             // Read to the end, so that the archive's own checksum is seen.
             let rest = io::copy(&mut watched, &mut io::sink());
             damage = damage || watched.failed || rest.is_err();
@@ -312,7 +312,6 @@ impl Task<'_, '_> {
 
     fn stream(
         &mut self,
-        name: &str,
         reader: &mut dyn Read,
         packed: u64,
         depth: usize,
@@ -334,7 +333,7 @@ impl Task<'_, '_> {
                     packed,
                     budget: &mut budget,
                 };
-                let done = self.stream(name, &mut bounded, packed, depth.saturating_add(1));
+                let done = self.stream(&mut bounded, packed, depth.saturating_add(1));
                 done.and_then(|()| io::copy(&mut bounded, &mut io::sink()).map(|_| ()))
             };
             self.budget = budget;
