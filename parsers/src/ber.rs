@@ -60,7 +60,7 @@ pub fn expect<'a>(tag: u8, what: &'static str, input: &'a [u8]) -> Parsed<'a, &'
 }
 
 /// The elements that follow one another in `input`, up to the first that cannot be read.
-pub fn elements(input: &[u8]) -> impl Iterator<Item = Element<'_>> {
+pub fn elements(input: &[u8]) -> impl Iterator<Item = Element<'_>> + Clone {
     let mut rest = input;
     std::iter::from_fn(move || {
         let (after, found) = element(rest).ok()?;
@@ -102,4 +102,12 @@ impl std::fmt::Display for Oid<'_> {
         }
         Ok(())
     }
+}
+
+/// The contents of the context-specific, constructed element with this number among those of `fields`.
+#[must_use]
+pub fn tagged(fields: &[u8], number: u8) -> Option<&[u8]> {
+    elements(fields)
+        .find(|field| field.tag == 0xa0 | number)
+        .map(|field| field.value)
 }

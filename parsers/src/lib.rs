@@ -5,8 +5,11 @@
 //! [`Protocol::frame`] → [`Protocol::dissect`] → [`Statement`]s handed to an [`Out`].
 
 pub mod ber;
+mod checksum;
+mod json;
 mod octets;
 pub mod packet;
+mod protobuf;
 mod protocol;
 pub mod protocols;
 mod statement;

@@ -66,3 +66,42 @@ impl std::fmt::Display for Text<'_> {
         Ok(())
     }
 }
+
+/// Displays ISO 8859-1.
+pub(crate) struct Latin<'a>(pub &'a [u8]);
+
+impl std::fmt::Display for Latin<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        use std::fmt::Write as _;
+        self.0.iter().try_for_each(|o| f.write_char(char::from(*o)))
+    }
+}
+
+/// Displays UTF-16, high octet first, up to its first NUL.
+pub(crate) struct Utf16<'a>(pub &'a [u8]);
+
+impl std::fmt::Display for Utf16<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        use std::fmt::Write as _;
+        let units = self.0.chunks_exact(2).map(|pair| match pair {
+            [high, low] => u16::from_be_bytes([*high, *low]),
+            _ => 0,
+        });
+        char::decode_utf16(units)
+            .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+            .take_while(|c| *c != '\0')
+            .try_for_each(|c| f.write_char(c))
+    }
+}
+
+/// Displays octets as pairs of hex digits between colons.
+pub(crate) struct Hex<'a>(pub &'a [u8]);
+
+impl std::fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().enumerate().try_for_each(|(n, octet)| {
+            let colon = if n == 0 { "" } else { ":" };
+            write!(f, "{colon}{octet:02x}")
+        })
+    }
+}

@@ -58,6 +58,9 @@ pub struct Arguments {
     /// The day that lifecycles and advisories are judged by; by default that of the last packet
     #[arg(long, value_name = "DATE", requires = "knowledge")]
     as_of: Option<String>,
+    /// Fingerprints in the format of Recog (*.xml), asked besides; what they say counts for less
+    #[arg(long, value_name = "FOLDER")]
+    recog: Option<PathBuf>,
     /// Threads that read; by default one for each processor
     #[arg(long, value_name = "COUNT")]
     threads: Option<usize>,
@@ -103,7 +106,10 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
             bail!("--off {off}: no such protocol; `fossick protocols` lists them");
         }
     }
-    let fingerprints = knowledge::load(arguments.fingerprints.as_deref())?;
+    let fingerprints = knowledge::load(
+        arguments.fingerprints.as_deref(),
+        arguments.recog.as_deref(),
+    )?;
     let intelligence = arguments
         .knowledge
         .as_deref()
@@ -248,7 +254,7 @@ fn print_judged(arguments: &Arguments, assets: &[Asset], counters: &Counters) ->
 /// # Errors
 /// A capture cannot be read.
 pub fn assets(paths: &[PathBuf]) -> anyhow::Result<Vec<Asset>> {
-    let fingerprints = knowledge::load(None)?;
+    let fingerprints = knowledge::load(None, None)?;
     let mut captures = Captures::open(paths)?;
     let mut inventory = Inventory::new(Locality::default(), false);
     for name in captures.names() {

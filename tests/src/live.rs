@@ -142,6 +142,17 @@ impl Drop for Network {
     }
 }
 
+/// A program that runs beside a test, and ends with it however the test ends.
+pub struct Beside(pub Child);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Somebody who listens on the wire.
 pub struct Ear {
     child: Child,

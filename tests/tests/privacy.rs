@@ -7,10 +7,10 @@
     clippy::cast_possible_truncation
 )]
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::{fs, thread, time::Duration};
 
-use fossick_tests::live::{Network, Sensor, possible};
+use fossick_tests::live::{Beside, Network, Sensor, possible};
 use fossick_tests::{Capture, Folder, ip, mac, run};
 
 /// Invented, each found by its text alone.
@@ -240,12 +240,12 @@ fn a_sensor_tells_and_keeps_no_canary() {
     }
     let (network, folder) = (Network::new("canary"), Folder::new("canary"));
     let syslog = folder.path().to_owned() + "/syslog";
-    let mut sink = network
+    let sink = network
         .command("python3")
         .args(["-c", SINK, &syslog])
         .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+        .spawn();
+    let sink = Beside(sink.unwrap());
     let outlet = "[[outlet]]\nname = \"siem\"\nsyslog = \"tcp://127.0.0.1:5514\"\n";
     let mut sensor = Sensor::start(&network, &folder, outlet);
     let path = folder.write("canaries.pcap", &capture().pcap());
@@ -277,11 +277,7 @@ fn a_sensor_tells_and_keeps_no_canary() {
         told.push(String::from_utf8_lossy(&octets).into_owned());
     }
     told.push(sensor.log());
-    Command::new("kill")
-        .arg(sink.id().to_string())
-        .status()
-        .unwrap();
-    sink.wait().unwrap();
+    drop(sink);
     for canary in CANARIES {
         for text in &told {
             assert!(!text.contains(canary), "{canary} was told or kept");

@@ -91,6 +91,22 @@ fn addresses_of_redundant_routers_are_nobodys() {
 }
 
 #[test]
+fn a_redundant_router_that_announces_its_group_is_somebody_and_the_groups_address_nobody() {
+    const VRRP: u8 = 112;
+    let mut capture = Capture::new();
+    let shared = [0, 0, 0x5e, 0, 1, 7];
+    let group = ([1, 0, 0x5e, 0, 0, 0x12], Ipv4Addr::new(224, 0, 0, 18));
+    let advertisement = [0x31, 7, 100, 1, 0, 100, 0, 0, 10, 0, 0, 254];
+    capture.arp(shared, ip(254), 0);
+    capture.ipv4((shared, ip(3)), group, 0, 255, VRRP, &advertisement);
+    let ran = read(&capture);
+    let router = ran.asset("10.0.0.3");
+    assert_eq!(router["protocols"][0], "vrrp");
+    assert_eq!(router["addresses"]["mac"].as_array().unwrap().len(), 0);
+    assert_eq!(ran.assets().len(), 1);
+}
+
+#[test]
 fn units_behind_a_gateway_are_its_children() {
     let mut capture = Capture::new();
     let question = [0, 1, 0, 0, 0, 2, 17, 0x11];
@@ -228,6 +244,30 @@ fn a_service_on_a_foreign_port_is_found_and_a_port_alone_names_nothing() {
     assert_eq!(
         (&other["port"], &other["protocol"]),
         (&502.into(), &serde_json::Value::Null)
+    );
+}
+
+#[test]
+fn what_goes_through_a_proxy_is_read_and_the_port_still_serves_the_proxy() {
+    let mut capture = Capture::new();
+    let said: [&[u8]; 6] = [
+        &[5, 1, 0],
+        &[5, 0],
+        &[5, 1, 0, 1, 192, 0, 2, 7, 0, 80],
+        &[5, 0, 0, 1, 192, 0, 2, 1, 4, 56],
+        b"GET / HTTP/1.1\r\nHost: example.com\r\nUser-Agent: Wget/1.21.3\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\nServer: nginx/1.22.1\r\n\r\n",
+    ];
+    capture.connection((mac(1), ip(1), 50_000), (mac(2), ip(2), 9050), &said);
+    let ran = read(&capture);
+    assert_eq!(
+        ran.asset("10.0.0.1")["protocols"],
+        serde_json::json!(["http", "socks"])
+    );
+    let service = &ran.asset("10.0.0.2")["services"][0];
+    assert_eq!(
+        (&service["protocol"], &service["product"]),
+        (&"socks".into(), &serde_json::Value::Null)
     );
 }
 

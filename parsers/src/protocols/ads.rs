@@ -1,6 +1,8 @@
 //! Beckhoff Automation Device Specification: name and version of the devices of a `TwinCAT` system.
 //!
 //! Spec: Beckhoff Information System, "ADS/AMS specification": AMS/TCP header, AMS header, ADS Read Device Info.
+//! Search and routes over UDP: no public one; the layout follows what systems send.
+//! Names of people and passwords, which requests for a route hold, are never read.
 
 use crate::octets::{foreign, head, le16, le32, take, whole};
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
@@ -12,12 +14,19 @@ pub const DEVICE: Key = Key("ads.device");
 /// AMS net id of the sender: `5.1.2.3.1.1`.
 pub const NET_ID: Key = Key("ads.net_id");
 
+/// Name of the computer (search and routes, over UDP).
+pub const HOST_NAME: Key = Key("ads.host_name");
+/// Platform and version of Windows: `CE 6.0.0`, `NT 10.0.19044`.
+pub const OS_VERSION: Key = Key("ads.os_version");
+/// Version of `TwinCAT`: `2.11.2228`.
+pub const TWINCAT_VERSION: Key = Key("ads.twincat_version");
+
 /// Registration.
 pub static PROTOCOL: Protocol = Protocol {
     name: "ads",
     spec: "Beckhoff ADS/AMS",
-    carriers: &[Carrier::Tcp(48898)],
-    keys: &[DEVICE, NET_ID],
+    carriers: &[Carrier::Tcp(48898), Carrier::Udp(48899)],
+    keys: &[DEVICE, NET_ID, HOST_NAME, OS_VERSION, TWINCAT_VERSION],
     frame: Some(frame),
     recognise,
     dissect,
@@ -58,6 +67,14 @@ fn header<'a>(rest: &mut &'a [u8]) -> Result<(&'a [u8], u16, u16, u32), Fault> {
 
 /// A known command over TCP, and a data length that agrees with the frame's.
 fn recognise(message: &[u8]) -> Option<Recognition> {
+    if let Some(search) = search(message) {
+        let role = if search.answers {
+            Role::Server
+        } else {
+            Role::Client
+        };
+        return Some(Recognition::STRONG.from(role));
+    }
     let mut rest = message;
     let (_, command, flags, length) = header(&mut rest).ok()?;
     let fits = usize::try_from(length)
@@ -74,11 +91,12 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
 }
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
+    if let Some(search) = search(message.bytes) {
+        return tags(search, out);
+    }
     let mut rest = message.bytes;
     let (source, command, flags, _) = header(&mut rest)?;
-    let digits = crate::statement::Joined(source.iter());
-    let text = digits.to_string().replace(',', ".");
-    out.text(Subject::Sender, NET_ID, source, format_args!("{text}"));
+    net_id(source, out);
     if command != READ_DEVICE_INFO || flags & 1 == 0 {
         return Ok(());
     }
@@ -100,6 +118,99 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
         out.text(
             Subject::Sender,
             DEVICE,
+            octets,
+            format_args!("{name} {major}.{minor}.{build}"),
+        );
+    }
+    Ok(())
+}
+
+fn net_id(octets: &[u8], out: &mut Out<'_>) {
+    if let [a, b, c, d, e, f] = octets {
+        out.text(
+            Subject::Sender,
+            NET_ID,
+            octets,
+            format_args!("{a}.{b}.{c}.{d}.{e}.{f}"),
+        );
+    }
+}
+
+/// A message of the search for systems and their routes.
+#[derive(Clone, Copy)]
+struct Search<'a> {
+    answers: bool,
+    source: &'a [u8],
+    tags: &'a [u8],
+}
+
+/// Magic, invocation, service (1 about the system, 6 add a route, 2 others; the top bit answers), sender's net id and port.
+fn search(message: &[u8]) -> Option<Search<'_>> {
+    let mut rest = message.strip_prefix(&[0x03, 0x66, 0x14, 0x71])?;
+    le32(&mut rest, "invocation").ok()?;
+    let service = le32(&mut rest, "service").ok()?;
+    let source = take(&mut rest, 6, "net id").ok()?;
+    le16(&mut rest, "port").ok()?;
+    (service & 0x7fff_ff00 == 0).then_some(Search {
+        answers: service & 0x8000_0000 != 0,
+        source,
+        tags: rest,
+    })
+}
+
+/// A count, then tags with lengths. 5 is the computer's name, 4 its system's version, 3 `TwinCAT`'s.
+fn tags(search: Search<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
+    /// More than any message has.
+    const MOST: u32 = 32;
+    net_id(search.source, out);
+    let mut rest = search.tags;
+    if rest.is_empty() {
+        return Ok(());
+    }
+    for _ in 0..le32(&mut rest, "tag count")?.min(MOST) {
+        let tag = le16(&mut rest, "tag")?;
+        let length = le16(&mut rest, "tag length")?;
+        let value = take(&mut rest, length.into(), "tag value")?;
+        match (tag, value) {
+            (5, name) if is_name(unpadded(name)) => out.say(Subject::Sender, HOST_NAME, name),
+            (4, version) => system(version, out)?,
+            (3, [major, minor, low, high, ..]) => {
+                let build = u16::from_le_bytes([*low, *high]);
+                out.text(
+                    Subject::Sender,
+                    TWINCAT_VERSION,
+                    value,
+                    format_args!("{major}.{minor}.{build}"),
+                );
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Printable, and no address in place of a name.
+fn is_name(name: &[u8]) -> bool {
+    is_printable(name) && name.iter().any(u8::is_ascii_alphabetic)
+}
+
+/// Size, major, minor, build and platform, as Windows gives them.
+fn system(version: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut rest = version;
+    let size = le32(&mut rest, "system version size")?;
+    let octets = rest.get(..16).unwrap_or_default();
+    let major = le32(&mut rest, "system major")?;
+    let minor = le32(&mut rest, "system minor")?;
+    let build = le32(&mut rest, "system build")?;
+    let name = match le32(&mut rest, "system platform")? {
+        2 => "NT",
+        3 => "CE",
+        _ => return Ok(()),
+    };
+    if size == 0x0114 && major > 0 {
+        out.text(
+            Subject::Sender,
+            OS_VERSION,
             octets,
             format_args!("{name} {major}.{minor}.{build}"),
         );

@@ -1,13 +1,14 @@
 //! `BACnet` over IP, Ethernet and through routers: device identity.
 //!
 //! Spec: ANSI/ASHRAE 135-2020, annexes J (BVLL) and U (BVLL over IPv6), clause 6 (NPDU), clause 20 (APDU encoding),
-//! clause 12.11 (Device object).
+//! clauses 12.11 (Device object) and 12.56 (Network Port object).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::octets::{array, be16, counted8, octet, take};
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
-use crate::statement::{Key, Out, Place, Subject};
+use crate::statement::{Key, Mac, Out, Place, Subject};
+use crate::text::{Latin, Utf16};
 
 /// Instance number of the device object, 0–4194302.
 pub const DEVICE_INSTANCE: Key = Key("bacnet.device_instance");
@@ -35,6 +36,16 @@ pub const MAX_APDU: Key = Key("bacnet.max_apdu");
 pub const PROTOCOL_VERSION: Key = Key("bacnet.protocol_version");
 /// Protocol revision (property 139).
 pub const PROTOCOL_REVISION: Key = Key("bacnet.protocol_revision");
+/// Profile name (property 168).
+pub const PROFILE_NAME: Key = Key("bacnet.profile_name");
+/// Hardware address of a network port (object type 56, property 423).
+pub const MAC_ADDRESS: Key = Key("bacnet.mac_address");
+/// IP address of a network port (property 400).
+pub const IP_ADDRESS: Key = Key("bacnet.ip_address");
+/// Number of the network that the sender is on: as it says, or of its network port (property 425).
+pub const NETWORK_NUMBER: Key = Key("bacnet.network_number");
+/// What its link layer shows the sender to be: `bbmd`.
+pub const ROLE: Key = Key("bacnet.role");
 /// Networks that the sender routes to: as it says, or as it shows by forwarding from them.
 pub const ROUTES_TO: Key = Key("bacnet.routes_to");
 
@@ -57,6 +68,11 @@ pub static PROTOCOL: Protocol = Protocol {
         MAX_APDU,
         PROTOCOL_VERSION,
         PROTOCOL_REVISION,
+        PROFILE_NAME,
+        MAC_ADDRESS,
+        IP_ADDRESS,
+        NETWORK_NUMBER,
+        ROLE,
         ROUTES_TO,
     ],
     frame: None,
@@ -64,8 +80,9 @@ pub static PROTOCOL: Protocol = Protocol {
     dissect,
 };
 
-/// Object type of devices (clause 21).
+/// Object types of devices and of network ports (clause 21).
 const DEVICE: u32 = 8;
+const NETWORK_PORT: u32 = 56;
 /// Instance that stands for "any" in requests and "none yet" of a device (clause 12.11.1); also the mask of instances.
 const WILDCARD: u32 = 4_194_303;
 /// Tags read from one list; more are not those of an identity.
@@ -85,6 +102,7 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
 }
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
+    link_role(message.bytes, out);
     let Some((sender, input)) = network_layer(message.bytes)? else {
         return Ok(());
     };
@@ -106,6 +124,14 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
         return network_message(subject, npdu.rest, out);
     }
     apdu(subject, npdu.rest, out)
+}
+
+/// J.2, U.2: only a BBMD forwards, and answers with its tables.
+fn link_role(message: &[u8], out: &mut Out<'_>) {
+    if let [0x81, 0x03 | 0x04 | 0x07, ..] | [0x82, 0x08, ..] = message {
+        let place = message.get(..2).unwrap_or_default();
+        out.text(Subject::Sender, ROLE, place, format_args!("bbmd"));
+    }
 }
 
 /// Who first sent the NPDU, and the NPDU; `None` for what the link layers say among themselves.
@@ -204,17 +230,34 @@ fn place(network: u16, octets: &[u8]) -> Option<Place> {
     })
 }
 
-/// Clause 6.4: of the messages between routers, I-Am-Router-To-Network identifies one.
+/// Clause 6.4: of the messages between routers, I-Am-Router-To-Network identifies one, Initialize-Routing-Table-Ack lists
+/// its networks, and Network-Number-Is tells where it stands.
 fn network_message(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
-    if octet(&mut rest, "network message type")? != 1 {
-        return Ok(());
+    match octet(&mut rest, "network message type")? {
+        0x01 => {
+            let networks = rest.chunks_exact(2).map(|pair| {
+                pair.iter()
+                    .fold(0_u16, |n, octet| n << 8 | u16::from(*octet))
+            });
+            let networks = crate::statement::Joined(networks);
+            out.text(subject, ROUTES_TO, rest, format_args!("{networks}"));
+        }
+        0x07 => {
+            for _ in 0..octet(&mut rest, "routing table ports")? {
+                let place = rest.get(..2).unwrap_or_default();
+                let network = be16(&mut rest, "routing table network")?;
+                octet(&mut rest, "routing table port")?;
+                counted8(&mut rest, "routing table port information")?;
+                out.text(subject, ROUTES_TO, place, format_args!("{network}"));
+            }
+        }
+        0x13 => {
+            let place = rest.get(..2).unwrap_or_default();
+            let network = be16(&mut rest, "network number")?;
+            out.text(subject, NETWORK_NUMBER, place, format_args!("{network}"));
+        }
+        _ => {}
     }
-    let networks = rest.chunks_exact(2).map(|pair| {
-        pair.iter()
-            .fold(0_u16, |n, octet| n << 8 | u16::from(*octet))
-    });
-    let networks = crate::statement::Joined(networks);
-    out.text(subject, ROUTES_TO, rest, format_args!("{networks}"));
     Ok(())
 }
 
@@ -326,6 +369,10 @@ fn instance(subject: Subject, octets: &[u8], out: &mut Out<'_>) -> bool {
     }
 }
 
+fn is_network_port(octets: &[u8]) -> bool {
+    matches!(object(octets), Some((NETWORK_PORT, _)))
+}
+
 /// The value of the next element; lists have none.
 fn value<'a>(rest: &mut &'a [u8], what: &'static str) -> Result<&'a [u8], Fault> {
     match tag(rest)?.kind {
@@ -390,7 +437,9 @@ fn who_am_i(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), 
 
 /// Clause 15.5.1.2: object, property, index, value.
 fn read_property(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
-    let device = instance(subject, value(&mut rest, "object identifier")?, out);
+    let id = value(&mut rest, "object identifier")?;
+    let device = instance(subject, id, out) || is_network_port(id);
+    let port = is_network_port(id);
     let property = unsigned(value(&mut rest, "property identifier")?);
     loop {
         let tag = tag(&mut rest)?;
@@ -399,7 +448,7 @@ fn read_property(subject: Subject, mut rest: &[u8], out: &mut Out<'_>) -> Result
         }
     }
     match property {
-        Some(property) if device => values(subject, property, &mut rest, out),
+        Some(property) if device => values(subject, (port, property), &mut rest, out),
         _ => Ok(()),
     }
 }
@@ -411,6 +460,7 @@ fn read_property_multiple(
     out: &mut Out<'_>,
 ) -> Result<(), Fault> {
     let mut device = false;
+    let mut port = false;
     let mut property = None;
     for _ in 0..MOST_TAGS {
         if rest.is_empty() {
@@ -418,10 +468,13 @@ fn read_property_multiple(
         }
         let tag = tag(&mut rest)?;
         match (tag.number, tag.kind) {
-            (0, TagKind::Value(id)) if tag.context => device = instance(subject, id, out),
+            (0, TagKind::Value(id)) if tag.context => {
+                port = is_network_port(id);
+                device = instance(subject, id, out) || port;
+            }
             (2, TagKind::Value(id)) if tag.context => property = unsigned(id),
             (4, TagKind::Opening) => match property {
-                Some(property) if device => values(subject, property, &mut rest, out)?,
+                Some(property) if device => values(subject, (port, property), &mut rest, out)?,
                 _ => skip(&mut rest)?,
             },
             (5, TagKind::Opening) => skip(&mut rest)?,
@@ -434,7 +487,7 @@ fn read_property_multiple(
 /// Values up to the tag that closes the list; lists within it are of other properties than ours.
 fn values(
     subject: Subject,
-    property: u32,
+    property: (bool, u32),
     rest: &mut &[u8],
     out: &mut Out<'_>,
 ) -> Result<(), Fault> {
@@ -468,8 +521,27 @@ fn skip(rest: &mut &[u8]) -> Result<(), Fault> {
     Err(Fault::value("closing tag", rest))
 }
 
-/// One value of a device property, by its application type: 2 unsigned, 7 character string.
-fn statement(subject: Subject, property: u32, kind: u8, value: &[u8], out: &mut Out<'_>) {
+/// One value of a property of the device or of its network port, by its application type: 2 unsigned, 6 octets,
+/// 7 character string, 12 object identifier.
+fn statement(subject: Subject, property: (bool, u32), kind: u8, value: &[u8], out: &mut Out<'_>) {
+    let (port, property) = property;
+    if port {
+        match (property, kind, value) {
+            (423, 6, [a, b, c, d, e, f]) => {
+                let mac = Mac([*a, *b, *c, *d, *e, *f]);
+                out.text(subject, MAC_ADDRESS, value, format_args!("{mac}"));
+            }
+            (400, 6, [a, b, c, d]) => {
+                let address = Ipv4Addr::new(*a, *b, *c, *d);
+                if !address.is_unspecified() {
+                    out.text(subject, IP_ADDRESS, value, format_args!("{address}"));
+                }
+            }
+            (425, 2, _) => number(subject, NETWORK_NUMBER, value, out),
+            _ => {}
+        }
+        return;
+    }
     let key = match (property, kind) {
         (77, 7) => OBJECT_NAME,
         (121, 7) => VENDOR_NAME,
@@ -478,7 +550,12 @@ fn statement(subject: Subject, property: u32, kind: u8, value: &[u8], out: &mut 
         (12, 7) => APPLICATION_SOFTWARE_VERSION,
         (58, 7) => LOCATION,
         (28, 7) => DESCRIPTION,
+        (168, 7) => PROFILE_NAME,
         (372, 7) => SERIAL_NUMBER,
+        (75, 12) => {
+            instance(subject, value, out);
+            return;
+        }
         (62, 2) => return number(subject, MAX_APDU, value, out),
         (98, 2) => return number(subject, PROTOCOL_VERSION, value, out),
         (120, 2) => return number(subject, VENDOR_ID, value, out),
@@ -498,34 +575,8 @@ fn text(subject: Subject, key: Key, value: &[u8], out: &mut Out<'_>) {
             out.text(subject, key, text, format_args!("{}", Latin(text)));
         }
         [4, text @ ..] => {
-            let units = text.chunks_exact(2).map(|pair| match pair {
-                [high, low] => u16::from_be_bytes([*high, *low]),
-                _ => 0,
-            });
-            let text_of = Units(units);
-            out.text(subject, key, text, format_args!("{text_of}"));
+            out.text(subject, key, text, format_args!("{}", Utf16(text)));
         }
         _ => {}
-    }
-}
-
-/// Displays UTF-16 code units.
-struct Units<I>(I);
-
-impl<I: Iterator<Item = u16> + Clone> std::fmt::Display for Units<I> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        use std::fmt::Write as _;
-        char::decode_utf16(self.0.clone())
-            .try_for_each(|c| f.write_char(c.unwrap_or(char::REPLACEMENT_CHARACTER)))
-    }
-}
-
-/// Displays ISO 8859-1.
-struct Latin<'a>(&'a [u8]);
-
-impl std::fmt::Display for Latin<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        use std::fmt::Write as _;
-        self.0.iter().try_for_each(|o| f.write_char(char::from(*o)))
     }
 }

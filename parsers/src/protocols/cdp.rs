@@ -2,11 +2,11 @@
 //!
 //! Spec: Cisco, "Understanding Cisco Discovery Protocol", packet format of versions 1 and 2.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::octets::{array, be16, be32, octet, take};
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
-use crate::statement::{Joined, Key, Out, Subject};
+use crate::statement::{Joined, Key, Mac, Out, Subject};
 
 /// Device id: a host name, or a serial number on old switches.
 pub const DEVICE_ID: Key = Key("cdp.device_id");
@@ -26,6 +26,16 @@ pub const VTP_DOMAIN: Key = Key("cdp.vtp_domain");
 pub const SYSTEM_NAME: Key = Key("cdp.system_name");
 /// Location, as configured.
 pub const LOCATION: Key = Key("cdp.location");
+/// Object identifier of the system, as in SNMP.
+pub const SYSTEM_OBJECT_ID: Key = Key("cdp.system_object_id");
+/// `EnergyWise`: model number.
+pub const MODEL: Key = Key("cdp.model");
+/// `EnergyWise`: hardware version.
+pub const HARDWARE: Key = Key("cdp.hardware_version");
+/// Serial number: in `EnergyWise`, or of HP's access points.
+pub const SERIAL: Key = Key("cdp.serial_number");
+/// Hardware address of the switch itself, in what it says to its cluster.
+pub const CHASSIS_MAC: Key = Key("cdp.chassis_mac");
 
 /// Registration.
 pub static PROTOCOL: Protocol = Protocol {
@@ -42,6 +52,11 @@ pub static PROTOCOL: Protocol = Protocol {
         VTP_DOMAIN,
         SYSTEM_NAME,
         LOCATION,
+        SYSTEM_OBJECT_ID,
+        MODEL,
+        HARDWARE,
+        SERIAL,
+        CHASSIS_MAC,
     ],
     frame: None,
     recognise,
@@ -51,6 +66,9 @@ pub static PROTOCOL: Protocol = Protocol {
 /// The letters by which routers print the capability bits, from bit 0: router, transparent bridge,
 /// source route bridge, switch, host, IGMP, repeater, phone, remotely managed, CVTA, two-port MAC relay.
 const CAPABILITY_CODES: [&str; 11] = ["R", "T", "B", "S", "H", "I", "r", "P", "D", "C", "M"];
+
+/// An 802.2 address whose SNAP code is the `EtherType` of IPv6.
+const IPV6: &[u8] = &[0xaa, 0xaa, 0x03, 0, 0, 0, 0x86, 0xdd];
 
 fn recognise(message: &[u8]) -> Option<Recognition> {
     matches!(message, [1 | 2, _, _, _, 0, ..]).then_some(Recognition::STRONG)
@@ -73,14 +91,62 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
             0x0004 => capabilities(value, out)?,
             0x0005 => out.say(Subject::Sender, VERSION, value),
             0x0006 => out.say(Subject::Sender, PLATFORM, value),
+            0x0008 => cluster(value, out),
             0x0009 => out.say(Subject::Sender, VTP_DOMAIN, value),
             0x0014 => out.say(Subject::Sender, SYSTEM_NAME, value),
+            0x0015 => object_id(value, out),
             0x0017 => out.say(
                 Subject::Sender,
                 LOCATION,
                 value.get(1..).unwrap_or_default(),
             ),
+            0x001d => energy(value, out)?,
+            0x1001 => out.say(Subject::Sender, SERIAL, value),
             _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Cisco's hello of clusters (0x0112): master's address, mask, version and state; then two hardware addresses,
+/// the commander's and the switch's own.
+fn cluster(value: &[u8], out: &mut Out<'_>) {
+    let own = value
+        .strip_prefix(&[0x00, 0x00, 0x0c, 0x01, 0x12])
+        .and_then(|hello| hello.get(18..24));
+    if let Some(octets) = own
+        && let Ok(address) = <[u8; 6]>::try_from(octets)
+    {
+        let mac = Mac(address);
+        if !mac.is_zero() && !mac.is_group() {
+            out.text(Subject::Sender, CHASSIS_MAC, octets, format_args!("{mac}"));
+        }
+    }
+}
+
+/// An object identifier with its tag and length, as BER has it.
+fn object_id(value: &[u8], out: &mut Out<'_>) {
+    const OBJECT_IDENTIFIER: u8 = 0x06;
+    if let Ok((_, octets)) = crate::ber::expect(OBJECT_IDENTIFIER, "object id", value) {
+        let id = crate::ber::Oid(octets);
+        out.text(
+            Subject::Sender,
+            SYSTEM_OBJECT_ID,
+            octets,
+            format_args!("{id}"),
+        );
+    }
+}
+
+/// Digest and counters of 28 octets; model of 16, two of padding, hardware version of 3, serial number of 11.
+fn energy(value: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut rest = value;
+    take(&mut rest, 28, "energywise header")?;
+    for (length, padding, key) in [(16, 2, MODEL), (3, 0, HARDWARE), (11, 0, SERIAL)] {
+        let text = take(&mut rest, length, "energywise inventory")?;
+        take(&mut rest, padding, "energywise padding")?;
+        if crate::text::is_printable(crate::text::unpadded(text)) {
+            out.say(Subject::Sender, key, text);
         }
     }
     Ok(())
@@ -119,6 +185,11 @@ fn addresses(value: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
             let ip = Ipv4Addr::from(array::<4>(&mut address, "cdp address")?);
             out.text(Subject::Sender, ADDRESS, octets, format_args!("{ip}"));
             out.address(Subject::Sender, IpAddr::V4(ip));
+        } else if protocol == IPV6 && address.len() == 16 {
+            let octets = address;
+            let ip = Ipv6Addr::from(array::<16>(&mut address, "cdp address")?);
+            out.text(Subject::Sender, ADDRESS, octets, format_args!("{ip}"));
+            out.address(Subject::Sender, IpAddr::V6(ip));
         }
     }
     Ok(())

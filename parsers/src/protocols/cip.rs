@@ -21,17 +21,44 @@ pub const SERIAL_NUMBER: Key = Key("cip.serial_number");
 /// Product name.
 pub const PRODUCT_NAME: Key = Key("cip.product_name");
 
+/// Vendor and serial number of whoever opens a connection: `77/0x12ab34cd`.
+pub const ORIGINATOR: Key = Key("cip.originator");
+/// Vendor id that the opener of a connection expects of its target.
+pub const KEYED_VENDOR_ID: Key = Key("cip.keyed_vendor_id");
+/// Device type that it expects.
+pub const KEYED_DEVICE_TYPE: Key = Key("cip.keyed_device_type");
+/// Product code that it expects.
+pub const KEYED_PRODUCT_CODE: Key = Key("cip.keyed_product_code");
+/// Host name (TCP/IP interface object).
+pub const HOST_NAME: Key = Key("cip.host_name");
+/// Name of the controller (class 0x64 of Logix controllers).
+pub const CONTROLLER_NAME: Key = Key("cip.controller_name");
+
 /// Registration.
 pub static PROTOCOL: Protocol = Protocol {
     name: "cip",
     spec: "CIP Networks Library, volume 1",
     carriers: &[Carrier::Inside("enip")],
-    keys: &KEYS,
+    keys: &[
+        VENDOR_ID,
+        DEVICE_TYPE,
+        PRODUCT_CODE,
+        REVISION,
+        SERIAL_NUMBER,
+        PRODUCT_NAME,
+        ORIGINATOR,
+        KEYED_VENDOR_ID,
+        KEYED_DEVICE_TYPE,
+        KEYED_PRODUCT_CODE,
+        HOST_NAME,
+        CONTROLLER_NAME,
+    ],
     frame: None,
     recognise,
     dissect,
 };
 
+/// Those of the identity object, in its order.
 const KEYS: [Key; 6] = [
     VENDOR_ID,
     DEVICE_TYPE,
@@ -43,9 +70,17 @@ const KEYS: [Key; 6] = [
 const REPLY: u8 = 0x80;
 const GET_ATTRIBUTES_ALL: u8 = 0x01;
 const GET_ATTRIBUTE_SINGLE: u8 = 0x0e;
+const GET_ATTRIBUTE_LIST: u8 = 0x03;
 const UNCONNECTED_SEND: u8 = 0x52;
+const FORWARD_OPEN: u8 = 0x54;
+const LARGE_FORWARD_OPEN: u8 = 0x5b;
 const IDENTITY: u16 = 0x01;
 const CONNECTION_MANAGER: u16 = 0x06;
+/// Names of a Logix controller's own.
+const CONTROLLER: u16 = 0x64;
+const TCP_IP_INTERFACE: u16 = 0xf5;
+/// Most attributes of a list that are read.
+const MOST: u16 = 32;
 
 /// A service and a path that begins with a logical segment, or a reply with a reserved octet of zero.
 fn recognise(message: &[u8]) -> Option<Recognition> {
@@ -148,6 +183,9 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     let mut rest = message.bytes;
     let [service, _reserved, status, additional] =
         array::<4>(&mut rest, "reply header").unwrap_or_default();
+    if matches!(service, FORWARD_OPEN | LARGE_FORWARD_OPEN) {
+        return connection(message.bytes, out);
+    }
     if service & REPLY == 0 || status != 0 {
         return Ok(());
     }
@@ -160,18 +198,120 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
         return Ok(());
     };
     // The reply to what was sent through another device is that of the service inside.
-    if asked.class != Some(IDENTITY) || (asked.service | REPLY) != service {
+    if (asked.service | REPLY) != service {
         return Ok(());
     }
     let subject = match asked.slot {
         Some(slot) => Subject::Behind(Place::Slot(slot)),
         None => Subject::Sender,
     };
-    match (asked.service, asked.attribute) {
-        (GET_ATTRIBUTES_ALL, _) => identity(subject, KEYS, rest, out),
-        (GET_ATTRIBUTE_SINGLE, Some(attribute)) => single(subject, attribute, rest, out),
+    match (asked.class, asked.service, asked.attribute) {
+        (Some(IDENTITY), GET_ATTRIBUTES_ALL, _) => identity(subject, KEYS, rest, out),
+        (Some(IDENTITY), GET_ATTRIBUTE_SINGLE, Some(attribute)) => {
+            single(subject, attribute, rest, out)
+        }
+        (Some(IDENTITY), GET_ATTRIBUTE_LIST, _) => list(subject, rest, out),
+        (Some(TCP_IP_INTERFACE), GET_ATTRIBUTE_SINGLE, Some(6)) => {
+            string(subject, HOST_NAME, &mut rest, out)
+        }
+        (Some(TCP_IP_INTERFACE), GET_ATTRIBUTES_ALL, _) => interface(subject, rest, out),
+        (Some(CONTROLLER), GET_ATTRIBUTES_ALL, _) => {
+            string(subject, CONTROLLER_NAME, &mut rest, out)
+        }
         _ => Ok(()),
     }
+}
+
+/// A forward open (§3-5.5.2): who opens; and the key, where the path to the target begins with it.
+fn connection(input: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut rest = input;
+    let [service, words] = array::<2>(&mut rest, "service")?;
+    let path = take(&mut rest, usize::from(words).saturating_mul(2), "path")?;
+    if logical(path)?.0 != Some(CONNECTION_MANAGER) {
+        return Ok(());
+    }
+    take(&mut rest, 12, "connection ids")?;
+    let octets = rest.get(..6).unwrap_or_default();
+    let vendor = le16(&mut rest, "originator vendor")?;
+    let serial = le32(&mut rest, "originator serial number")?;
+    out.text(
+        Subject::Sender,
+        ORIGINATOR,
+        octets,
+        format_args!("{vendor}/0x{serial:08x}"),
+    );
+    // Multiplier, intervals and parameters of both directions, transport.
+    let parameters = if service == LARGE_FORWARD_OPEN {
+        21
+    } else {
+        17
+    };
+    take(&mut rest, parameters, "connection parameters")?;
+    octet(&mut rest, "connection path size")?;
+    // Electronic key (appendix C-1.4.2.5.1): format 4.
+    let Some(key) = rest.strip_prefix(&[0x34, 0x04]) else {
+        return Ok(());
+    };
+    let mut rest = key;
+    for key in [KEYED_VENDOR_ID, KEYED_DEVICE_TYPE, KEYED_PRODUCT_CODE] {
+        let octets = rest.get(..2).unwrap_or_default();
+        let number = le16(&mut rest, "electronic key")?;
+        // Zero leaves it open.
+        if number > 0 {
+            out.text(Subject::Receiver, key, octets, format_args!("{number}"));
+        }
+    }
+    Ok(())
+}
+
+/// Count, then number, status and value of each attribute; one of which the length is not known ends it.
+fn list(subject: Subject, input: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut rest = input;
+    for _ in 0..le16(&mut rest, "attribute count")?.min(MOST) {
+        let attribute = le16(&mut rest, "attribute")?;
+        if le16(&mut rest, "attribute status")? != 0 {
+            continue;
+        }
+        let length = match attribute {
+            1..=5 => 2,
+            6 => 4,
+            7 => usize::from(rest.first().copied().unwrap_or_default()).saturating_add(1),
+            _ => return Ok(()),
+        };
+        single(
+            subject,
+            attribute,
+            take(&mut rest, length, "attribute value")?,
+            out,
+        )?;
+    }
+    Ok(())
+}
+
+/// All attributes of the TCP/IP interface object (volume 2, §5-4.3): status, capability, control, path, addresses, names.
+fn interface(subject: Subject, input: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut rest = input;
+    take(&mut rest, 12, "interface status")?;
+    let words = le16(&mut rest, "path size")?;
+    take(&mut rest, usize::from(words).saturating_mul(2), "path")?;
+    take(&mut rest, 20, "interface addresses")?;
+    let domain = le16(&mut rest, "domain name")?;
+    take(
+        &mut rest,
+        usize::from(domain).next_multiple_of(2),
+        "domain name",
+    )?;
+    string(subject, HOST_NAME, &mut rest, out)
+}
+
+/// A text whose length of two octets goes before it.
+fn string(subject: Subject, key: Key, rest: &mut &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let length = le16(rest, "string length")?;
+    let text = take(rest, length.into(), "string")?;
+    if is_printable(text) {
+        out.say(subject, key, text);
+    }
+    Ok(())
 }
 
 /// All attributes of the identity object, in order: vendor, type, product code, revision, status, serial number, name.

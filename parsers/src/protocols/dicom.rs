@@ -17,6 +17,8 @@ pub const IMPLEMENTATION_CLASS_UID: Key = Key("dicom.implementation_class_uid");
 pub const IMPLEMENTATION_VERSION_NAME: Key = Key("dicom.implementation_version_name");
 /// SOP classes that a client proposes.
 pub const SOP_CLASS: Key = Key("dicom.sop_class");
+/// SOP classes that a server accepts.
+pub const ACCEPTED_SOP_CLASS: Key = Key("dicom.accepted_sop_class");
 /// Manufacturer (0008,0070).
 pub const MANUFACTURER: Key = Key("dicom.manufacturer");
 /// Manufacturer's Model Name (0008,1090).
@@ -29,6 +31,18 @@ pub const INSTITUTION_NAME: Key = Key("dicom.institution_name");
 pub const SERIAL_NUMBER: Key = Key("dicom.serial_number");
 /// Software Versions (0018,1020).
 pub const SOFTWARE_VERSIONS: Key = Key("dicom.software_versions");
+/// Unique Device Identifier (0018,1009), in the UDI Sequence (0018,100A).
+pub const UDI: Key = Key("dicom.udi");
+/// Device UID (0018,1002).
+pub const DEVICE_UID: Key = Key("dicom.device_uid");
+/// Institutional Department Name (0008,1040).
+pub const DEPARTMENT_NAME: Key = Key("dicom.department_name");
+/// Detector ID (0018,700A).
+pub const DETECTOR_ID: Key = Key("dicom.detector_id");
+/// Gantry ID (0018,1008).
+pub const GANTRY_ID: Key = Key("dicom.gantry_id");
+/// Scheduled Station AE Title (0040,0001) that a client asks its own worklist for.
+pub const SCHEDULED_STATION: Key = Key("dicom.scheduled_station");
 /// Modality (0008,0060).
 pub const MODALITY: Key = Key("dicom.modality");
 
@@ -42,12 +56,19 @@ pub static PROTOCOL: Protocol = Protocol {
         IMPLEMENTATION_CLASS_UID,
         IMPLEMENTATION_VERSION_NAME,
         SOP_CLASS,
+        ACCEPTED_SOP_CLASS,
         MANUFACTURER,
         MODEL_NAME,
         STATION_NAME,
         INSTITUTION_NAME,
         SERIAL_NUMBER,
         SOFTWARE_VERSIONS,
+        UDI,
+        DEVICE_UID,
+        DEPARTMENT_NAME,
+        DETECTOR_ID,
+        GANTRY_ID,
+        SCHEDULED_STATION,
         MODALITY,
     ],
     frame: Some(frame),
@@ -125,14 +146,19 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     let mut rest = message.bytes;
     let [kind, ..] = array::<6>(&mut rest, "pdu header")?;
     match kind {
-        ASSOCIATE_RQ | ASSOCIATE_AC => association(kind, rest, out),
+        ASSOCIATE_RQ | ASSOCIATE_AC => association(kind, rest, message.asked, out),
         // A server's data sets answer queries: they describe what it keeps, not what it is.
         DATA if message.from == Role::Client => data(rest, out),
         _ => Ok(()),
     }
 }
 
-fn association(kind: u8, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+fn association(
+    kind: u8,
+    mut rest: &[u8],
+    asked: Option<&[u8]>,
+    out: &mut Out<'_>,
+) -> Result<(), Fault> {
     take(&mut rest, 4, "association version")?;
     let called = take(&mut rest, 16, "called ae title")?;
     let calling = take(&mut rest, 16, "calling ae title")?;
@@ -150,6 +176,16 @@ fn association(kind: u8, mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault
         let value = counted16(&mut rest, "item")?;
         match item {
             0x20 if kind == ASSOCIATE_RQ => presentation_context(value, out)?,
+            // Context, reserved, result: 0 is acceptance.
+            0x21 if kind == ASSOCIATE_AC => {
+                if let [context, _, 0, ..] = *value
+                    && let Some(uid) = asked.and_then(|asked| abstract_syntax(asked, context))
+                {
+                    let place = value.get(..3).unwrap_or_default();
+                    let uid = format_args!("{}", crate::text::Text(unpadded(uid)));
+                    out.text(Subject::Sender, ACCEPTED_SOP_CLASS, place, uid);
+                }
+            }
             0x50 => user_information(value, out)?,
             _ => {}
         }
@@ -169,6 +205,28 @@ fn presentation_context(value: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// The SOP class that a request proposed under this context.
+fn abstract_syntax(request: &[u8], context: u8) -> Option<&[u8]> {
+    let mut rest = request;
+    let [ASSOCIATE_RQ, ..] = array::<6>(&mut rest, "pdu header").ok()? else {
+        return None;
+    };
+    take(&mut rest, 68, "association").ok()?;
+    while !rest.is_empty() {
+        let [item, _] = array::<2>(&mut rest, "item type").ok()?;
+        let mut value = counted16(&mut rest, "item").ok()?;
+        if item != 0x20 || value.first() != Some(&context) {
+            continue;
+        }
+        take(&mut value, 4, "presentation context").ok()?;
+        let [0x30, _] = array::<2>(&mut value, "sub-item type").ok()? else {
+            return None;
+        };
+        return counted16(&mut value, "sub-item").ok();
+    }
+    None
 }
 
 fn user_information(value: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
@@ -208,8 +266,15 @@ const SOP_CLASS_UID: Tag = (0x0008, 0x0016);
 /// Performed Station AE Title: a modality reports what it does.
 const PERFORMED_STATION_AE_TITLE: Tag = (0x0040, 0x0241);
 
+/// Scheduled Procedure Step Sequence: of a worklist, or the query for it.
+const SCHEDULED_STEP: Tag = (0x0040, 0x0100);
+/// Unique Device Identifier.
+const UNIQUE_DEVICE_IDENTIFIER: Tag = (0x0018, 0x1009);
+/// Scheduled Station AE Title.
+const SCHEDULED_STATION_AE_TITLE: Tag = (0x0040, 0x0001);
+
 /// The equipment in the data set of an object to store or of a step performed. Queries, and fragments from
-/// the middle of a data set, have neither mark.
+/// the middle of a data set, have neither mark; a query for a worklist names the station whose it is.
 fn data_set(fragment: &[u8], out: &mut Out<'_>) {
     let marked = elements(fragment).any(|(tag, value)| match tag {
         SOP_CLASS_UID => value.starts_with(STORAGE),
@@ -217,17 +282,27 @@ fn data_set(fragment: &[u8], out: &mut Out<'_>) {
         _ => false,
     });
     if !marked {
+        scheduled_station(fragment, out);
         return;
     }
-    for (tag, value) in elements(fragment) {
+    for (tag, mut value) in elements(fragment) {
         let key = match tag {
             (0x0008, 0x0060) => MODALITY,
             (0x0008, 0x0070) => MANUFACTURER,
             (0x0008, 0x0080) => INSTITUTION_NAME,
             (0x0008, 0x1010) | (0x0040, 0x0242) => STATION_NAME,
+            (0x0008, 0x1040) => DEPARTMENT_NAME,
             (0x0008, 0x1090) => MODEL_NAME,
             (0x0018, 0x1000) => SERIAL_NUMBER,
+            (0x0018, 0x1002) => DEVICE_UID,
+            (0x0018, 0x1008) => GANTRY_ID,
+            // A sequence: this equipment comes first.
+            (0x0018, 0x100a) => {
+                value = within(value, UNIQUE_DEVICE_IDENTIFIER).unwrap_or_default();
+                UDI
+            }
             (0x0018, 0x1020) => SOFTWARE_VERSIONS,
+            (0x0018, 0x700a) => DETECTOR_ID,
             PERFORMED_STATION_AE_TITLE => AE_TITLE,
             _ => continue,
         };
@@ -237,8 +312,40 @@ fn data_set(fragment: &[u8], out: &mut Out<'_>) {
     }
 }
 
+/// Of the one item of a worklist query the title it asks for, unless that is a pattern.
+fn scheduled_station(fragment: &[u8], out: &mut Out<'_>) {
+    let step = elements(fragment).find(|(tag, _)| *tag == SCHEDULED_STEP);
+    let title = step.and_then(|(_, items)| within(items, SCHEDULED_STATION_AE_TITLE));
+    if let Some(title) = title
+        && is_printable(unpadded(title))
+        && !title.contains(&b'*')
+    {
+        out.say(Subject::Sender, SCHEDULED_STATION, title);
+    }
+}
+
+/// The value of an element in the first item of a sequence.
+fn within(mut items: &[u8], wanted: Tag) -> Option<&[u8]> {
+    let (ITEM, mut item) = tagged(&mut items)? else {
+        return None;
+    };
+    loop {
+        let (tag, value) = data_element(&mut item, MOST_NESTED)?;
+        if tag >= wanted {
+            return (tag == wanted).then_some(value);
+        }
+    }
+}
+
 /// Group and element number.
 type Tag = (u16, u16);
+
+/// Delimiters of PS3.5 §7.5.
+const ITEM: Tag = (0xfffe, 0xe000);
+const ITEM_END: Tag = (0xfffe, 0xe00d);
+const SEQUENCE_END: Tag = (0xfffe, 0xe0dd);
+/// Sequences within sequences that are followed.
+const MOST_NESTED: u8 = 8;
 
 /// Elements in ascending order from group 8 on, little endian, with or without their types; ends before pixels
 /// and at what cannot be read.
@@ -246,7 +353,7 @@ fn elements(fragment: &[u8]) -> impl Iterator<Item = (Tag, &[u8])> {
     let mut rest = fragment;
     let mut before = (0x0007, 0xffff);
     std::iter::from_fn(move || {
-        let (tag, value) = data_element(&mut rest)?;
+        let (tag, value) = data_element(&mut rest, MOST_NESTED)?;
         let ascends = tag > before && tag <= (0x0040, 0xffff);
         before = tag;
         ascends.then_some((tag, value))
@@ -254,8 +361,8 @@ fn elements(fragment: &[u8]) -> impl Iterator<Item = (Tag, &[u8])> {
     .fuse()
 }
 
-/// One element: tag and value.
-fn data_element<'a>(rest: &mut &'a [u8]) -> Option<(Tag, &'a [u8])> {
+/// One element: tag and value; of a sequence its items.
+fn data_element<'a>(rest: &mut &'a [u8], depth: u8) -> Option<(Tag, &'a [u8])> {
     let tag = (le16(rest, "group").ok()?, le16(rest, "element").ok()?);
     let explicit = rest.get(..2)?.iter().all(u8::is_ascii_uppercase);
     let length = if !explicit {
@@ -283,16 +390,51 @@ fn data_element<'a>(rest: &mut &'a [u8]) -> Option<(Tag, &'a [u8])> {
         le16(rest, "length").ok()?.into()
     };
     let value = if length == u32::MAX {
-        sequence(rest)?
+        undefined(rest, SEQUENCE_END, depth)?
     } else {
         take(rest, usize::try_from(length).ok()?, "value").ok()?
     };
     Some((tag, value))
 }
 
-/// Passes over a sequence of undefined length, up to its delimiter.
-fn sequence<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let end = crate::text::find(rest, &[0xfe, 0xff, 0xdd, 0xe0, 0, 0, 0, 0])?;
-    take(rest, end.saturating_add(8), "sequence").ok()?;
-    Some(&[])
+/// Tag and length of an item or delimiter, and what it holds.
+fn tagged<'a>(rest: &mut &'a [u8]) -> Option<(Tag, &'a [u8])> {
+    let tag = (le16(rest, "group").ok()?, le16(rest, "element").ok()?);
+    let length = le32(rest, "length").ok()?;
+    let value = if length == u32::MAX {
+        undefined(rest, ITEM_END, MOST_NESTED)?
+    } else {
+        take(rest, usize::try_from(length).ok()?, "item").ok()?
+    };
+    Some((tag, value))
+}
+
+/// What has no length of its own: a sequence of items, or an item of elements, up to the delimiter, which is taken too.
+fn undefined<'a>(rest: &mut &'a [u8], end: Tag, depth: u8) -> Option<&'a [u8]> {
+    let depth = depth.checked_sub(1)?;
+    let whole = *rest;
+    loop {
+        let inside = whole.len().checked_sub(rest.len())?;
+        let (tag, _) = rest.split_first_chunk::<4>()?;
+        let [group_low, group_high, element_low, element_high] = *tag;
+        let tag = (
+            u16::from_le_bytes([group_low, group_high]),
+            u16::from_le_bytes([element_low, element_high]),
+        );
+        if tag == end {
+            take(rest, 8, "delimiter").ok()?;
+            return whole.get(..inside);
+        }
+        if end == ITEM_END {
+            data_element(rest, depth)?;
+        } else {
+            take(rest, 4, "item").ok()?;
+            let length = le32(rest, "item length").ok()?;
+            if length == u32::MAX {
+                undefined(rest, ITEM_END, depth)?;
+            } else {
+                take(rest, usize::try_from(length).ok()?, "item").ok()?;
+            }
+        }
+    }
 }

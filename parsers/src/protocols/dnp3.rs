@@ -21,6 +21,10 @@ pub const HARDWARE_VERSION: Key = Key("dnp3.hardware_version");
 pub const SOFTWARE_VERSION: Key = Key("dnp3.software_version");
 /// User-assigned name (variation 247).
 pub const DEVICE_NAME: Key = Key("dnp3.device_name");
+/// User-assigned identification code (variation 246).
+pub const ID_CODE: Key = Key("dnp3.id_code");
+/// Subset and conformance (variation 249): `2:2009`.
+pub const SUBSET: Key = Key("dnp3.subset");
 /// User-assigned location (variation 245).
 pub const LOCATION: Key = Key("dnp3.location");
 
@@ -37,6 +41,8 @@ pub static PROTOCOL: Protocol = Protocol {
         HARDWARE_VERSION,
         SOFTWARE_VERSION,
         DEVICE_NAME,
+        ID_CODE,
+        SUBSET,
         LOCATION,
     ],
     frame: Some(frame),
@@ -147,8 +153,10 @@ fn attributes(blocks: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
             242 => SOFTWARE_VERSION,
             243 => HARDWARE_VERSION,
             245 => LOCATION,
+            246 => ID_CODE,
             247 => DEVICE_NAME,
             248 => SERIAL_NUMBER,
+            249 => SUBSET,
             250 => MODEL,
             252 => MANUFACTURER,
             _ => continue,

@@ -101,6 +101,7 @@ fn body(message: &[u8]) -> &[u8] {
 struct Header {
     response: bool,
     questions: u16,
+    answers: u16,
     records: u16,
 }
 
@@ -114,6 +115,7 @@ fn read_header(rest: &mut &[u8]) -> Result<Header, Fault> {
     Ok(Header {
         response: flags & 0x8000 != 0,
         questions: u16::from_be_bytes([q0, q1]),
+        answers: u16::from_be_bytes([a0, a1]),
         records,
     })
 }
@@ -291,11 +293,18 @@ fn dissect(message: Message<'_>, flavour: Flavour, out: &mut Out<'_>) -> Result<
         name(bytes, &mut rest)?;
         take(&mut rest, 4, "dns question")?;
     }
-    if !header.response {
-        return Ok(());
-    }
-    for _ in 0..header.records.min(MOST_RECORDS) {
+    // The answers in a question are what others have said already; behind them stands what the sender
+    // is about to claim (RFC 6762 §7.1, §8.2).
+    let skipped = match (header.response, flavour) {
+        (true, _) => 0,
+        (false, Flavour::Multicast) => header.answers,
+        (false, _) => return Ok(()),
+    };
+    for n in 0..header.records.min(MOST_RECORDS) {
         let record = record(bytes, &mut rest)?;
+        if n < skipped {
+            continue;
+        }
         match flavour {
             Flavour::Unicast => unicast(&record, bytes, out),
             Flavour::Multicast => multicast(&record, bytes, out),

@@ -1,22 +1,26 @@
 //! Omron FINS: model and version of a controller.
 //!
-//! Spec: Omron, Communications Commands Reference Manual (W342), §5-3-17 (CONTROLLER DATA READ); W421 (FINS/TCP).
+//! Spec: Omron, Communications Commands Reference Manual (W342), §5-3-17 (CONTROLLER DATA READ), §5-3-18 (CONNECTION DATA READ); W421 (FINS/TCP).
 
-use crate::octets::{foreign, head, take, whole};
+use crate::octets::{foreign, head, octet, take, whole};
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
-use crate::statement::{Key, Out, Subject};
+use crate::statement::{Key, Out, Place, Subject};
+use crate::text::{is_printable, unpadded};
 
 /// Controller model.
 pub const MODEL: Key = Key("fins.model");
 /// Controller version.
 pub const VERSION: Key = Key("fins.version");
 
+/// Model of a unit on the controller's bus, by its unit address.
+pub const UNIT_MODEL: Key = Key("fins.unit_model");
+
 /// Registration.
 pub static PROTOCOL: Protocol = Protocol {
     name: "fins",
     spec: "Omron W342",
     carriers: &[Carrier::Udp(9600), Carrier::Tcp(9600)],
-    keys: &[MODEL, VERSION],
+    keys: &[MODEL, VERSION, UNIT_MODEL],
     frame: Some(frame),
     recognise,
     dissect,
@@ -75,22 +79,43 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
     }
 }
 
-/// Response to command 05 01: end code, model and version of 20 octets each.
+/// Response to command 05 01: end code, model and version of 20 octets each. To 05 02: how many units, then address and model of each.
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     let mut rest = body(message.bytes);
-    let Some([0xc0 | 0xc1, .., 0x05, 0x01]) = rest.get(..12) else {
+    let Some([0xc0 | 0xc1, .., 0x05, command @ (0x01 | 0x02)]) = rest.get(..12) else {
         return Ok(());
     };
-    take(&mut rest, 14, "fins response")?;
-    out.say(
-        Subject::Sender,
-        MODEL,
-        take(&mut rest, 20, "controller model")?,
-    );
-    out.say(
-        Subject::Sender,
-        VERSION,
-        take(&mut rest, 20, "controller version")?,
-    );
+    take(&mut rest, 12, "fins response")?;
+    if take(&mut rest, 2, "end code")? != [0, 0] {
+        return Ok(());
+    }
+    if *command == 0x01 {
+        name(
+            Subject::Sender,
+            MODEL,
+            take(&mut rest, 20, "controller model")?,
+            out,
+        );
+        name(
+            Subject::Sender,
+            VERSION,
+            take(&mut rest, 20, "controller version")?,
+            out,
+        );
+        return Ok(());
+    }
+    // The top bit says that these are the last.
+    let count = octet(&mut rest, "unit count")? & 0x7f;
+    for _ in 0..count {
+        let unit = octet(&mut rest, "unit address")?;
+        let subject = Subject::Behind(Place::Unit(unit.into()));
+        name(subject, UNIT_MODEL, take(&mut rest, 20, "unit model")?, out);
+    }
     Ok(())
+}
+
+fn name(subject: Subject, key: Key, octets: &[u8], out: &mut Out<'_>) {
+    if is_printable(unpadded(octets)) {
+        out.say(subject, key, octets);
+    }
 }

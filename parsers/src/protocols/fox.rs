@@ -29,6 +29,16 @@ pub const STATION: Key = Key("fox.station_name");
 pub const HOST_ID: Key = Key("fox.host_id");
 /// Brand.
 pub const BRAND: Key = Key("fox.brand");
+/// Version of the protocol.
+pub const VERSION: Key = Key("fox.version");
+/// Language of the station.
+pub const LANGUAGE: Key = Key("fox.lang");
+/// Time zone of the station, its name alone.
+pub const TIME_ZONE: Key = Key("fox.time_zone");
+/// Unique id of the virtual machine's run.
+pub const VM_UUID: Key = Key("fox.vm_uuid");
+/// Ways to log in that the station offers.
+pub const AUTHENTICATION: Key = Key("fox.auth_agent_types");
 
 /// Registration.
 pub static PROTOCOL: Protocol = Protocol {
@@ -47,6 +57,11 @@ pub static PROTOCOL: Protocol = Protocol {
         STATION,
         HOST_ID,
         BRAND,
+        VERSION,
+        LANGUAGE,
+        TIME_ZONE,
+        VM_UUID,
+        AUTHENTICATION,
     ],
     frame: Some(frame),
     recognise: |message| message.starts_with(b"fox ").then_some(Recognition::STRONG),
@@ -73,13 +88,14 @@ fn frame(input: &[u8]) -> Framed {
     }
 }
 
-/// Lines of name, `=`, type, `:` and value.
+/// Lines of name, `=`, type, `:` and value: type s is text, u a unique id.
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     for line in lines(message.bytes) {
-        let Some(at) = find(line, b"=s:") else {
+        let Some(at) = find(line, b"=s:").or_else(|| find(line, b"=u:")) else {
             continue;
         };
         let (name, value) = line.split_at(at);
+        let value = value.get(3..).unwrap_or_default();
         let key = match name {
             b"hostName" => HOST_NAME,
             b"hostAddress" => HOST_ADDRESS,
@@ -92,9 +108,19 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
             b"station.name" => STATION,
             b"hostId" => HOST_ID,
             b"brandId" => BRAND,
+            b"fox.version" => VERSION,
+            b"lang" => LANGUAGE,
+            // Its offsets and rules follow the name.
+            b"timeZone" => {
+                let zone = value.split(|octet| *octet == b';').next();
+                out.say(Subject::Sender, TIME_ZONE, zone.unwrap_or_default());
+                continue;
+            }
+            b"vmUuid" => VM_UUID,
+            b"authAgentTypeSpecs" => AUTHENTICATION,
             _ => continue,
         };
-        out.say(Subject::Sender, key, value.get(3..).unwrap_or_default());
+        out.say(Subject::Sender, key, value);
     }
     Ok(())
 }

@@ -11,6 +11,12 @@ use crate::text::{is_printable, unpadded};
 pub const MANUFACTURER_ID: Key = Key("hart-ip.manufacturer_id");
 /// Expanded device type (command 0).
 pub const DEVICE_TYPE: Key = Key("hart-ip.device_type");
+/// Revision of the device (command 0): its commands and variables.
+pub const DEVICE_REVISION: Key = Key("hart-ip.device_revision");
+/// Revision of the software (command 0).
+pub const SOFTWARE_REVISION: Key = Key("hart-ip.software_revision");
+/// Revision of the hardware (command 0).
+pub const HARDWARE_REVISION: Key = Key("hart-ip.hardware_revision");
 /// Device id, unique with the type (command 0): six hex digits.
 pub const DEVICE_ID: Key = Key("hart-ip.device_id");
 /// Long tag (command 20).
@@ -21,7 +27,15 @@ pub static PROTOCOL: Protocol = Protocol {
     name: "hart-ip",
     spec: "HCF_SPEC-085",
     carriers: &[Carrier::Tcp(5094), Carrier::Udp(5094)],
-    keys: &[MANUFACTURER_ID, DEVICE_TYPE, DEVICE_ID, LONG_TAG],
+    keys: &[
+        MANUFACTURER_ID,
+        DEVICE_TYPE,
+        DEVICE_REVISION,
+        SOFTWARE_REVISION,
+        HARDWARE_REVISION,
+        DEVICE_ID,
+        LONG_TAG,
+    ],
     frame: Some(frame),
     recognise,
     dissect,
@@ -91,8 +105,23 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
             let octets = data;
             take(&mut data, 1, "expansion code")?;
             let kind = be16(&mut data, "device type")?;
-            take(&mut data, 6, "revisions")?;
+            // Preambles, then revisions of the protocol, device, software, hardware (with a code of signalling), and flags.
+            let revisions = take(&mut data, 6, "revisions")?;
             let id = take(&mut data, 3, "device id")?;
+            if let [_, _, device, software, hardware, _] = *revisions {
+                let hardware = hardware >> 3;
+                let numbers = [
+                    (DEVICE_REVISION, 2, device),
+                    (SOFTWARE_REVISION, 3, software),
+                    (HARDWARE_REVISION, 4, hardware),
+                ];
+                for (key, at, number) in numbers {
+                    let place = revisions.get(at..=at).unwrap_or_default();
+                    if number > 0 {
+                        out.text(Subject::Sender, key, place, format_args!("{number}"));
+                    }
+                }
+            }
             let place = octets.get(1..3).unwrap_or_default();
             out.text(Subject::Sender, DEVICE_TYPE, place, format_args!("{kind}"));
             if let [a, b, c] = id {

@@ -1,6 +1,7 @@
 //! HL7 version 2 over the Minimal Lower Layer Protocol: which systems talk. Nothing of a patient is ever read.
 //!
-//! Spec: HL7 v2.8.2 chapter 2 (MSH, SFT), chapter 7 (OBX-18, PRT-10), chapter 13 (EQU-1), HL7 Transport Specification: MLLP, release 2.
+//! Spec: HL7 v2.9 chapter 2 (MSH, SFT), chapter 7 (OBX-18, PRT-10, PRT-16, PRT-21), chapter 13 (EQU-1), HL7 Transport Specification:
+//! MLLP, release 2; IHE Devices Technical Framework, volume 3 (MDC codes of device attributes).
 
 use crate::octets::{foreign, more};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition};
@@ -17,6 +18,16 @@ pub const MESSAGE_TYPE: Key = Key("hl7.message_type");
 pub const VERSION: Key = Key("hl7.version");
 /// Equipment instance (OBX-18, EQU-1, and the device of a participation, PRT-10).
 pub const EQUIPMENT: Key = Key("hl7.equipment");
+/// Unique device identifier of a participating device (PRT-16).
+pub const DEVICE_IDENTIFIER: Key = Key("hl7.device_identifier");
+/// Serial number of a participating device (PRT-21), or as a device tells it of itself (IHE PCD).
+pub const DEVICE_SERIAL: Key = Key("hl7.device_serial");
+/// Manufacturer, as a device tells it (IHE PCD, `MDC_ID_MODEL_MANUFACTURER`).
+pub const DEVICE_MANUFACTURER: Key = Key("hl7.device_manufacturer");
+/// Model, as a device tells it (IHE PCD, `MDC_ID_MODEL_NUMBER`).
+pub const DEVICE_MODEL: Key = Key("hl7.device_model");
+/// Hardware, software and firmware versions, as a device tells them (IHE PCD, `MDC_ID_PROD_SPEC_…`).
+pub const DEVICE_VERSION: Key = Key("hl7.device_version");
 /// Software vendor organisation (SFT-1).
 pub const SOFTWARE_VENDOR: Key = Key("hl7.software_vendor");
 /// Software product (SFT-3).
@@ -35,6 +46,11 @@ pub static PROTOCOL: Protocol = Protocol {
         MESSAGE_TYPE,
         VERSION,
         EQUIPMENT,
+        DEVICE_IDENTIFIER,
+        DEVICE_SERIAL,
+        DEVICE_MANUFACTURER,
+        DEVICE_MODEL,
+        DEVICE_VERSION,
         SOFTWARE_VENDOR,
         SOFTWARE_PRODUCT,
         SOFTWARE_VERSION,
@@ -98,10 +114,20 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
                 out.say(Subject::Receiver, APPLICATION, fields(4));
                 out.say(Subject::Receiver, FACILITY, fields(5));
             }
-            Some(b"OBX") => out.say(Subject::Sender, EQUIPMENT, fields(18)),
+            Some(b"OBX") => {
+                out.say(Subject::Sender, EQUIPMENT, fields(18));
+                // Values are the patient's, but for those whose code says that they are the device's.
+                if let Some(key) = device_attribute(fields(3)) {
+                    out.say(Subject::Sender, key, fields(5));
+                }
+            }
             Some(b"EQU") => out.say(Subject::Sender, EQUIPMENT, fields(1)),
             // The other fields of a participation name persons.
-            Some(b"PRT") => out.say(Subject::Sender, EQUIPMENT, fields(10)),
+            Some(b"PRT") => {
+                out.say(Subject::Sender, EQUIPMENT, fields(10));
+                out.say(Subject::Sender, DEVICE_IDENTIFIER, fields(16));
+                out.say(Subject::Sender, DEVICE_SERIAL, fields(21));
+            }
             Some(b"SFT") => {
                 out.say(Subject::Sender, SOFTWARE_VENDOR, fields(1));
                 out.say(Subject::Sender, SOFTWARE_PRODUCT, fields(3));
@@ -111,4 +137,22 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// What an observation with this identifier (OBX-3) tells of the device: code, name, coding system.
+fn device_attribute(identifier: &[u8]) -> Option<Key> {
+    let mut components = identifier.split(|octet| *octet == b'^').skip(1);
+    let name = components.next()?;
+    if components.next() != Some(b"MDC") {
+        return None;
+    }
+    match name {
+        b"MDC_ID_MODEL_MANUFACTURER" => Some(DEVICE_MANUFACTURER),
+        b"MDC_ID_MODEL_NUMBER" => Some(DEVICE_MODEL),
+        b"MDC_ID_PROD_SPEC_SERIAL" => Some(DEVICE_SERIAL),
+        b"MDC_ID_PROD_SPEC_HW" | b"MDC_ID_PROD_SPEC_SW" | b"MDC_ID_PROD_SPEC_FW" => {
+            Some(DEVICE_VERSION)
+        }
+        _ => None,
+    }
 }

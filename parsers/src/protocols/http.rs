@@ -8,6 +8,8 @@ use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognitio
 use crate::statement::{Key, Out, Subject};
 use crate::text::{between, find, header, lines};
 
+use super::printing;
+
 /// `Server` of a response.
 pub const SERVER: Key = Key("http.server");
 /// `User-Agent` of a request.
@@ -141,11 +143,25 @@ fn frame(input: &[u8]) -> Framed {
             let whole = end.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
             crate::octets::whole(input, whole)
         }
+        // A printer describes itself at length, the front of which is enough.
+        Some(length)
+            if text
+                && role(head) == Some(Role::Server)
+                && named(b"Content-Type").is_some_and(is_ipp) =>
+        {
+            let read = end.saturating_add(LONGEST_BODY);
+            let skip = length.saturating_sub(LONGEST_BODY as u64);
+            crate::octets::whole(input, read).map(|cut| Cut { skip, ..cut })
+        }
         Some(length) => Ok(Cut {
             length: end,
             skip: length,
         }),
         None if chunked && role(head) == Some(Role::Server) => chunks(input, end),
+        None if text && role(head) == Some(Role::Server) => {
+            let soap = named(b"Content-Type").and_then(|value| find(value, b"soap+xml"));
+            soap.map_or(Ok(Cut::whole(end)), |_| envelope(input, end))
+        }
         None => Ok(Cut::whole(end)),
     }
 }
@@ -160,6 +176,30 @@ fn chunks(input: &[u8], head: usize) -> Framed {
     }
 }
 
+/// Whether the body is of the printing protocol.
+fn is_ipp(content_type: &[u8]) -> bool {
+    find(content_type, b"application/ipp") == Some(0)
+}
+
+/// A body of no stated length, as HTTP/1.0 sends it: an envelope shows its own end.
+fn envelope(input: &[u8], head: usize) -> Framed {
+    let body = input.get(head..).unwrap_or_default();
+    let mut at = 0_usize;
+    while let Some(found) = body.get(at..).and_then(|rest| find(rest, b"Envelope>")) {
+        let before = body.get(..at.saturating_add(found)).unwrap_or_default();
+        at = at.saturating_add(found).saturating_add(9);
+        let tag = before.rsplit(|c| *c == b'<').next().unwrap_or_default();
+        if tag.starts_with(b"/") {
+            return Ok(Cut::whole(head.saturating_add(at)));
+        }
+    }
+    if body.len() < LONGEST_BODY {
+        Err(more(input.len().saturating_add(1), input))
+    } else {
+        Ok(Cut::whole(input.len()))
+    }
+}
+
 /// Whether a device may describe itself in such a body.
 fn is_text(content_type: &[u8]) -> bool {
     [
@@ -168,6 +208,7 @@ fn is_text(content_type: &[u8]) -> bool {
         b"application/xml",
         b"application/json",
         b"application/soap+xml",
+        b"application/ipp",
     ]
     .iter()
     .any(|kind| find(content_type, kind) == Some(0))
@@ -186,15 +227,23 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
         .bytes
         .split_at_checked(end)
         .unwrap_or((message.bytes, &[]));
+    let mut kinds = lines(head).filter_map(|line| header(line, b"Content-Type"));
+    let printing = kinds.any(is_ipp);
     match role(message.bytes) {
         Some(Role::Client) => request(head, out),
         Some(Role::Server) => {
             response(head, out);
-            document(body, out);
+            if !printing && !super::ws_discovery::description(message, body, out)? {
+                document(body, out);
+            }
         }
         None => return Err(Fault::value("http start line", message.bytes)),
     }
-    Ok(())
+    if printing {
+        print(message, body, out)
+    } else {
+        Ok(())
+    }
 }
 
 fn request(head: &[u8], out: &mut Out<'_>) {
@@ -217,6 +266,21 @@ fn response(head: &[u8], out: &mut Out<'_>) {
             out.say(Subject::Sender, REALM, realm);
         }
     }
+}
+
+/// A message of the printing protocol, behind the empty line and, where it is chunked, the size of its first chunk.
+fn print(message: Message<'_>, body: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let body = body.get(4..).unwrap_or_default();
+    let begin = match body {
+        [b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F', ..] => {
+            find(body, b"\r\n").map(|at| at.saturating_add(2))
+        }
+        _ => Some(0),
+    };
+    let inner = begin
+        .and_then(|begin| body.get(begin..))
+        .unwrap_or_default();
+    out.carried(&printing::IPP, message.part(inner))
 }
 
 /// What the server says of itself in a body. Documents it merely hands out look different.

@@ -6,7 +6,7 @@ use crate::octets::{foreign, head, whole};
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 
-/// Common address of the ASDUs that a controlled station sends.
+/// Common address of the ASDUs that a controlled station sends and is sent.
 pub const COMMON_ADDRESS: Key = Key("iec104.common_address");
 
 /// Registration.
@@ -56,19 +56,18 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     // Type, qualifier, cause, originator, then the common address, low octet first.
     if let [0x68, _, c, _, _, _, kind, _, _, _, low, high, ..] = *message.bytes
         && c & 1 == 0
-        && message.from == Role::Server
-        && kind < 100
+        && (message.from == Role::Client || kind < 100)
     {
+        // Who asks and commands names whom it speaks to.
+        let subject = match message.from {
+            Role::Server => Subject::Sender,
+            Role::Client => Subject::Receiver,
+        };
         let octets = message.bytes.get(10..12).unwrap_or_default();
         // 0 is not used, 65535 is everyone (§7.2.4 of part 101).
         let address = u16::from_le_bytes([low, high]);
         if (1..u16::MAX).contains(&address) {
-            out.text(
-                Subject::Sender,
-                COMMON_ADDRESS,
-                octets,
-                format_args!("{address}"),
-            );
+            out.text(subject, COMMON_ADDRESS, octets, format_args!("{address}"));
         }
     }
     Ok(())

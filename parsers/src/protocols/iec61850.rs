@@ -13,6 +13,8 @@ pub const CONTROL_BLOCK: Key = Key("goose.control_block");
 pub const DATA_SET: Key = Key("goose.data_set");
 /// GOOSE identifier.
 pub const GOOSE_ID: Key = Key("goose.id");
+/// Reference of the data set of sampled values.
+pub const SV_DATA_SET: Key = Key("sampled-values.data_set");
 /// Sampled value identifier.
 pub const SV_ID: Key = Key("sampled-values.id");
 
@@ -42,7 +44,7 @@ pub static SAMPLED_VALUES: Protocol = Protocol {
     name: "sampled-values",
     spec: "IEC 61850-9-2:2011",
     carriers: &[Carrier::EtherType(0x88ba)],
-    keys: &[SV_ID],
+    keys: &[SV_ID, SV_DATA_SET],
     frame: None,
     recognise: |message| pdu(message, 0x60).ok().map(|_| Recognition::STRONG),
     dissect: dissect_sampled_values,
@@ -58,14 +60,17 @@ fn pdu(message: &[u8], tag: u8) -> Result<&[u8], Fault> {
     Ok(body)
 }
 
-/// The sequence of ASDUs (0xa2); in each, the identifier comes first (0x80).
+/// The sequence of ASDUs (0xa2); in each, the identifier comes first (0x80), and the data set (0x81) where it is told.
 fn dissect_sampled_values(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     let body = pdu(message.bytes, 0x60)?;
     for list in elements(body).filter(|field| field.tag == 0xa2) {
         for asdu in elements(list.value) {
-            let id = elements(asdu.value).find(|field| field.tag == 0x80);
-            if let Some(id) = id {
-                out.say(Subject::Sender, SV_ID, id.value);
+            for field in elements(asdu.value) {
+                match field.tag {
+                    0x80 => out.say(Subject::Sender, SV_ID, field.value),
+                    0x81 => out.say(Subject::Sender, SV_DATA_SET, field.value),
+                    _ => break,
+                }
             }
         }
     }

@@ -1,10 +1,11 @@
-//! Link Layer Discovery Protocol, with the extensions that identify: LLDP-MED and PROFINET.
+//! Link Layer Discovery Protocol, with the extensions that identify: LLDP-MED, PROFINET, MUD, Cisco's and Juniper's.
 //!
-//! Spec: IEEE 802.1AB-2016 §8 (TLVs), ANSI/TIA-1057 §10.2.6 (LLDP-MED inventory).
+//! Spec: IEEE 802.1AB-2016 §8 (TLVs), ANSI/TIA-1057 §10.2 (LLDP-MED), IEC 61158-6-10 §4.13 (PROFINET), RFC 8520 §11 (MUD);
+//! Cisco's (ACI fabric) and Juniper's as they are sent.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::octets::{be16, octet, take};
+use crate::octets::{array, be16, octet, take};
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
 use crate::statement::{Joined, Key, Mac, Out, Subject};
 
@@ -34,6 +35,22 @@ pub const SERIAL: Key = Key("lldp.serial_number");
 pub const MANUFACTURER: Key = Key("lldp.manufacturer");
 /// Model name.
 pub const MODEL: Key = Key("lldp.model");
+/// Asset id, as an operator gave it.
+pub const ASSET_ID: Key = Key("lldp.asset_id");
+/// LLDP-MED device class: 1 to 3 for endpoints, 4 for what connects them (TIA-1057 §10.2.2.3).
+pub const MED_CLASS: Key = Key("lldp.med_class");
+/// PROFINET: hardware address of the device itself.
+pub const CHASSIS_MAC: Key = Key("lldp.chassis_mac");
+/// PROFINET: alias of the port.
+pub const PORT_ALIAS: Key = Key("lldp.port_alias");
+/// Where the maker describes how the device behaves (RFC 8520): names maker and model.
+pub const MUD_URL: Key = Key("lldp.mud_url");
+/// Cisco ACI: what the node is in its fabric: 0 controller, 1 leaf, 2 spine, 3 virtual leaf.
+pub const FABRIC_ROLE: Key = Key("lldp.fabric_role");
+/// Cisco ACI: name of the node.
+pub const FABRIC_NODE: Key = Key("lldp.fabric_node");
+/// Juniper: serial number of the chassis.
+pub const CHASSIS_SERIAL: Key = Key("lldp.chassis_serial");
 
 /// Registration.
 pub static PROTOCOL: Protocol = Protocol {
@@ -54,14 +71,26 @@ pub static PROTOCOL: Protocol = Protocol {
         SERIAL,
         MANUFACTURER,
         MODEL,
+        ASSET_ID,
+        MED_CLASS,
+        CHASSIS_MAC,
+        PORT_ALIAS,
+        MUD_URL,
+        FABRIC_ROLE,
+        FABRIC_NODE,
+        CHASSIS_SERIAL,
     ],
     frame: None,
     recognise,
     dissect,
 };
 
-/// Subtypes 5 to 11 of the LLDP-MED organisation (00-12-bb).
+/// Organisations whose fields identify: LLDP-MED, PROFIBUS International, IANA, Cisco, Juniper.
 const MED: [u8; 3] = [0x00, 0x12, 0xbb];
+const PROFINET: [u8; 3] = [0x00, 0x0e, 0xcf];
+const IANA: [u8; 3] = [0x00, 0x00, 0x5e];
+const CISCO: [u8; 3] = [0x00, 0x01, 0x42];
+const JUNIPER: [u8; 3] = [0x00, 0x90, 0x69];
 
 /// The letters by which switches print the capability bits, from bit 0 (Table 8-4): other, repeater, bridge,
 /// access point (W), router, telephone, DOCSIS (C), station.
@@ -169,20 +198,45 @@ fn management_address(value: &[u8], source: Option<Mac>, out: &mut Out<'_>) -> R
 
 fn organisation(value: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     let mut rest = value;
-    let organisation = take(&mut rest, 3, "lldp organisation")?;
+    let organisation = array::<3>(&mut rest, "lldp organisation")?;
     let subtype = octet(&mut rest, "lldp organisation subtype")?;
-    if organisation != MED {
-        return Ok(());
-    }
-    let key = match subtype {
-        5 => HARDWARE,
-        6 => FIRMWARE,
-        7 => SOFTWARE,
-        8 => SERIAL,
-        9 => MANUFACTURER,
-        10 => MODEL,
+    let key = match (organisation, subtype) {
+        // Capabilities, then the class.
+        (MED, 1) => {
+            let octets = rest.get(2..3).unwrap_or_default();
+            if let [class @ 1..=4] = octets {
+                out.text(Subject::Sender, MED_CLASS, octets, format_args!("{class}"));
+            }
+            return Ok(());
+        }
+        (PROFINET, 5) => {
+            if let Ok(address) = <[u8; 6]>::try_from(rest) {
+                let mac = Mac(address);
+                out.text(Subject::Sender, CHASSIS_MAC, rest, format_args!("{mac}"));
+            }
+            return Ok(());
+        }
+        (CISCO, 0xca) => {
+            if let [role] = rest {
+                out.text(Subject::Sender, FABRIC_ROLE, rest, format_args!("{role}"));
+            }
+            return Ok(());
+        }
+        (MED, 5) => HARDWARE,
+        (MED, 6) => FIRMWARE,
+        (MED, 7) | (CISCO, 0xd2) => SOFTWARE,
+        (MED, 8) | (CISCO, 0xd4) => SERIAL,
+        (MED, 9) => MANUFACTURER,
+        (MED, 10) | (CISCO, 0xd6) => MODEL,
+        (MED, 11) => ASSET_ID,
+        (PROFINET, 3) => PORT_ALIAS,
+        (IANA, 1) => MUD_URL,
+        (CISCO, 0xd7) => FABRIC_NODE,
+        (JUNIPER, 1) => CHASSIS_SERIAL,
         _ => return Ok(()),
     };
-    out.say(Subject::Sender, key, rest);
+    if crate::text::is_printable(crate::text::unpadded(rest)) {
+        out.say(Subject::Sender, key, rest);
+    }
     Ok(())
 }

@@ -2,6 +2,8 @@
 //!
 //! Spec: `MikroTik`, "Neighbor discovery"; the type-length-value form as routers send it.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use crate::octets::{be16, counted16, take};
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
 use crate::statement::{Key, Out, Subject};
@@ -56,9 +58,25 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
             11 => SOFTWARE_ID,
             12 => BOARD,
             16 => INTERFACE,
+            15 | 17 => {
+                address(value, out);
+                continue;
+            }
             _ => continue,
         };
         out.say(Subject::Sender, key, value);
     }
     Ok(())
+}
+
+/// An address of either family.
+fn address(octets: &[u8], out: &mut Out<'_>) {
+    let v4 = <[u8; 4]>::try_from(octets).map(|octets| IpAddr::V4(Ipv4Addr::from(octets)));
+    let v6 = <[u8; 16]>::try_from(octets).map(|octets| IpAddr::V6(Ipv6Addr::from(octets)));
+    if let Ok(address) = v4.or(v6)
+        && !address.is_unspecified()
+        && !address.is_loopback()
+    {
+        out.address(Subject::Sender, address);
+    }
 }

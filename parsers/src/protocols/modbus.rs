@@ -60,6 +60,8 @@ struct Function(u8);
 impl Function {
     /// Report Server ID (§6.13).
     const REPORT_SERVER_ID: Function = Function(0x11);
+    /// Schneider Electric's own: UMAS.
+    const UMAS: Function = Function(0x5a);
     /// Encapsulated Interface Transport (§6.19).
     const ENCAPSULATED: Function = Function(0x2b);
 }
@@ -73,6 +75,8 @@ struct Adu<'a> {
     data: &'a [u8],
 }
 
+/// Octets of the MBAP header, unit included.
+const MBAP: usize = 7;
 /// Longest MBAP length field: unit + 253-octet PDU (§4.1).
 const MAX_LENGTH: u16 = 254;
 
@@ -135,6 +139,19 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
     fits.then_some(Recognition::WEAK)
 }
 
+/// The PDU is handed over from its function code on; of the request too, so that the answer can be read by it.
+fn umas(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
+    let bytes = message.bytes.get(MBAP..).unwrap_or_default();
+    out.carried(
+        &super::umas::PROTOCOL,
+        Message {
+            bytes,
+            asked: message.asked.and_then(|adu| adu.get(MBAP..)),
+            ..message
+        },
+    )
+}
+
 fn key_of(object: u8) -> Option<Key> {
     match object {
         0 => Some(VENDOR_NAME),
@@ -150,6 +167,9 @@ fn key_of(object: u8) -> Option<Key> {
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     let (_, adu) = finish(adu(message.bytes))?;
+    if adu.function == Function::UMAS {
+        return umas(message, out);
+    }
     if message.from != Role::Server {
         return Ok(());
     }

@@ -3,9 +3,11 @@
 //! Spec: OPC 10000-6 §5.2 (binary encoding), §6.7 (secure conversation), §7.1 (connection protocol);
 //! OPC 10000-4 §5.4.4 and §5.6.2 (services), §7.2 (`ApplicationDescription`); OPC 10000-5 §12.4 (`BuildInfo`).
 
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
 use crate::octets::{foreign, head, le16, le32, octet, take, whole};
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
-use crate::statement::{Key, Out, Subject};
+use crate::statement::{Joined, Key, Out, Subject};
 use crate::text::{find, is_printable};
 
 /// Endpoint that a client connects to: said of the server.
@@ -25,6 +27,11 @@ pub const SOFTWARE_VERSION: Key = Key("opc-ua.software_version");
 /// Build number of the build information.
 pub const BUILD_NUMBER: Key = Key("opc-ua.build_number");
 
+/// Subject of the certificate with which the sender opens a channel.
+pub const CERTIFICATE_SUBJECT: Key = Key("opc-ua.certificate_subject");
+/// Host names of that certificate.
+pub const CERTIFICATE_NAMES: Key = Key("opc-ua.certificate_names");
+
 /// Registration.
 pub static PROTOCOL: Protocol = Protocol {
     name: "opc-ua",
@@ -39,6 +46,8 @@ pub static PROTOCOL: Protocol = Protocol {
         PRODUCT_NAME,
         SOFTWARE_VERSION,
         BUILD_NUMBER,
+        CERTIFICATE_SUBJECT,
+        CERTIFICATE_NAMES,
     ],
     frame: Some(frame),
     recognise,
@@ -55,6 +64,7 @@ const FIND_SERVERS_RESPONSE: u16 = 425;
 const GET_ENDPOINTS_RESPONSE: u16 = 431;
 const CREATE_SESSION_REQUEST: u16 = 461;
 const CREATE_SESSION_RESPONSE: u16 = 464;
+const READ_REQUEST: u16 = 631;
 const READ_RESPONSE: u16 = 634;
 /// `BuildInfo`'s encoding inside an extension object: namespace 0, identifier 340.
 const BUILD_INFO: [u8; 4] = [0x01, 0x00, 0x54, 0x01];
@@ -98,13 +108,50 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
             out.say(Subject::Receiver, ENDPOINT_URL, url);
             Ok(())
         }
-        b"MSG" => service(rest, out),
+        b"MSG" => {
+            let asked = message.asked.and_then(|asked| asked.get(8..));
+            service(rest, asked, out)
+        }
+        b"OPN" => channel(rest, out),
         _ => Ok(()),
     }
 }
 
+/// Channel, policy, then the sender's own certificate; what follows it may be encrypted.
+fn channel(mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    le32(&mut rest, "secure channel")?;
+    string(&mut rest)?;
+    let der = string(&mut rest)?;
+    if der.is_empty() {
+        return Ok(());
+    }
+    let (_, certificate) =
+        X509Certificate::from_der(der).map_err(|_| Fault::value("certificate", der))?;
+    let subject = certificate.subject();
+    out.text(
+        Subject::Sender,
+        CERTIFICATE_SUBJECT,
+        subject.as_raw(),
+        format_args!("{subject}"),
+    );
+    if let Ok(Some(names)) = certificate.subject_alternative_name() {
+        let names = names.value.general_names.iter();
+        let names = Joined(names.filter_map(|name| match name {
+            GeneralName::DNSName(name) => Some(*name),
+            _ => None,
+        }));
+        out.text(
+            Subject::Sender,
+            CERTIFICATE_NAMES,
+            der,
+            format_args!("{names}"),
+        );
+    }
+    Ok(())
+}
+
 /// Channel, token, sequence and request numbers; the type of the service; request or response header; the service.
-fn service(mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+fn service(mut rest: &[u8], asked: Option<&[u8]>, out: &mut Out<'_>) -> Result<(), Fault> {
     take(&mut rest, 16, "secure conversation header")?;
     // A four-octet node id in namespace 0; an encrypted body has none.
     let [1, 0, low, high] = *take(&mut rest, 4, "service type")? else {
@@ -135,7 +182,13 @@ fn service(mut rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
             string(&mut rest)?;
             endpoints(&mut rest, out)
         }
-        READ_RESPONSE => build_info(rest, out),
+        READ_RESPONSE => {
+            build_info(rest, out)?;
+            match asked {
+                Some(asked) => parts(asked, rest, out),
+                None => Ok(()),
+            }
+        }
         _ => Ok(()),
     }
 }
@@ -202,6 +255,86 @@ fn build_info(rest: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// Parts of the build information that were read one by one: the nodes 2261 to 2265 of namespace 0 (OPC 10000-6, annex A).
+fn parts(asked: &[u8], answer: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let mut asked = asked;
+    let mut answer = answer;
+    take(&mut asked, 16, "secure conversation header")?;
+    let [1, 0, low, high] = *take(&mut asked, 4, "service type")? else {
+        return Ok(());
+    };
+    if u16::from_le_bytes([low, high]) != READ_REQUEST {
+        return Ok(());
+    }
+    request_header(&mut asked)?;
+    response_header(&mut answer)?;
+    take(&mut asked, 12, "read age")?;
+    le32(&mut asked, "node count")?;
+    for _ in 0..le32(&mut answer, "result count")?.min(MOST) {
+        // The end of a long request is not kept.
+        let Ok(key) = wanted(&mut asked) else {
+            return Ok(());
+        };
+        let Some(text) = data_value(&mut answer)? else {
+            return Ok(());
+        };
+        if let Some(key) = key.filter(|_| is_printable(text)) {
+            out.say(Subject::Sender, key, text);
+        }
+    }
+    Ok(())
+}
+
+/// `ReadValueId`: node, attribute (13 is the value), range, encoding.
+fn wanted(rest: &mut &[u8]) -> Result<Option<Key>, Fault> {
+    let node = *rest;
+    node_id(rest)?;
+    let attribute = le32(rest, "attribute")?;
+    string(rest)?;
+    le16(rest, "encoding namespace")?;
+    string(rest)?;
+    let [1, 0, low, high, ..] = *node else {
+        return Ok(None);
+    };
+    let key = match u16::from_le_bytes([low, high]) {
+        2261 => PRODUCT_NAME,
+        2262 => PRODUCT_URI,
+        2263 => MANUFACTURER,
+        2264 => SOFTWARE_VERSION,
+        2265 => BUILD_NUMBER,
+        _ => return Ok(None),
+    };
+    Ok((attribute == 13).then_some(key))
+}
+
+/// `DataValue`: a mask, then what it says is there. The text of a string, nothing of other scalars; none where it cannot be passed over.
+fn data_value<'a>(rest: &mut &'a [u8]) -> Result<Option<&'a [u8]>, Fault> {
+    let mask = octet(rest, "data value")?;
+    let mut text: &[u8] = &[];
+    if mask & 0x01 != 0 {
+        let length = match octet(rest, "variant")? {
+            0 => 0,
+            1..=3 => 1,
+            4 | 5 => 2,
+            6 | 7 | 10 | 19 => 4,
+            8 | 9 | 11 | 13 => 8,
+            14 => 16,
+            12 => {
+                text = string(rest)?;
+                0
+            }
+            _ => return Ok(None),
+        };
+        take(rest, length, "variant value")?;
+    }
+    for (bit, length) in [(0x02, 4), (0x04, 8), (0x10, 2), (0x08, 8), (0x20, 2)] {
+        if mask & bit != 0 {
+            take(rest, length, "data value part")?;
+        }
+    }
+    Ok(Some(text))
 }
 
 /// A length of four octets, minus one for null, and that many octets.

@@ -42,23 +42,6 @@ pub static PROTOCOL: Protocol = Protocol {
     dissect,
 };
 
-/// Registration of the cyclic data and alarms on the same `EtherType`.
-pub static IO: Protocol = Protocol {
-    name: "profinet-io",
-    spec: "IEC 61158-6-10",
-    carriers: &[Carrier::EtherType(0x8892)],
-    keys: &[],
-    frame: None,
-    // Frame ids of synchronisation, real-time classes 1 to 3, and alarms.
-    recognise: |message| match message {
-        [0x00, 0x20 | 0x21 | 0x80 | 0x81, ..] | [0x01..=0xfb, _, ..] | [0xfc | 0xfe, 0x01, ..] => {
-            Some(Recognition::STRONG)
-        }
-        _ => None,
-    },
-    dissect: |_, _| Ok(()),
-};
-
 /// Hello, Get/Set, Identify request and response; then the service.
 fn recognise(message: &[u8]) -> Option<Recognition> {
     matches!(message, [0xfe, 0xfc..=0xff, 3..=6, 0 | 1 | 5, ..]).then_some(Recognition::STRONG)

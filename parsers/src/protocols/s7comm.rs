@@ -39,8 +39,10 @@ pub const LOCATION: Key = Key("s7comm.location");
 pub const RACK_SLOT: Key = Key("s7comm.rack_slot");
 /// S7comm-plus: order number and firmware that the controller gives when a session opens.
 pub const PLUS_IDENTITY: Key = Key("s7comm-plus.identity");
-/// S7comm-plus: name of the engineering station.
+/// S7comm-plus: name of the computer that opens a session.
 pub const PLUS_CLIENT: Key = Key("s7comm-plus.client");
+/// S7comm-plus: release of the controller's system software: `OMSP.REL.8089.21`.
+pub const PLUS_RELEASE: Key = Key("s7comm-plus.release");
 
 /// Registration.
 pub static PROTOCOL: Protocol = Protocol {
@@ -73,7 +75,7 @@ pub static PLUS: Protocol = Protocol {
     name: "s7comm-plus",
     spec: "Siemens S7-1200 and S7-1500, as sent",
     carriers: &[Carrier::Tcp(102)],
-    keys: &[PLUS_IDENTITY, PLUS_CLIENT],
+    keys: &[PLUS_IDENTITY, PLUS_CLIENT, PLUS_RELEASE],
     frame: Some(frame),
     recognise: recognise_plus,
     dissect: dissect_plus,
@@ -164,7 +166,11 @@ fn system_status_list(data: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     let read = match id & 0x00ff {
         0x11 if length == 28 => module_identification,
         0x1c if length >= 34 => component_identification,
-        _ => return Ok(()),
+        // A long list goes on in a message of its own, which begins in the midst of a record.
+        _ => {
+            memory_card(data, out);
+            return Ok(());
+        }
     };
     for _ in 0..count {
         read(take(&mut rest, length, "szl record")?, out)?;
@@ -210,6 +216,16 @@ fn module_identification(record: &[u8], out: &mut Out<'_>) -> Result<(), Fault> 
     Ok(())
 }
 
+/// The serial number of a memory card, known by its form: eight hexadecimal digits.
+fn memory_card(data: &[u8], out: &mut Out<'_>) {
+    let Some(card) = find(data, b"MMC ").and_then(|at| data.get(at..)?.get(..12)) else {
+        return;
+    };
+    if card.iter().skip(4).all(u8::is_ascii_hexdigit) {
+        out.say(Subject::Sender, MEMORY_CARD, card);
+    }
+}
+
 /// SZL 0x001C: index and a name.
 fn component_identification(record: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     let mut rest = record;
@@ -244,24 +260,58 @@ fn recognise_plus(message: &[u8]) -> Option<Recognition> {
     (tpdu.code == 0xf0 && length <= rest.len().saturating_add(4)).then_some(Recognition::STRONG)
 }
 
-/// Identities are texts of the form `1;6ES7 214-1AG40-0XB0;V4.2` and `1:::6.0::TCPIP -> Intel(R) …`.
+/// Identities are texts of the form `1;6ES7 214-1AG40-0XB0;V4.2`, wherever they stand in a controller's answers.
 fn dissect_plus(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     let tpdu = tpdu(message.bytes)?;
     let mut rest = tpdu.data;
+    if message.from == Role::Client {
+        return session(rest, out);
+    }
+    if let Some(release) = attribute(rest, SYSTEM_RELEASE)
+        && release.starts_with(b"OMSP")
+    {
+        out.say(Subject::Sender, PLUS_RELEASE, release);
+    }
     while let Some(at) = find(rest, b"6ES7").or_else(|| find(rest, b"6AV")) {
         let text = rest.get(at..).unwrap_or_default();
         let length = text.iter().position(|octet| !(0x20..0x7f).contains(octet));
         let (text, after) = text.split_at(length.unwrap_or(text.len()));
-        if message.from == Role::Server {
-            let value = Text(text);
-            out.text(
-                Subject::Sender,
-                PLUS_IDENTITY,
-                text,
-                format_args!("{value}"),
-            );
-        }
+        let value = Text(text);
+        out.text(
+            Subject::Sender,
+            PLUS_IDENTITY,
+            text,
+            format_args!("{value}"),
+        );
         rest = after;
+    }
+    Ok(())
+}
+
+/// Attributes of a session object, as numbered in its creation: 298 and 301.
+const SESSION_CLIENT: [u8; 2] = [0x82, 0x2a];
+const SYSTEM_RELEASE: [u8; 2] = [0x82, 0x2d];
+/// Longer texts are no names.
+const LONGEST_NAME: u8 = 0x7f;
+
+/// An attribute's value where it is text: mark 0xa3, number, flags 0, type 0x15, length in one octet.
+fn attribute(data: &[u8], [high, low]: [u8; 2]) -> Option<&[u8]> {
+    let at = find(data, &[0xa3, high, low, 0x00, 0x15])?;
+    let mut rest = data.get(at.checked_add(5)?..)?;
+    let length = octet(&mut rest, "attribute length").ok()?;
+    let value = take(&mut rest, length.into(), "attribute").ok()?;
+    (length <= LONGEST_NAME && is_printable(value)).then_some(value)
+}
+
+/// The program that opens a session calls itself by the name of its computer and a number: `STATION_874343`.
+fn session(data: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let Some(client) = attribute(data, SESSION_CLIENT) else {
+        return Ok(());
+    };
+    let end = client.iter().rposition(|octet| *octet == b'_');
+    let (name, number) = client.split_at(end.unwrap_or(client.len()));
+    if number.len() > 1 && number.iter().skip(1).all(u8::is_ascii_digit) {
+        out.say(Subject::Sender, PLUS_CLIENT, name);
     }
     Ok(())
 }

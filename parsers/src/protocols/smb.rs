@@ -9,7 +9,7 @@ use crate::statement::{Key, Out, Subject};
 use crate::text::{Text, find};
 
 use super::nbns::NetbiosName;
-use super::ntlm;
+use super::{kerberos, ntlm};
 
 /// Native operating system of SMB 1.
 pub const NATIVE_OS: Key = Key("smb.native_os");
@@ -123,8 +123,9 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     }
 }
 
-/// NTLM where it stands in a security blob, in SPNEGO or bare.
+/// Kerberos or NTLM where it stands in a security blob, in SPNEGO or bare.
 fn security(message: Message<'_>, blob: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    kerberos::token(message, blob, out)?;
     match find(blob, b"NTLMSSP\0").and_then(|at| blob.get(at..)) {
         Some(token) => out.carried(&ntlm::PROTOCOL, message.part(token)),
         None => Ok(()),

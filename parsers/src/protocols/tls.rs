@@ -8,11 +8,13 @@ use std::fmt::Write as _;
 
 use md5::Md5;
 use sha2::{Digest, Sha256};
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{AttributeTypeAndValue, FromDer, GeneralName, X509Certificate};
 
 use crate::octets::{array, be16, counted8, counted16, foreign, more, octet, take, whole};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Joined, Key, Out, Subject};
+
+use super::remote;
 
 /// Name that the client asks for: said of the server.
 pub const SERVER_NAME: Key = Key("tls.server_name");
@@ -42,6 +44,9 @@ pub static PROTOCOL: Protocol = Protocol {
         Carrier::Tcp(8443),
         Carrier::Tcp(636),
         Carrier::Tcp(993),
+        Carrier::Inside("rdp"),
+        Carrier::Inside("mssql"),
+        Carrier::Inside("ldap"),
     ],
     keys: &[
         SERVER_NAME,
@@ -191,7 +196,7 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
         match kind {
             CLIENT_HELLO => client_hello(body, b't', out)?,
             SERVER_HELLO => server_hello(body, out)?,
-            CERTIFICATE => certificate(body, out)?,
+            CERTIFICATE => certificate(body, message, out)?,
             _ => {}
         }
     }
@@ -473,7 +478,7 @@ fn server_hello(body: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
 }
 
 /// The first certificate is the sender's own (RFC 5246 §7.4.2).
-fn certificate(body: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+fn certificate(body: &[u8], message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     let mut rest = body;
     take(&mut rest, 3, "certificate list length")?;
     let [l0, l1, l2] = array::<3>(&mut rest, "certificate length")?;
@@ -488,6 +493,10 @@ fn certificate(body: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
         subject.as_raw(),
         format_args!("{subject}"),
     );
+    let name = subject.iter_common_name().next();
+    if let Some(name) = name.map(AttributeTypeAndValue::as_slice) {
+        out.carried(&remote::ANYDESK, message.part(name))?;
+    }
     let issuer = certificate.issuer();
     out.text(
         Subject::Sender,

@@ -251,7 +251,10 @@ impl Census {
         {
             return Some(Owner::Interface(*holder));
         }
-        if !node.macs.is_empty() && node.macs.iter().all(|mac| is_virtual(*mac)) {
+        // Only redundant routers announce their group, and each does so from an address of its own.
+        let announces = |name: &&str| matches!(*name, "vrrp" | "hsrp" | "carp");
+        let shared = !node.macs.is_empty() && node.macs.iter().all(|mac| is_virtual(*mac));
+        if shared && !node.protocols.iter().any(announces) {
             return None;
         }
         // The same address on another VLAN of its zone, nobody known to hold it: one host behind a router.

@@ -16,7 +16,7 @@ use crate::flow::{Flow, Held, Side};
 use crate::generations::Generations;
 use crate::limits;
 use crate::proof::{Now, Origin, Speakers, offset_in, proof, whom};
-use crate::recognition::{Identified, identify_stream};
+use crate::recognition::{Identified, identify_stream, successor};
 use crate::registry::Registry;
 use crate::said::Said;
 use crate::stream::{Arrived, Piece, Segment};
@@ -153,6 +153,7 @@ impl Desk {
             if opens && flow.protocol.is_some() {
                 // The ports are used again.
                 flow.protocol = None;
+                flow.succeeded = false;
                 flow.halves.at_mut(Side::Low).tries = 0;
                 flow.halves.at_mut(Side::High).tries = 0;
             }
@@ -243,10 +244,10 @@ impl Desk {
                 return waits.filter(|_| keep).unwrap_or(origin.octets.len());
             }
         }
-        let Some(protocol) = flow.protocol else {
+        let Some(mut protocol) = flow.protocol else {
             return 0;
         };
-        let Some(frame) = protocol.frame else {
+        let Some(mut frame) = protocol.frame else {
             return origin.octets.len();
         };
         while let Some(rest) = origin.octets.get(used..).filter(|rest| !rest.is_empty()) {
@@ -274,6 +275,12 @@ impl Desk {
                     return used;
                 }
                 Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) => {
+                    if let Some(next) = successor(flow, side, ports, rest, known)
+                        && let Some(cuts) = next.frame
+                    {
+                        (protocol, frame) = (next, cuts);
+                        continue;
+                    }
                     // Feet lost: the next segment may begin a message.
                     self.counters.fault(protocol, fault);
                     flow.faults = flow.faults.saturating_add(1);
@@ -326,7 +333,8 @@ impl Desk {
         let nth = flow.halves.at(side).messages;
         flow.halves.at_mut(side).messages = nth.saturating_add(1);
         flow.halves.at_mut(side).spoke = true;
-        if flow.quiet >= limits::QUIET_AFTER && !nth.is_multiple_of(limits::SAMPLE_ONE_IN) {
+        if flow.quiet.of(bytes) >= limits::QUIET_AFTER && !nth.is_multiple_of(limits::SAMPLE_ONE_IN)
+        {
             return;
         }
         let Some(speakers) = Desk::speakers(flow, side, ports) else {
@@ -347,7 +355,7 @@ impl Desk {
             half.told = Some(protocol);
             new |= self.introduce(now, protocol, speakers);
         }
-        flow.quiet = if new { 0 } else { flow.quiet.saturating_add(1) };
+        flow.quiet.read(bytes, new);
         flow.halves.at_mut(side.other()).asked = asked;
         let kept = &mut flow.halves.at_mut(side).asked;
         kept.clear();
@@ -356,7 +364,7 @@ impl Desk {
 
     /// Who speaks here, and the service it speaks for.
     pub(crate) fn speakers(flow: &Flow, side: Side, ports: (u16, u16)) -> Option<Speakers> {
-        let serves = flow.role(side) == Role::Server && ports.0 != 0;
+        let serves = flow.role(side) == Role::Server && ports.0 != 0 && !flow.succeeded;
         Some(Speakers {
             sender: flow.halves.at(side).end?,
             receiver: flow.halves.at(side.other()).end?,

@@ -139,6 +139,35 @@ pub(crate) struct Half {
     pub held: Option<Box<Held>>,
 }
 
+/// How many messages in a row said nothing new, by their length: what has another length is another kind of message, which
+/// may disclose something at last however long the others have not.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Quiet([u8; 16]);
+
+impl Quiet {
+    /// Messages like this one that said nothing new, since one did.
+    pub fn of(&self, message: &[u8]) -> u8 {
+        self.0
+            .get(Quiet::class(message))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// The message was read: whether it said anything new.
+    pub fn read(&mut self, message: &[u8], new: bool) {
+        // Who has said something new may be about to say more.
+        if new {
+            self.0 = [0; 16];
+        } else if let Some(count) = self.0.get_mut(Quiet::class(message)) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    fn class(message: &[u8]) -> usize {
+        (message.len() ^ message.len() >> 4) & 15
+    }
+}
+
 /// One conversation.
 #[derive(Debug)]
 pub(crate) struct Flow {
@@ -150,8 +179,9 @@ pub(crate) struct Flow {
     pub protocol: Option<&'static Protocol>,
     /// Faults in a row.
     pub faults: u8,
-    /// Messages in a row that said nothing new.
-    pub quiet: u16,
+    /// Its protocol took the place of another: what the port serves is that one.
+    pub succeeded: bool,
+    pub quiet: Quiet,
     pub last: Time,
     /// `last`, when the ledger was told of it.
     pub told: Time,
@@ -169,7 +199,8 @@ impl Flow {
             client_known: false,
             protocol: None,
             faults: 0,
-            quiet: 0,
+            succeeded: false,
+            quiet: Quiet::default(),
             last: Time(0),
             told: Time(i64::MIN),
             capture,

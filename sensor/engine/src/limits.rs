@@ -39,8 +39,8 @@ pub const DUPLICATE_MOMENTS: u64 = 200;
 pub const HOLDER_AGAIN: i64 = 1_000_000_000;
 /// Codes of link protocols that nobody here reads, counted one by one.
 pub const CARRIERS: usize = 512;
-/// Messages in a row that said nothing new, after which a flow is only sampled.
-pub const QUIET_AFTER: u16 = 64;
+/// Messages of one length that said nothing new, after which those of this length in the flow are only sampled.
+pub const QUIET_AFTER: u8 = 32;
 /// What comes on a link more often than this (nanoseconds) is cyclic, and sampled like a quiet flow once it says nothing new.
 pub const CYCLE: i64 = 100_000_000;
 /// Cyclic senders told apart.

@@ -1,5 +1,7 @@
 //! Which protocol unrecognised data is: by content, those expected on the ports first.
 
+use fossick_parsers::Protocol;
+
 use crate::flow::{Flow, Held, Side};
 use crate::proof::{Now, Origin, locate};
 use crate::registry::Registry;
@@ -63,6 +65,36 @@ pub(crate) fn identify_stream(
     } else {
         Identified::No
     }
+}
+
+/// What a connection goes on in where its protocol ends: behind a proxy's consent, after an upgrade.
+/// Only a strongly marked message shows it.
+pub(crate) fn successor(
+    flow: &mut Flow,
+    side: Side,
+    ports: (u16, u16),
+    octets: &[u8],
+    known: &Registry,
+) -> Option<&'static Protocol> {
+    let current = flow.protocol?;
+    for protocol in known.streams(ports) {
+        let Some(frame) = protocol.frame.filter(|_| !std::ptr::eq(protocol, current)) else {
+            continue;
+        };
+        let Ok(cut) = frame(octets) else {
+            continue;
+        };
+        let length = cut.length.clamp(1, octets.len());
+        let message = octets.get(..length).unwrap_or_default();
+        if let Some(recognition) = (protocol.recognise)(message).filter(|found| found.strong) {
+            flow.protocol = Some(protocol);
+            flow.succeeded = true;
+            flow.faults = 0;
+            flow.correct(side, recognition.from);
+            return Some(protocol);
+        }
+    }
+    None
 }
 
 /// Tries every datagram protocol, those expected on these ports first.

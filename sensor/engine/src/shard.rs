@@ -11,7 +11,7 @@ use crate::batch::Frame;
 use crate::counters::Counters;
 use crate::desk::{Desk, is_group, is_somebody};
 use crate::event::{Address, End, Stamped};
-use crate::flow::{Flow, FlowKey, Side};
+use crate::flow::{Flow, FlowKey, Quiet, Side};
 use crate::fragments::Fragments;
 use crate::generations::Generations;
 use crate::limits;
@@ -156,7 +156,7 @@ impl Shard {
         });
         self.desk.forget_said();
         for flow in self.flows.young_mut() {
-            flow.quiet = 0;
+            flow.quiet = Quiet::default();
         }
     }
 

@@ -1,0 +1,263 @@
+//! Manufacturing Message Specification, as IEC 61850 devices speak it: vendor, model, revision, logical devices, nameplates.
+//!
+//! Spec: ISO 9506-2 (identify, get name list, read, information report); IEC 61850-8-1:2011 §6 and §8 (mapping), IEC 61850-7-3 §7.8
+//! (nameplates). Transport: RFC 1006, X.224, X.225 (session), X.226 (presentation).
+
+use crate::ber::{element, elements, expect};
+use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition, Role, finish};
+use crate::statement::{Key, Out, Subject};
+use crate::text::{find, is_printable, unpadded};
+use crate::tpkt::{self, tpdu};
+
+/// Vendor name (identify).
+pub const VENDOR_NAME: Key = Key("mms.vendor_name");
+/// Model name (identify).
+pub const MODEL_NAME: Key = Key("mms.model_name");
+/// Revision (identify).
+pub const REVISION: Key = Key("mms.revision");
+/// Name of a domain: in IEC 61850 a logical device.
+pub const LOGICAL_DEVICE: Key = Key("mms.logical_device");
+/// Identifier of a report.
+pub const REPORT_ID: Key = Key("mms.report_id");
+/// Vendor on the nameplate of the physical or logical device.
+pub const NAMEPLATE_VENDOR: Key = Key("mms.nameplate_vendor");
+/// Model on the nameplate.
+pub const NAMEPLATE_MODEL: Key = Key("mms.nameplate_model");
+/// Hardware revision on the nameplate.
+pub const NAMEPLATE_HARDWARE: Key = Key("mms.nameplate_hardware");
+/// Software revision on the nameplate.
+pub const NAMEPLATE_SOFTWARE: Key = Key("mms.nameplate_software");
+/// Serial number on the nameplate.
+pub const NAMEPLATE_SERIAL: Key = Key("mms.nameplate_serial");
+/// Location on the nameplate.
+pub const NAMEPLATE_LOCATION: Key = Key("mms.nameplate_location");
+
+/// Registration.
+pub static PROTOCOL: Protocol = Protocol {
+    name: "mms",
+    spec: "ISO 9506-2",
+    carriers: &[Carrier::Tcp(102)],
+    keys: &[
+        VENDOR_NAME,
+        MODEL_NAME,
+        REVISION,
+        LOGICAL_DEVICE,
+        REPORT_ID,
+        NAMEPLATE_VENDOR,
+        NAMEPLATE_MODEL,
+        NAMEPLATE_HARDWARE,
+        NAMEPLATE_SOFTWARE,
+        NAMEPLATE_SERIAL,
+        NAMEPLATE_LOCATION,
+    ],
+    frame: Some(tpkt::frame),
+    recognise,
+    dissect,
+};
+
+/// The abstract syntax of MMS, 1.0.9506.2.1, as an OBJECT IDENTIFIER.
+const ABSTRACT_SYNTAX: [u8; 7] = [0x06, 0x05, 0x28, 0xca, 0x22, 0x02, 0x01];
+/// Give tokens and data transfer, both without parameters (X.225 §8.3).
+const DATA_TRANSFER: [u8; 4] = [1, 0, 1, 0];
+const CONFIRMED_REQUEST: u8 = 0xa0;
+const CONFIRMED_RESPONSE: u8 = 0xa1;
+const UNCONFIRMED: u8 = 0xa3;
+const GET_NAME_LIST: u8 = 0xa1;
+const IDENTIFY: u8 = 0xa2;
+const READ: u8 = 0xa4;
+const WRITE: u8 = 0xa5;
+/// Object class of domains (get name list).
+const DOMAIN: [u8; 3] = [0x80, 0x01, 0x09];
+/// More variables than a request that is read has.
+const MOST: usize = 64;
+
+/// One PDU of an established association: its tag and contents.
+fn pdu(message: &[u8]) -> Option<(u8, &[u8])> {
+    let tpdu = tpdu(message).ok()?;
+    let rest = tpdu.data.strip_prefix(&DATA_TRANSFER)?;
+    if tpdu.code != 0xf0 {
+        return None;
+    }
+    let (_, data) = finish(expect(0x61, "presentation data", rest)).ok()?;
+    let (_, list) = finish(expect(0x30, "presentation list", data)).ok()?;
+    let (rest, _context) = finish(expect(0x02, "presentation context", list)).ok()?;
+    let (_, value) = finish(expect(0xa0, "presentation value", rest)).ok()?;
+    let (_, pdu) = finish(element(value)).ok()?;
+    Some((pdu.tag, pdu.value))
+}
+
+/// An association that is opened for MMS, or an MMS PDU: a known one, with an invocation where it has one.
+fn recognise(message: &[u8]) -> Option<Recognition> {
+    if let Some((tag, body)) = pdu(message) {
+        let invokes = body.starts_with(&[0x02]);
+        return match tag {
+            CONFIRMED_REQUEST if invokes => Some(Recognition::STRONG.from(Role::Client)),
+            CONFIRMED_RESPONSE if invokes => Some(Recognition::STRONG.from(Role::Server)),
+            UNCONFIRMED if body.starts_with(&[0xa0]) => {
+                Some(Recognition::STRONG.from(Role::Server))
+            }
+            // Refused, rejected, concluded: little to go by.
+            0xa2 | 0xa4 | 0x8b | 0x8c => Some(Recognition::WEAK),
+            _ => None,
+        };
+    }
+    let tpdu = tpdu(message).ok()?;
+    let role = match tpdu.data.first()? {
+        0x0d => Role::Client,
+        0x0e => Role::Server,
+        _ => return None,
+    };
+    // The answer names transfer syntaxes alone: that the context is MMS's shows in the initiate PDU.
+    let opens = find(tpdu.data, &ABSTRACT_SYNTAX).is_some();
+    let answers = find(tpdu.data, &[0x02, 0x01, 0x03, 0xa0]).is_some_and(|at| {
+        let after = tpdu.data.get(at.saturating_add(4)..).unwrap_or_default();
+        finish(element(after)).is_ok_and(|(_, initiate)| matches!(initiate.tag, 0xa8 | 0xa9))
+            || matches!(after, [_, 0xa8 | 0xa9, ..] | [_, _, 0xa8 | 0xa9, ..])
+    });
+    (tpdu.code == 0xf0 && (opens || answers)).then_some(Recognition::STRONG.from(role))
+}
+
+fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
+    let Some((tag, body)) = pdu(message.bytes) else {
+        return Ok(());
+    };
+    match tag {
+        CONFIRMED_REQUEST => {
+            let (_, service) = finish(service(body))?;
+            request(service, out);
+            Ok(())
+        }
+        CONFIRMED_RESPONSE => {
+            let (_, service) = finish(service(body))?;
+            let asked = message
+                .asked
+                .and_then(pdu)
+                .and_then(|(_, body)| asked(body));
+            response(service, asked, out)
+        }
+        UNCONFIRMED => report(body, out),
+        _ => Ok(()),
+    }
+}
+
+type Service<'a> = crate::ber::Element<'a>;
+
+/// Invocation, then the service.
+fn service(body: &[u8]) -> crate::protocol::Parsed<'_, Service<'_>> {
+    let (rest, _invocation) = expect(0x02, "mms invocation", body)?;
+    element(rest)
+}
+
+/// The service of an earlier request, of which the end may not have been kept.
+fn asked(body: &[u8]) -> Option<Service<'_>> {
+    finish(service(body)).ok().map(|(_, service)| service)
+}
+
+/// The domains of the variables that a client reads and writes are the server's.
+fn request(service: Service<'_>, out: &mut Out<'_>) {
+    if matches!(service.tag, READ | WRITE) {
+        for (domain, _) in variables(service.value) {
+            name(Subject::Receiver, LOGICAL_DEVICE, domain, out);
+        }
+    }
+}
+
+fn response(
+    service: Service<'_>,
+    asked: Option<Service<'_>>,
+    out: &mut Out<'_>,
+) -> Result<(), Fault> {
+    match service.tag {
+        IDENTIFY => {
+            for field in elements(service.value) {
+                let key = match field.tag {
+                    0x80 => VENDOR_NAME,
+                    0x81 => MODEL_NAME,
+                    0x82 => REVISION,
+                    _ => continue,
+                };
+                name(Subject::Sender, key, field.value, out);
+            }
+        }
+        GET_NAME_LIST => {
+            let domains = asked.is_some_and(|asked| {
+                asked.tag == GET_NAME_LIST
+                    && elements(asked.value).any(|field| field.tag == 0xa0 && field.value == DOMAIN)
+            });
+            if domains {
+                let (_, names) = finish(expect(0xa0, "name list", service.value))?;
+                for field in elements(names).filter(|field| field.tag == 0x1a) {
+                    name(Subject::Sender, LOGICAL_DEVICE, field.value, out);
+                }
+            }
+        }
+        READ => {
+            let Some(asked) = asked.filter(|asked| asked.tag == READ) else {
+                return Ok(());
+            };
+            let results = elements(service.value).find(|field| field.tag == 0xa1);
+            let results = results.map(|field| field.value).unwrap_or_default();
+            for ((_, item), result) in variables(asked.value).zip(elements(results)) {
+                // Visible strings; others are no nameplate's.
+                if let (Some(key), 0x8a) = (nameplate(item), result.tag) {
+                    name(Subject::Sender, key, result.value, out);
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Domain and item of each variable that a request names.
+fn variables(request: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    // Read: an option, then the specification [1]; write: the specification itself. In it the list of variables [0].
+    let outer = elements(request).find(|field| field.tag == 0xa1);
+    let list = outer.and_then(|field| elements(field.value).find(|field| field.tag == 0xa0));
+    let list = list.or_else(|| elements(request).find(|field| field.tag == 0xa0));
+    let list = list.map(|field| field.value).unwrap_or_default();
+    elements(list).take(MOST).filter_map(|variable| {
+        let (_, specification) = finish(expect(0xa0, "variable", variable.value)).ok()?;
+        let (_, specific) = finish(expect(0xa1, "domain-specific name", specification)).ok()?;
+        let (rest, domain) = finish(expect(0x1a, "domain", specific)).ok()?;
+        let (_, item) = finish(expect(0x1a, "item", rest)).ok()?;
+        Some((domain, item))
+    })
+}
+
+/// The attribute of a nameplate that this item is: those of other logical nodes than the first tell nothing of the device.
+fn nameplate(item: &[u8]) -> Option<Key> {
+    let attribute = match find(item, b"$DC$PhyNam$") {
+        Some(at) if item.starts_with(b"LPHD") => item.get(at.checked_add(11)?..)?,
+        _ => item.strip_prefix(b"LLN0$DC$NamPlt$")?,
+    };
+    match attribute {
+        b"vendor" => Some(NAMEPLATE_VENDOR),
+        b"model" => Some(NAMEPLATE_MODEL),
+        b"hwRev" => Some(NAMEPLATE_HARDWARE),
+        b"swRev" => Some(NAMEPLATE_SOFTWARE),
+        b"serNum" => Some(NAMEPLATE_SERIAL),
+        b"location" => Some(NAMEPLATE_LOCATION),
+        _ => None,
+    }
+}
+
+/// Information report with the name `RPT`: the report's identifier comes first.
+fn report(body: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
+    let (_, report) = finish(expect(0xa0, "information report", body))?;
+    let (rest, list) = finish(element(report))?;
+    if list.tag != 0xa1 || list.value != b"\x80\x03RPT" {
+        return Ok(());
+    }
+    let (_, results) = finish(expect(0xa0, "report values", rest))?;
+    if let Some(id) = elements(results).next().filter(|id| id.tag == 0x8a) {
+        name(Subject::Sender, REPORT_ID, id.value, out);
+    }
+    Ok(())
+}
+
+fn name(subject: Subject, key: Key, octets: &[u8], out: &mut Out<'_>) {
+    if is_printable(unpadded(octets)) {
+        out.say(subject, key, octets);
+    }
+}
