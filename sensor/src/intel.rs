@@ -78,7 +78,7 @@ struct MatchArguments {
     /// How the answer is printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Answer each line of this file of JSON lines (vendor, product, order_number, version) with a line; - is standard input
+    /// Answer each line of this file of JSON lines (vendor, product, `order_number`, version) with a line; - is standard input
     #[arg(long, value_name = "FILE")]
     batch: Option<PathBuf>,
 }
@@ -126,7 +126,7 @@ fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
             let entries =
                 std::fs::read_dir(&path).with_context(|| format!("reading {}", path.display()))?;
             let mut inside: Vec<PathBuf> = entries
-                .filter_map(|entry| entry.ok())
+                .filter_map(Result::ok)
                 .filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_symlink()))
                 .map(|entry| entry.path())
                 .collect();
@@ -267,7 +267,7 @@ fn show(knowledge: &Knowledge, id: &str) -> anyhow::Result<()> {
             found = true;
             match serde_json::from_str::<Value>(&record.value) {
                 Ok(value) if value.is_object() => {
-                    println!("{}", serde_json::to_string_pretty(&value)?)
+                    println!("{}", serde_json::to_string_pretty(&value)?);
                 }
                 _ => println!("{}: {}", record.key, display_safe(&record.value)),
             }
@@ -430,7 +430,7 @@ fn print(out: &mut dyn Write, found: &[Match]) -> io::Result<()> {
             Standing::Unknown => "unknown",
             Standing::NotAffected => "not affected",
         };
-        let verdict = found.verdict.map(Verdict::name).unwrap_or("-");
+        let verdict = found.verdict.map_or("-", Verdict::name);
         writeln!(
             out,
             "{:<17} {:<13} {:<16} {:>3}%  {}",

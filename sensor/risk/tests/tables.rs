@@ -15,8 +15,9 @@ fn rows(text: &'static str, columns: usize) -> Vec<Vec<&'static str>> {
         .lines()
         .filter(|line| !line.starts_with('#') && !line.is_empty());
     let rows: Vec<Vec<&str>> = lines.map(|line| line.split('\t').collect()).collect();
-    rows.iter()
-        .for_each(|row| assert_eq!(row.len(), columns, "{row:?}"));
+    for row in &rows {
+        assert_eq!(row.len(), columns, "{row:?}");
+    }
     rows
 }
 
