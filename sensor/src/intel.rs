@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -10,13 +11,13 @@ use fossick_model::{Asset, Time, Verdict};
 use fossick_risk::file::Reader;
 use fossick_risk::import::Import;
 use fossick_risk::names::Names;
-use fossick_risk::staging::Aside;
+use fossick_risk::staging::{Aside, Scratch};
 use fossick_risk::{Exposure, Knowledge, Match, Query, Standing, findings, queries};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::safe::display_safe;
-use crate::{explain, read};
+use crate::{bundle, explain, knowledge, read};
 
 /// Where the knowledge is, unless another file is named.
 pub const KNOWLEDGE: &str = "/var/lib/fossick/knowledge";
@@ -33,7 +34,8 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum IntelCommand {
-    /// Import advisories, lifecycles and scores: CSAF 2.0, NVD JSON 2.0, CISA KEV, EPSS, endoflife.date, IEEE OUI.
+    /// Import advisories, lifecycles, scores and fingerprints: CSAF 2.0, NVD JSON 2.0, CISA KEV, EPSS, endoflife.date,
+    /// IEEE OUI, Recog.
     /// Files, folders, zip, tar and gzip, in any mixture
     Import {
         /// What to import
@@ -55,6 +57,12 @@ enum IntelCommand {
     Age,
     /// Ask which advisories are about a device
     Match(MatchArguments),
+    /// Make a pair of keys to sign and verify bundles with
+    Key(bundle::Key),
+    /// Pack the knowledge into one signed bundle, for a memory stick
+    Pack(bundle::Pack),
+    /// Take over what a bundle knows, once its signature and its age are verified
+    Install(bundle::Install),
 }
 
 /// Arguments of `fossick intel match`.
@@ -111,6 +119,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         IntelCommand::Show { id } => show(&open(path)?, id)?,
         IntelCommand::Age => age(&open(path)?)?,
         IntelCommand::Match(asked) => answer(&open(path)?, asked)?,
+        IntelCommand::Key(arguments) => bundle::key(arguments)?,
+        IntelCommand::Pack(arguments) => bundle::pack(path, arguments)?,
+        IntelCommand::Install(arguments) => bundle::install(path, arguments)?,
     }
     Ok(true)
 }
@@ -142,36 +153,88 @@ fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Beside the knowledge file, so that a rename puts it in its place.
+/// Beside the knowledge file, so that a rename puts it in its place; one for each process.
 fn beside(path: &Path, what: &str) -> PathBuf {
+    beside_all(path, &format!("{}.{what}", std::process::id()))
+}
+
+fn beside_all(path: &Path, what: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.{what}", std::process::id()));
+    name.push(format!(".{what}"));
     path.with_file_name(name)
 }
 
-fn import(path: &Path, paths: &[PathBuf]) -> anyhow::Result<bool> {
+/// Gives files without a name beside the knowledge file: they are gone when we are.
+pub(crate) fn scratch(path: &Path) -> Box<dyn FnMut() -> io::Result<Box<dyn Aside>> + '_> {
     let mut count = 0_u32;
-    let mut scratch = || -> io::Result<Box<dyn Aside>> {
+    Box::new(move || {
         count = count.saturating_add(1);
         let place = beside(path, &format!("aside{count}"));
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create_new(true)
+            .mode(0o600)
             .open(&place)?;
-        // It lives on without a name, and is gone when we are.
         std::fs::remove_file(&place)?;
         Ok(Box::new(file))
-    };
-    // Two imports at once would each undo the other: the second waits.
-    let guard = File::create(path.with_extension("lock"))
+    })
+}
+
+/// Two imports at once would each undo the other: the second waits until this is dropped.
+pub(crate) fn guard(path: &Path) -> anyhow::Result<File> {
+    let guard = File::create(beside_all(path, "lock"))
         .with_context(|| format!("writing beside {}", path.display()))?;
     guard.lock()?;
+    Ok(guard)
+}
+
+/// The records of a knowledge file, if it is there.
+pub(crate) fn reader(path: &Path) -> anyhow::Result<Option<Reader>> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(
+            Reader::open(Box::new(file)).with_context(|| path.display().to_string())?,
+        )),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+    }
+}
+
+/// Writes a knowledge file whole beside its place, and puts it there. Says how many records it holds.
+pub(crate) fn put(
+    path: &Path,
+    import: Import,
+    sources: Vec<Reader>,
+    scratch: &mut Scratch<'_>,
+) -> anyhow::Result<u64> {
+    let new = beside(path, "new");
+    let written = (|| -> anyhow::Result<u64> {
+        let out = BufWriter::new(File::create(&new)?);
+        let (out, count) = import.write(sources, out, &Names::built_in(), scratch)?;
+        let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.sync_all()?;
+        std::fs::rename(&new, path)?;
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+        Ok(count)
+    })();
+    if written.is_err() {
+        let _ = std::fs::remove_file(&new);
+    }
+    written.with_context(|| format!("writing {}", path.display()))
+}
+
+fn import(path: &Path, paths: &[PathBuf]) -> anyhow::Result<bool> {
+    let mut scratch = scratch(path);
+    let _guard = guard(path)?;
     let mut import = Import::default();
+    import.recog = Some(knowledge::is_recog);
     for file in files(paths)? {
         let name = file.display().to_string();
         let mut input = File::open(&file).with_context(|| format!("reading {name}"))?;
-        import.file(&name, &mut input, &mut scratch)?;
+        import.file(&name, &mut input, &mut *scratch)?;
     }
     for refused in &import.report.refused {
         let document = if refused.document == refused.file {
@@ -192,32 +255,8 @@ fn import(path: &Path, paths: &[PathBuf]) -> anyhow::Result<bool> {
     if import.is_empty() {
         bail!("nothing was imported ({refusals} refused), and nothing is changed");
     }
-    let old = match File::open(path) {
-        Ok(file) => Some(Reader::open(Box::new(file)).with_context(|| path.display().to_string())?),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
-    };
-    let new = beside(path, "new");
-    let written = (|| -> anyhow::Result<u64> {
-        let out = BufWriter::new(File::create(&new)?);
-        let (out, count) = import.write(old, out, &Names::built_in(), &mut scratch)?;
-        let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()?;
-        std::fs::rename(&new, path)?;
-        if let Some(folder) = path.parent() {
-            let folder = if folder.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                folder
-            };
-            File::open(folder)?.sync_all()?;
-        }
-        Ok(count)
-    })();
-    if written.is_err() {
-        let _ = std::fs::remove_file(&new);
-    }
-    let count = written.with_context(|| format!("writing {}", path.display()))?;
+    let sources = reader(path)?.into_iter().collect();
+    let count = put(path, import, sources, &mut *scratch)?;
     println!(
         "{}: {count} records, {refusals} documents refused",
         path.display()
@@ -228,7 +267,7 @@ fn import(path: &Path, paths: &[PathBuf]) -> anyhow::Result<bool> {
 fn list(knowledge: &Knowledge, prefix: &str) -> anyhow::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut failed = Ok(());
-    for feed in ["a/csaf/", "a/nvd/", "l/"] {
+    for feed in ["a/csaf/", "a/nvd/", "l/", "r/"] {
         knowledge.scan(&format!("{feed}{prefix}"), |record| {
             let value: Value = serde_json::from_str(&record.value).unwrap_or_default();
             let text = |key: &str| {
@@ -262,7 +301,7 @@ fn list(knowledge: &Knowledge, prefix: &str) -> anyhow::Result<()> {
 
 fn show(knowledge: &Knowledge, id: &str) -> anyhow::Result<()> {
     let mut found = false;
-    for feed in ["a/csaf/", "a/nvd/", "l/", "k/", "e/", "m/"] {
+    for feed in ["a/csaf/", "a/nvd/", "l/", "k/", "e/", "m/", "r/"] {
         if let Some(record) = knowledge.record(&format!("{feed}{id}"))? {
             found = true;
             match serde_json::from_str::<Value>(&record.value) {

@@ -106,7 +106,7 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
             bail!("--off {off}: no such protocol; `fossick protocols` lists them");
         }
     }
-    let fingerprints = knowledge::load(
+    let mut fingerprints = knowledge::load(
         arguments.fingerprints.as_deref(),
         arguments.recog.as_deref(),
     )?;
@@ -115,6 +115,9 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
         .as_deref()
         .map(intel::open)
         .transpose()?;
+    if let Some(known) = &intelligence {
+        knowledge::add_imported(&mut fingerprints, known)?;
+    }
     let mut captures = Captures::open(&arguments.captures)?;
     for refused in captures.refused() {
         eprintln!("fossick: {refused}");

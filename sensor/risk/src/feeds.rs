@@ -4,6 +4,7 @@ pub mod csaf;
 pub mod exploited;
 pub mod lifecycle;
 pub mod nvd;
+pub mod recog;
 pub mod tables;
 
 use std::cell::Cell;

@@ -166,6 +166,19 @@ impl<W: Write> Writer<W> {
 pub trait Source: Read + Seek + Send {}
 impl<T: Read + Seek + Send> Source for T {}
 
+/// A place that was written and is now read.
+struct Written(Box<dyn crate::staging::Aside>);
+impl Read for Written {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        self.0.read(to)
+    }
+}
+impl Seek for Written {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
 /// Reads records by key.
 pub struct Reader {
     source: Box<dyn Source>,
@@ -233,6 +246,14 @@ impl Reader {
             end: at,
             kept: Vec::new(),
         })
+    }
+
+    /// Opens what was written to a place of its own.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no knowledge file, or is damaged.
+    pub fn of(written: Box<dyn crate::staging::Aside>) -> io::Result<Self> {
+        Reader::open(Box::new(Written(written)))
     }
 
     fn load(&mut self, which: usize) -> io::Result<Vec<Record>> {

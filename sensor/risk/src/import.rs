@@ -42,6 +42,8 @@ impl<T: Read + Seek> Input for T {}
 #[derive(Default)]
 pub struct Import {
     staging: Staging,
+    /// Says why a file of Recog, given its name without the ending and its text, cannot be used. Without it none is taken.
+    pub recog: Option<feeds::recog::Check>,
     /// What happened.
     pub report: Report,
 }
@@ -77,6 +79,8 @@ impl Read for Unpacked<'_> {
 /// What is being read.
 struct Task<'a, 'b> {
     file: &'a str,
+    document: &'a str,
+    recog: Option<feeds::recog::Check>,
     staging: &'a mut Staging,
     report: &'a mut Report,
     scratch: &'a mut Scratch<'b>,
@@ -101,6 +105,8 @@ impl Import {
         input.seek(io::SeekFrom::Start(0))?;
         let mut task = Task {
             file: name,
+            document: name,
+            recog: self.recog,
             staging: &mut staging,
             report: &mut report,
             scratch,
@@ -135,25 +141,38 @@ impl Import {
         }
     }
 
+    /// Notes when this is packed, RFC 3339 in UTC.
+    ///
+    /// # Errors
+    /// It cannot be laid aside.
+    pub fn packed(&mut self, when: &str, scratch: &mut Scratch<'_>) -> io::Result<()> {
+        let record = Record {
+            key: PACKED.to_owned(),
+            rank: when.to_owned(),
+            value: when.to_owned(),
+        };
+        self.staging.add(record, scratch)
+    }
+
     /// Whether anything was taken.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.report.taken.is_empty()
     }
 
-    /// Writes the new knowledge file: the old one, and what was read. Says how many records it holds.
+    /// Writes the new knowledge file: the old ones, the newest last, and what was read. Says how many records it holds.
     ///
     /// # Errors
     /// The old one cannot be read, or the new one not be written.
     pub fn write<W: Write>(
         self,
-        old: Option<Reader>,
+        old: impl IntoIterator<Item = Reader>,
         out: W,
         names: &Names,
         scratch: &mut Scratch<'_>,
     ) -> io::Result<(W, u64)> {
         let mut sources: Vec<Sorted> = Vec::new();
-        if let Some(old) = old {
+        for old in old {
             // Places in the index are worked out anew: the table of names may be another by now.
             let kept = old.all().filter(|record| {
                 record
@@ -185,6 +204,17 @@ impl Import {
         merge(places.sources()?, |record| writer.add(&record))?;
         Ok((writer.finish()?, count))
     }
+}
+
+/// Key of the record that says when this was packed.
+const PACKED: &str = "b/packed";
+
+/// When a knowledge file was packed, or that from which it has most of what it knows.
+///
+/// # Errors
+/// It cannot be read, or is damaged.
+pub fn packed(knowledge: &mut Reader) -> io::Result<Option<String>> {
+    Ok(knowledge.get(PACKED)?.map(|record| record.value))
 }
 
 impl Report {
@@ -281,6 +311,8 @@ impl Task<'_, '_> {
             };
             let mut task = Task {
                 file: self.file,
+                document: name,
+                recog: self.recog,
                 staging: &mut staging,
                 report: &mut *self.report,
                 scratch: &mut *self.scratch,
@@ -310,12 +342,7 @@ impl Task<'_, '_> {
         }
     }
 
-    fn stream(
-        &mut self,
-        reader: &mut dyn Read,
-        packed: u64,
-        depth: usize,
-    ) -> io::Result<()> {
+    fn stream(&mut self, reader: &mut dyn Read, packed: u64, depth: usize) -> io::Result<()> {
         if depth > limits::DEPTH {
             return Err(damaged("archives within archives"));
         }
@@ -415,15 +442,12 @@ impl Task<'_, '_> {
             feeds::tables::oui(reader, &mut sink)?;
             "oui"
         } else if begins.starts_with('<') {
-            let recog = has("<fingerprints");
-            let reason = if recog {
-                "Recog sheets are knowledge about banners: give them to --recog"
-            } else {
-                "XML is not read"
-            };
-            return feeds::invalid(reason);
+            feeds::recog::read(self.document, reader, self.recog, &mut sink)?;
+            "recog"
         } else {
-            return feeds::invalid("it is none of CSAF, NVD, KEV, EPSS, endoflife.date, OUI");
+            return feeds::invalid(
+                "it is none of CSAF, NVD, KEV, EPSS, endoflife.date, OUI, Recog",
+            );
         };
         let count = self.report.taken.entry(feed).or_default();
         *count = count.saturating_add(1);

@@ -24,6 +24,8 @@ pub const RUNS: usize = 16;
 pub const BLOCK: usize = 32 << 10;
 /// Octets of one record.
 pub const RECORD: usize = 16 << 20;
+/// Octets of one file of Recog.
+pub const RECOG: usize = 8 << 20;
 /// Octets of a key.
 pub const KEY: usize = 1 << 10;
 /// Blocks of a knowledge file.

@@ -68,6 +68,8 @@ pub struct Subject {
     parts: HashSet<String>,
     /// Order numbers, without blanks and dashes.
     orders: Vec<String>,
+    /// Each of its names as a whole, without blanks and dashes.
+    whole: BTreeSet<String>,
     /// Whether an order number was stated as such.
     numbered: bool,
     families: Vec<usize>,
@@ -259,15 +261,36 @@ impl Names {
         found
     }
 
-    fn is_noise(&self, word: &str, vendors: &BTreeSet<String>) -> bool {
-        let brand = vendors.iter().any(|vendor| {
+    /// The vendor that a name begins with, and the rest of the name: for advisories of `multiple` vendors.
+    fn vendor_in_name<'a>(&self, name: &'a str) -> (BTreeSet<String>, &'a str) {
+        let ends = name.char_indices().filter(|(_, c)| c.is_whitespace());
+        let ends: Vec<usize> = ends.map(|(at, _)| at).take(3).collect();
+        for end in ends.iter().rev() {
+            let (first, rest) = name.split_at(*end);
+            if let Some(vendor) = self.vendors.get(&self.plain(first)) {
+                return (BTreeSet::from([vendor.clone()]), rest);
+            }
+        }
+        let first = ends.first().map_or(name, |end| name.split_at(*end).0);
+        let plain = Some(self.plain(first)).filter(|plain| !plain.is_empty());
+        (plain.into_iter().collect(), name)
+    }
+
+    fn is_brand(&self, word: &str, vendors: &BTreeSet<String>) -> bool {
+        vendors.iter().any(|vendor| {
             vendor == word
                 || self
                     .brands
                     .get(vendor)
                     .is_some_and(|brands| brands.contains(word))
-        });
-        brand || self.noise.contains(word)
+        }) || [
+            "family", "families", "series", "all", "versions", "products",
+        ]
+        .contains(&word)
+    }
+
+    fn is_noise(&self, word: &str, vendors: &BTreeSet<String>) -> bool {
+        self.is_brand(word, vendors) || self.noise.contains(word)
     }
 
     /// What was seen of a device.
@@ -277,6 +300,9 @@ impl Names {
             vendors: self.vendor(vendor),
             ..Subject::default()
         };
+        if subject.vendors.is_empty() && !vendor.trim().is_empty() {
+            subject.vendors.insert(self.plain(vendor));
+        }
         let mut orders = BTreeSet::new();
         if let Some(order) = order_number.filter(|order| !order.trim().is_empty()) {
             let order = crate::feeds::cut(order.trim(), limits::TEXT);
@@ -288,6 +314,7 @@ impl Names {
         }
         for product in products {
             let product = crate::feeds::cut(product, limits::TEXT);
+            subject.whole.insert(squash(product));
             let all = words(product);
             for width in 1..=3 {
                 for group in all.windows(width) {
@@ -363,7 +390,8 @@ impl Names {
     /// Under which keys entries that may be about this device are found.
     #[must_use]
     pub fn keys(&self, subject: &Subject) -> BTreeSet<String> {
-        let mut keys = BTreeSet::new();
+        let whole = subject.whole.iter().filter(|name| !name.is_empty());
+        let mut keys: BTreeSet<String> = whole.map(|name| pattern::whole_key(name)).collect();
         let first = |text: &str, count: usize| text.chars().take(count).collect::<String>();
         for part in &subject.parts {
             keys.insert(part.clone());
@@ -388,7 +416,17 @@ impl Names {
     /// Whether a device is what an advisory names. The vendors are compared as well.
     #[must_use]
     pub fn fit(&self, subject: &Subject, pattern: &Pattern) -> Fit {
-        if subject.vendors.is_disjoint(&pattern.vendors) || pattern.excludes(subject) {
+        if subject.vendors.is_disjoint(&pattern.vendors) {
+            return Fit::No;
+        }
+        if !pattern.whole.is_empty() && subject.whole.contains(&pattern.whole) {
+            return Fit::Same {
+                confidence: 96,
+                rank: 4000,
+                by: "its whole name".to_owned(),
+            };
+        }
+        if pattern.excludes(subject) {
             return Fit::No;
         }
         if let Some(order) = pattern

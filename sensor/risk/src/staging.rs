@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, Write};
 
-use crate::file::{All, Reader, Record, Source, Writer};
+use crate::file::{Reader, Record, Writer};
 use crate::limits;
 
 /// A place for records that do not fit into memory.
@@ -113,22 +113,8 @@ impl Staging {
 /// Records in the order of their keys.
 pub type Sorted = Box<dyn Iterator<Item = io::Result<Record>>>;
 
-struct Whole(Box<dyn Aside>);
-impl Read for Whole {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        self.0.read(to)
-    }
-}
-impl Seek for Whole {
-    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
-        self.0.seek(to)
-    }
-}
-
 fn open(run: Box<dyn Aside>) -> io::Result<Sorted> {
-    let source: Box<dyn Source> = Box::new(Whole(run));
-    let all: All = Reader::open(source)?.all();
-    Ok(Box::new(all))
+    Ok(Box::new(Reader::of(run)?.all()))
 }
 
 /// Merges sorted sources; later ones win among equals of rank.

@@ -47,8 +47,8 @@ impl Stage {
             "alpha" | "beta" | "rc" | "pre" | "preview" => Stage::Pre,
             "r" | "rel" | "release" => Stage::Release,
             "sp" | "servicepack" | "mp" => Stage::ServicePack,
-            "u" | "upd" | "update" | "cu" | "updt" => Stage::Update,
-            "hf" | "hotfix" | "hotfixrev" => Stage::Hotfix,
+            "u" | "upd" | "update" | "cu" | "updt" | "ru" | "uc" | "qu" => Stage::Update,
+            "hf" | "hotfix" | "hotfixrev" | "sr" => Stage::Hotfix,
             "p" | "pl" | "patch" | "fixpack" | "fp" => Stage::Patch,
             "build" | "bld" => Stage::Build,
             _ => return None,
@@ -441,6 +441,8 @@ pub enum Other {
     Model(String),
     /// A condition that is not a version: `with Ethernet interface`.
     Condition(String),
+    /// Versions, and a condition besides: `< V10.4.1 only if web components are used`.
+    Conditional(String, Vec<Interval>),
 }
 
 /// A range that an advisory states.
@@ -504,22 +506,29 @@ impl Range {
             Range::All => Answer::Yes,
             Range::Never => Answer::No,
             Range::Unreadable => Answer::Unknown("the advisory's range cannot be read"),
+            Range::Other(Other::Conditional(_, intervals)) => match versioned(intervals, seen) {
+                Answer::Yes => Answer::Unknown(CONDITION),
+                other => other,
+            },
             Range::Other(other) => Answer::Unknown(match other {
                 Other::Serial => "the advisory goes by serial number",
                 Other::Part(..) => "the advisory states the version of another part",
                 Other::Model(_) => "the advisory names a model where a version should stand",
-                Other::Condition(_) => "the advisory states a condition that traffic does not show",
+                Other::Condition(_) | Other::Conditional(..) => CONDITION,
             }),
-            Range::Within(intervals) => {
-                let Some(text) = seen.filter(|text| !text.trim().is_empty()) else {
-                    return Answer::Unknown("no version was seen");
-                };
-                match Version::seen(text) {
-                    Some(version) => within(intervals, &version),
-                    None => Answer::Unknown("the version seen cannot be read"),
-                }
-            }
+            Range::Within(intervals) => versioned(intervals, seen),
         }
+    }
+
+    /// Whether it speaks of versions that begin with this number; `None` where it names no version at all.
+    #[must_use]
+    pub(crate) fn begins_with(&self, major: u64) -> Option<bool> {
+        let (Range::Within(intervals) | Range::Other(Other::Conditional(_, intervals))) = self
+        else {
+            return None;
+        };
+        let mut bounds = intervals.iter().flatten();
+        Some(bounds.any(|bound| bound.version.parts.first() == Some(&Part::Number(major))))
     }
 
     /// The first version that is no longer in it, if it says so and it is above the one seen.
@@ -534,6 +543,18 @@ impl Range {
             .find(|interval| inside(interval, &version) == Some(true))?;
         let bound = holding.iter().find(|bound| bound.sign == Sign::Below)?;
         Some(bound.text.as_str())
+    }
+}
+
+const CONDITION: &str = "the advisory states a condition that traffic does not show";
+
+fn versioned(intervals: &[Interval], seen: Option<&str>) -> Answer {
+    let Some(text) = seen.filter(|text| !text.trim().is_empty()) else {
+        return Answer::Unknown("no version was seen");
+    };
+    match Version::seen(text) {
+        Some(version) => within(intervals, &version),
+        None => Answer::Unknown("the version seen cannot be read"),
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Pattern {
     pub vendors: BTreeSet<String>,
     /// Order numbers without blanks and dashes, with `*` and `?`.
     pub orders: Vec<String>,
+    /// The name as it is written, without blanks and dashes.
+    pub(super) whole: String,
     pub(super) family: Option<usize>,
     pub(super) alternatives: Vec<Vec<Word>>,
     excluded: Vec<Vec<String>>,
@@ -252,9 +254,25 @@ fn expanded(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// Where a name stands in the index as a whole.
+pub(super) fn whole_key(whole: &str) -> String {
+    format!("={}", crate::feeds::cut(whole, 100))
+}
+
 /// Takes a version out of a name, as a range: `V7.3` stands for all that begin so, `V6 and below` for those before too.
-fn named_version(text: &mut String) -> Option<Range> {
+///
+/// Where the versions that are stated besides begin with another number it is none, but a generation: `CP 1242-7 V2`.
+fn named_version(text: &mut String, stated: &Range) -> Option<Range> {
     let (version, at) = versions::in_name(text)?;
+    let major = version
+        .split(['.', ' '])
+        .next()
+        .and_then(|number| number.parse().ok());
+    let generation =
+        |major| !version.contains(['x', 'X', '*']) && stated.begins_with(major) == Some(false);
+    if major.is_some_and(generation) {
+        return None;
+    }
     let (before, after) = (
         text.get(..at.start)?.to_owned(),
         text.get(at.end..)?.to_owned(),
@@ -274,8 +292,14 @@ fn named_version(text: &mut String) -> Option<Range> {
         "and older",
     ];
     let lower = after.to_lowercase();
+    let until = ["prior to", "before", "below", "<"];
+    let until = until
+        .iter()
+        .any(|words| before.trim_end().to_lowercase().ends_with(words));
     *text = format!("{before} {after}");
-    let sign = if below.iter().any(|words| lower.contains(words)) {
+    let sign = if until {
+        "< "
+    } else if below.iter().any(|words| lower.contains(words)) {
         "<= "
     } else {
         ""
@@ -310,8 +334,16 @@ impl Names {
     /// Takes a product name apart.
     #[must_use]
     pub fn pattern(&self, entry: &Entry) -> Pattern {
-        let vendors = self.vendor(&entry.vendor);
+        let mut vendors = self.vendor(&entry.vendor);
         let mut text = entry.name.replace(['\u{a0}', '®', '™'], " ");
+        if vendors.is_empty() {
+            // Of `multiple` vendors: whose it is stands in its name.
+            let (named, rest) = self.vendor_in_name(text.trim());
+            let rest = rest.to_owned();
+            vendors = named;
+            vendors.insert(self.plain(&entry.vendor));
+            text = rest;
+        }
         let mut excluded = Vec::new();
         if let Some(regex) = EXCLUDED.as_ref() {
             for found in regex.captures_iter(&text) {
@@ -357,14 +389,18 @@ impl Names {
                 orders.push(order(raw));
             }
         }
-        let range = named_version(&mut text);
+        let range = named_version(&mut text, &entry.version.range());
         let mut alternatives: Vec<Vec<Word>> = Vec::new();
         for name in self.listed(&text, &vendors) {
             let raw = name.split(|c: char| c.is_whitespace() || "()[]{},;:/\"'|_".contains(c));
-            let all = raw
-                .flat_map(word)
-                .filter(|word| !self.quiet(word.text(), &vendors));
-            let all: Vec<Word> = all.take(limits::WORDS).collect();
+            let every: Vec<Word> = raw.flat_map(word).take(limits::WORDS).collect();
+            let told = |word: &&Word| !self.quiet(word.text(), &vendors);
+            let mut all: Vec<Word> = every.iter().filter(told).cloned().collect();
+            if all.is_empty() && every.len() > 1 {
+                // `Drive Controller family`: words that say nothing elsewhere are all that it is called.
+                let own = |word: &&Word| !self.is_brand(word.text(), &vendors);
+                all = every.iter().filter(own).cloned().collect();
+            }
             if !all.is_empty() && !alternatives.contains(&all) {
                 alternatives.push(all);
             }
@@ -382,6 +418,7 @@ impl Names {
         Pattern {
             vendors,
             orders,
+            whole: squash(&entry.name),
             family,
             alternatives,
             excluded,
@@ -453,6 +490,9 @@ impl Pattern {
     /// Under which keys it is found.
     pub(super) fn keys(&self, names: &Names) -> BTreeSet<String> {
         let mut keys = BTreeSet::new();
+        if !self.whole.is_empty() {
+            keys.insert(whole_key(&self.whole));
+        }
         let literal = |text: &str, count: usize| {
             let letters = text.chars().take_while(|c| *c != '*' && *c != '?');
             letters.take(count).collect::<String>()

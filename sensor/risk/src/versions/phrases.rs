@@ -131,6 +131,17 @@ const SILENT: [&str; 34] = [
     "image",
 ];
 
+/// What a bracket says that bounds no version.
+static REMARK: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let words = r"(?:including|incl\.?|formerly|former|aka|also known as|these products are|build (?:nr|number|no)|part of|integrated into|end[ -]of[ -]life|eol|cve-)";
+    Regex::new(&format!(r" ?\({words}[ .\d][^()]*\)")).ok()
+});
+
+/// A range, and a condition after it.
+static CONDITION: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"^(.*\d\S*?)[ (,-]+((?:only )?(?:if|when|where|provided|only affected|only with|these product versions)\b.*)$").ok()
+});
+
 fn tidy(text: &str) -> String {
     let mut text = text
         .trim()
@@ -189,6 +200,16 @@ pub(super) fn range(text: &str) -> Range {
     }
     if let Some(remark) = text.strip_prefix("* ") {
         return Range::Other(Other::Condition(remark.to_owned()));
+    }
+    if let Some(remark) = REMARK.as_ref() {
+        text = remark.replace_all(&text, "").trim().to_owned();
+    }
+    let condition = CONDITION.as_ref().and_then(|regex| regex.captures(&text));
+    if let Some(found) = condition {
+        let group = |at| found.get(at).map_or("", |group| group.as_str());
+        if let Range::Within(intervals) = range(group(1)) {
+            return Range::Other(Other::Conditional(group(2).to_owned(), intervals));
+        }
     }
     for (phrase, signs) in PHRASES.iter() {
         if phrase.is_match(&text) {
