@@ -348,13 +348,12 @@ struct Line {
 
 impl Line {
     fn query(&self) -> Query {
-        Query {
-            vendor: self.vendor.clone().unwrap_or_default(),
-            products: self.product.iter().cloned().collect(),
-            order_number: self.order_number.clone(),
-            version: self.version.clone(),
-            os: None,
-        }
+        Query::of(
+            self.vendor.as_deref().unwrap_or_default(),
+            self.product.as_deref(),
+            self.order_number.as_deref(),
+            self.version.as_deref(),
+        )
     }
 }
 
@@ -436,8 +435,7 @@ fn one(found: &Match, whole: bool) -> Value {
     if let (true, Some(fields)) = (whole, value.as_object_mut()) {
         fields.insert("title".to_owned(), json!(advisory.title));
         let rows = found
-            .remediations
-            .iter()
+            .remediations()
             .map(|row| json!({"category": row.category, "details": row.details}));
         fields.insert("remediations".to_owned(), rows.collect());
         fields.insert("exploited".to_owned(), json!(found.kev));

@@ -100,7 +100,7 @@ impl Stated {
     }
 }
 
-/// One vulnerability, and which entries it concerns, by their place in the list.
+/// One vulnerability, and which entries it concerns, by their place in the list, in order.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Vulnerability {
     /// CVE, or what the publisher calls it.
@@ -129,7 +129,7 @@ pub struct Remediation {
     pub category: String,
     /// In words.
     pub details: String,
-    /// Entries it is for; all, if none is named.
+    /// Entries it is for, in order; all, if none is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entries: Vec<u32>,
 }
@@ -138,7 +138,7 @@ impl Remediation {
     /// Whether it is for this entry.
     #[must_use]
     pub fn is_for(&self, entry: u32) -> bool {
-        self.entries.is_empty() || self.entries.contains(&entry)
+        self.entries.is_empty() || self.entries.binary_search(&entry).is_ok()
     }
 
     /// As findings quote it.

@@ -12,6 +12,7 @@ use crate::lifecycles::{self, EndKind};
 use crate::limits;
 use crate::matching::{Knowledge, Match, Query, Standing};
 use crate::priority::{Case, Exposure};
+use crate::versions;
 
 /// From which certainty on a fact counts against another.
 const STRONG: u8 = 70;
@@ -33,15 +34,26 @@ const MAKERS: [(&str, &str); 9] = [
 #[must_use]
 pub fn queries(asset: &Asset) -> Vec<Query> {
     let mut queries = Vec::new();
-    let products: Vec<String> = asset.model.iter().chain(&asset.product).cloned().collect();
+    let named = asset.model.iter().chain(&asset.product);
     if let Some(vendor) = &asset.vendor {
-        queries.push(Query {
-            vendor: vendor.clone(),
-            products,
-            order_number: asset.order_number.clone(),
-            version: asset.firmware.clone(),
-            os: asset.os.clone(),
-        });
+        // Software whose name states its version has that one, whatever the firmware around it is.
+        let (software, products): (Vec<&String>, Vec<&String>) =
+            named.partition(|name| versions::closing(name).is_some());
+        if !products.is_empty() || asset.order_number.is_some() || software.is_empty() {
+            queries.push(Query {
+                vendor: vendor.clone(),
+                products: products.into_iter().cloned().collect(),
+                order_number: asset.order_number.clone(),
+                version: asset.firmware.clone(),
+                os: asset.os.clone(),
+            });
+        }
+        for name in software {
+            queries.push(Query {
+                os: asset.os.clone(),
+                ..Query::of(vendor, Some(name), None, None)
+            });
+        }
     }
     if let Some(os) = &asset.os {
         let lower = os.to_lowercase();

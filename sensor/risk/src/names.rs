@@ -5,8 +5,10 @@
 
 mod pattern;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use regex::Regex;
 use serde::Deserialize;
 
 use crate::advisory::Advisory;
@@ -18,6 +20,7 @@ pub use pattern::Pattern;
 struct Table {
     noise: Vec<String>,
     species: Vec<String>,
+    together: Vec<String>,
     legal: Vec<String>,
     vendor: Vec<VendorRow>,
     family: Vec<FamilyRow>,
@@ -50,6 +53,7 @@ struct Family {
 pub struct Names {
     noise: HashSet<String>,
     species: HashSet<String>,
+    together: Option<Regex>,
     legal: HashSet<String>,
     /// Aliases without blanks, and whose they are.
     vendors: HashMap<String, String>,
@@ -160,6 +164,7 @@ impl Names {
         Names::of(table.unwrap_or(Table {
             noise: Vec::new(),
             species: Vec::new(),
+            together: Vec::new(),
             legal: Vec::new(),
             vendor: Vec::new(),
             family: Vec::new(),
@@ -167,9 +172,14 @@ impl Names {
     }
 
     fn of(table: Table) -> Names {
+        let together = format!(r"(?i)\b(?:{})\b", table.together.join("|"));
+        let joined = table.together.iter().map(|words| words.replace(' ', ""));
         let mut names = Names {
+            together: Regex::new(&together)
+                .ok()
+                .filter(|_| !table.together.is_empty()),
             noise: table.noise.into_iter().collect(),
-            species: table.species.into_iter().collect(),
+            species: joined.chain(table.species).collect(),
             legal: table.legal.into_iter().collect(),
             vendors: HashMap::new(),
             brands: HashMap::new(),
@@ -196,6 +206,17 @@ impl Names {
             });
         }
         names
+    }
+
+    /// A text whose words that belong together are written as one.
+    fn together<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let join = |found: &regex::Captures<'_>| {
+            let words = found.get(0).map_or("", |words| words.as_str());
+            words.replace(' ', "")
+        };
+        self.together
+            .as_ref()
+            .map_or(Cow::Borrowed(text), |regex| regex.replace_all(text, join))
     }
 
     /// A vendor's name without legal forms, blanks and marks.
@@ -261,19 +282,24 @@ impl Names {
         found
     }
 
-    /// The vendor that a name begins with, and the rest of the name: for advisories of `multiple` vendors.
-    fn vendor_in_name<'a>(&self, name: &'a str) -> (BTreeSet<String>, &'a str) {
+    /// The vendors that a name may begin with, each with the rest of the name: for advisories of `multiple` vendors.
+    fn vendors_in_name<'a>(&self, name: &'a str) -> Vec<(String, &'a str)> {
         let ends = name.char_indices().filter(|(_, c)| c.is_whitespace());
-        let ends: Vec<usize> = ends.map(|(at, _)| at).take(3).collect();
-        for end in ends.iter().rev() {
-            let (first, rest) = name.split_at(*end);
-            if let Some(vendor) = self.vendors.get(&self.plain(first)) {
-                return (BTreeSet::from([vendor.clone()]), rest);
+        let parts = ends.take(3).map(|(at, _)| name.split_at(at));
+        let mut found = Vec::new();
+        for (first, rest) in parts {
+            let plain = self.plain(first);
+            if let Some(vendor) = self.vendors.get(&plain) {
+                return vec![(vendor.clone(), rest)];
+            }
+            if !plain.is_empty() && found.len() < 2 {
+                found.push((plain, rest));
             }
         }
-        let first = ends.first().map_or(name, |end| name.split_at(*end).0);
-        let plain = Some(self.plain(first)).filter(|plain| !plain.is_empty());
-        (plain.into_iter().collect(), name)
+        if found.is_empty() {
+            found.push((self.plain(name), name));
+        }
+        found
     }
 
     fn is_brand(&self, word: &str, vendors: &BTreeSet<String>) -> bool {
@@ -315,6 +341,7 @@ impl Names {
         for product in products {
             let product = crate::feeds::cut(product, limits::TEXT);
             subject.whole.insert(squash(product));
+            let product = &*self.together(product);
             let all = words(product);
             for width in 1..=3 {
                 for group in all.windows(width) {

@@ -614,6 +614,16 @@ pub fn in_name(text: &str) -> Option<(String, std::ops::Range<usize>)> {
     phrases::in_name(text)
 }
 
+/// A name and the dotted version that closes it: `DCMTK 3.6.2`.
+#[must_use]
+pub fn closing(text: &str) -> Option<(&str, &str)> {
+    let (name, version) = text.trim_end().rsplit_once(' ')?;
+    let digits = version.trim_start_matches(['v', 'V']);
+    let dotted = digits.contains('.') && digits.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let whole = digits.split('.').all(|part| !part.is_empty());
+    (dotted && whole && !name.trim().is_empty()).then_some((name.trim_end(), version))
+}
+
 /// Versions that a remediation tells to go to, in order: `Update to V2.8 or later`.
 #[must_use]
 pub fn told(text: &str) -> Vec<String> {

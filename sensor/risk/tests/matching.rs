@@ -35,7 +35,7 @@ fn walk(branch: &Value, above: &[String; 3], found: &mut Vec<(String, [String; 3
     match branch["category"].as_str() {
         Some("vendor") => here[0] = name,
         Some("product_name" | "product_family") => {
-            here[1] = [here[1].as_str(), &name].join(" ").trim().to_owned();
+            here[1] = format!("{} {name}", here[1]);
         }
         Some("product_version" | "product_version_range") => here[2] = name,
         _ => {}
@@ -92,7 +92,7 @@ fn products(path: &Path) -> Vec<Product> {
                 all.push(Product {
                     advisory: id.to_owned(),
                     vendor,
-                    name,
+                    name: name.trim().to_owned(),
                     version,
                     numbers,
                 });

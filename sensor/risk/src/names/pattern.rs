@@ -335,14 +335,16 @@ impl Names {
     #[must_use]
     pub fn pattern(&self, entry: &Entry) -> Pattern {
         let mut vendors = self.vendor(&entry.vendor);
-        let mut text = entry.name.replace(['\u{a0}', '®', '™'], " ");
+        let text = entry.name.replace(['\u{a0}', '®', '™'], " ");
+        let mut text = self.together(&text).into_owned();
+        let mut others = Vec::new();
         if vendors.is_empty() {
             // Of `multiple` vendors: whose it is stands in its name.
-            let (named, rest) = self.vendor_in_name(text.trim());
-            let rest = rest.to_owned();
-            vendors = named;
+            for (vendor, rest) in self.vendors_in_name(text.trim()) {
+                vendors.insert(vendor);
+                others.push(rest.to_owned());
+            }
             vendors.insert(self.plain(&entry.vendor));
-            text = rest;
         }
         let mut excluded = Vec::new();
         if let Some(regex) = EXCLUDED.as_ref() {
@@ -391,7 +393,7 @@ impl Names {
         }
         let range = named_version(&mut text, &entry.version.range());
         let mut alternatives: Vec<Vec<Word>> = Vec::new();
-        for name in self.listed(&text, &vendors) {
+        for name in self.listed(&text, &vendors).into_iter().chain(others) {
             let raw = name.split(|c: char| c.is_whitespace() || "()[]{},;:/\"'|_".contains(c));
             let every: Vec<Word> = raw.flat_map(word).take(limits::WORDS).collect();
             let told = |word: &&Word| !self.quiet(word.text(), &vendors);
