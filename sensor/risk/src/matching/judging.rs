@@ -165,12 +165,26 @@ pub(super) fn judge(
             Some(before) => better(before, judged),
         });
     }
-    found.unwrap_or_else(|| Match {
+    found.unwrap_or_else(|| {
+        let why = format!("{} names no such product", advisory.id);
+        bare(ready, 0, Standing::NotAffected, why, 0)
+    })
+}
+
+/// A match of which nothing more is known.
+fn bare(
+    ready: &Arc<Ready>,
+    entry: usize,
+    standing: Standing,
+    why: String,
+    confidence: u8,
+) -> Match {
+    Match {
         ready: Arc::clone(ready),
-        standing: Standing::NotAffected,
-        why: format!("{} names no such product", advisory.id),
-        confidence: 0,
-        entry: 0,
+        standing,
+        why,
+        confidence,
+        entry,
         verdict: None,
         row: String::new(),
         cves: Vec::new(),
@@ -178,7 +192,7 @@ pub(super) fn judge(
         epss: None,
         kev: None,
         rows: Vec::new(),
-    })
+    }
 }
 
 fn better(one: Match, other: Match) -> Match {
@@ -225,20 +239,7 @@ fn statuses(
 ) -> Match {
     let advisory = &ready.advisory;
     let place = usize::try_from(at).unwrap_or_default();
-    let mut judged = Match {
-        ready: Arc::clone(ready),
-        standing,
-        why,
-        confidence,
-        entry: place,
-        verdict: None,
-        row: String::new(),
-        cves: Vec::new(),
-        cvss: None,
-        epss: None,
-        kev: None,
-        rows: Vec::new(),
-    };
+    let mut judged = bare(ready, place, standing, why, confidence);
     let named = |list: &[u32]| list.binary_search(&at).is_ok();
     let concerned: Vec<_> = advisory
         .vulnerabilities
