@@ -34,6 +34,8 @@ pub const BLOCKS: usize = 1 << 20;
 pub const BLOCKS_KEPT: usize = 256;
 /// Advisories kept ready to be matched.
 pub const ADVISORIES_KEPT: usize = 8192;
+/// Names of products that are known again.
+pub const KINDS: usize = 1 << 20;
 /// Answers to the same product kept, so that a thousand of one kind are compared once.
 pub const PRODUCTS_KEPT: usize = 32_768;
 /// Products of one advisory.

@@ -17,8 +17,8 @@ use crate::versions;
 
 mod judging;
 
-use judging::Exploited;
 pub use judging::Ready;
+use judging::{Exploited, Kinds};
 
 /// Everything that was imported, ready to be asked.
 pub struct Knowledge {
@@ -26,6 +26,7 @@ pub struct Knowledge {
     reader: Mutex<Reader>,
     advisories: Mutex<HashMap<String, Arc<Ready>>>,
     products: Mutex<HashMap<Product, Arc<Vec<Candidate>>>>,
+    kinds: Mutex<Kinds>,
     lifecycles: Mutex<Option<Arc<Imported>>>,
 }
 
@@ -151,6 +152,7 @@ impl Knowledge {
             reader: Mutex::new(Reader::open(source)?),
             advisories: Mutex::default(),
             products: Mutex::default(),
+            kinds: Mutex::default(),
             lifecycles: Mutex::default(),
         })
     }
@@ -197,7 +199,8 @@ impl Knowledge {
         };
         let advisory: Advisory = serde_json::from_str(&record.value)?;
         let exploited = self.exploited(&advisory)?;
-        let ready = Arc::new(Ready::of(advisory, exploited, &self.names));
+        let ready = Ready::of(advisory, exploited, &self.names, &mut lock(&self.kinds));
+        let ready = Arc::new(ready);
         let mut kept = lock(&self.advisories);
         if kept.len() >= limits::ADVISORIES_KEPT {
             kept.clear();
@@ -241,19 +244,23 @@ impl Knowledge {
             }
         }
         let mut candidates = Vec::new();
+        // The same product stands in many advisories.
+        let mut fits: HashMap<u32, Fit> = HashMap::new();
         for (key, entries) in places {
             let Some(ready) = self.ready(&key)? else {
                 continue;
             };
-            let fit = |at: u32| {
-                let (pattern, _) = ready.entries.get(usize::try_from(at).ok()?)?;
-                let fit = self.names.fit(&subject, pattern);
-                (fit != Fit::No).then_some((at, fit))
+            let mut fit = |at: u32| {
+                let place = usize::try_from(at).ok()?;
+                let (pattern, _) = ready.entries.get(place)?;
+                let known = fits.entry(*ready.kinds.get(place)?);
+                let fit = known.or_insert_with(|| self.names.fit(&subject, pattern));
+                (*fit != Fit::No).then(|| (at, fit.clone()))
             };
-            let fits: Vec<(u32, Fit)> = entries.into_iter().filter_map(fit).collect();
-            let fits = closest(fits);
-            if !fits.is_empty() {
-                candidates.push(Candidate { ready, fits });
+            let found: Vec<(u32, Fit)> = entries.into_iter().filter_map(&mut fit).collect();
+            let found = closest(found);
+            if !found.is_empty() {
+                candidates.push(Candidate { ready, fits: found });
             }
         }
         let candidates = Arc::new(candidates);

@@ -4,6 +4,7 @@
 //! [`Pattern`], what was seen of a device a [`Subject`]; [`Names::fit`] says whether they are the same, and how sure.
 
 mod pattern;
+mod prose;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -31,6 +32,9 @@ struct VendorRow {
     name: String,
     aliases: Vec<String>,
     brands: Vec<String>,
+    /// Under whose name advisories about its products stand as well.
+    #[serde(default)]
+    also: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -58,6 +62,7 @@ pub struct Names {
     /// Aliases without blanks, and whose they are.
     vendors: HashMap<String, String>,
     brands: HashMap<String, HashSet<String>>,
+    also: HashMap<String, Vec<String>>,
     families: Vec<Family>,
 }
 
@@ -108,33 +113,25 @@ pub(crate) fn squash(text: &str) -> String {
 /// Whether a text is as the pattern has it: `?` is one character, `*` any number.
 #[must_use]
 pub fn like(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), text.chars().collect());
-    let (mut p, mut t) = (0_usize, 0_usize);
-    let mut back: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                back = Some((p, t));
-                p = p.saturating_add(1);
-            }
-            Some(c) if *c == '?' || text.get(t) == Some(c) => {
-                p = p.saturating_add(1);
-                t = t.saturating_add(1);
-            }
-            _ => match back {
-                Some((star, from)) => {
-                    back = Some((star, from.saturating_add(1)));
-                    p = star.saturating_add(1);
-                    t = from.saturating_add(1);
-                }
-                None => return false,
-            },
+    let (mut pattern, mut text) = (pattern.chars(), text.chars());
+    let mut back: Option<(std::str::Chars<'_>, std::str::Chars<'_>)> = None;
+    loop {
+        let before = text.clone();
+        let Some(own) = text.next() else {
+            return pattern.all(|c| c == '*');
+        };
+        let wanted = pattern.next();
+        if wanted == Some('*') {
+            back = Some((pattern.clone(), before.clone()));
+            text = before;
+        } else if wanted != Some('?') && wanted != Some(own) {
+            let Some((after, from)) = &mut back else {
+                return false;
+            };
+            from.next();
+            (pattern, text) = (after.clone(), from.clone());
         }
     }
-    pattern
-        .get(p..)
-        .is_none_or(|rest| rest.iter().all(|c| *c == '*'))
 }
 
 /// Words in lower case, dashes within them taken out.
@@ -183,10 +180,13 @@ impl Names {
             legal: table.legal.into_iter().collect(),
             vendors: HashMap::new(),
             brands: HashMap::new(),
+            also: HashMap::new(),
             families: Vec::new(),
         };
         for row in table.vendor {
             let key = names.plain(&row.name);
+            let also = row.also.iter().map(|name| names.plain(name)).collect();
+            names.also.insert(key.clone(), also);
             names
                 .brands
                 .insert(key.clone(), row.brands.into_iter().collect());
@@ -302,6 +302,10 @@ impl Names {
         found
     }
 
+    fn is_legal(&self, word: &str) -> bool {
+        self.legal.contains(word)
+    }
+
     fn is_brand(&self, word: &str, vendors: &BTreeSet<String>) -> bool {
         vendors.iter().any(|vendor| {
             vendor == word
@@ -329,6 +333,9 @@ impl Names {
         if subject.vendors.is_empty() && !vendor.trim().is_empty() {
             subject.vendors.insert(self.plain(vendor));
         }
+        let also = subject.vendors.iter().filter_map(|own| self.also.get(own));
+        let also: Vec<String> = also.flatten().cloned().collect();
+        subject.vendors.extend(also);
         let mut orders = BTreeSet::new();
         if let Some(order) = order_number.filter(|order| !order.trim().is_empty()) {
             let order = crate::feeds::cut(order.trim(), limits::TEXT);
@@ -341,8 +348,14 @@ impl Names {
         for product in products {
             let product = crate::feeds::cut(product, limits::TEXT);
             subject.whole.insert(squash(product));
+            let product = self.own_name(product, vendor);
+            subject.whole.insert(squash(product));
             let product = &*self.together(product);
             let all = words(product);
+            // `R08ENCPU` is the CPU R08EN.
+            let short = all.iter().filter_map(|word| word.strip_suffix("cpu"));
+            let short = short.filter(|word| word.chars().any(|c| c.is_ascii_digit()));
+            subject.parts.extend(short.map(str::to_owned));
             for width in 1..=3 {
                 for group in all.windows(width) {
                     subject.parts.insert(group.concat());
@@ -446,7 +459,8 @@ impl Names {
         if subject.vendors.is_disjoint(&pattern.vendors) {
             return Fit::No;
         }
-        if !pattern.whole.is_empty() && subject.whole.contains(&pattern.whole) {
+        let counts = !subject.numbered || pattern.orders.is_empty();
+        if counts && !pattern.whole.is_disjoint(&subject.whole) {
             return Fit::Same {
                 confidence: 96,
                 rank: 4000,
@@ -456,11 +470,11 @@ impl Names {
         if pattern.excludes(subject) {
             return Fit::No;
         }
-        if let Some(order) = pattern
-            .orders
-            .iter()
-            .find(|order| subject.orders.iter().any(|own| like(order, own)))
-        {
+        let seen = |order: &&String| {
+            subject.orders.iter().any(|own| like(order, own))
+                || order.len() >= 5 && subject.parts.contains(&order.to_lowercase())
+        };
+        if let Some(order) = pattern.orders.iter().find(seen) {
             let wild = order.contains(['*', '?']);
             return Fit::Same {
                 confidence: if wild { 93 } else { 98 },
@@ -471,14 +485,12 @@ impl Names {
         if subject.numbered && pattern.orders.iter().any(|order| order.len() >= 5) {
             return Fit::No;
         }
-        let families: Vec<&str> = subject
-            .families
-            .iter()
-            .filter_map(|at| self.families.get(*at))
-            .map(|family| family.name.as_str())
-            .collect();
         if let Some(family) = pattern.family.and_then(|at| self.families.get(at)) {
-            return if families.contains(&family.name.as_str()) {
+            let mut own = subject
+                .families
+                .iter()
+                .filter_map(|at| self.families.get(*at));
+            return if own.any(|own| own.name == family.name) {
                 Fit::Same {
                     confidence: 88,
                     rank: 1000,
@@ -525,6 +537,21 @@ impl Names {
                 (perhaps @ Fit::Perhaps(_), _) => perhaps,
                 (Fit::No, fit) => fit,
             };
+        }
+        if found == Fit::No && counts {
+            let loose = pattern.loose.iter().find(|alternative| {
+                matches!(
+                    self.fit_words(subject, alternative, pattern),
+                    Fit::Same { .. }
+                )
+            });
+            if let Some(alternative) = loose {
+                let words: Vec<&str> = alternative.iter().map(pattern::Word::text).collect();
+                return Fit::Perhaps(format!(
+                    "the advisory names a part or a special case of it: {}",
+                    words.join(" ")
+                ));
+            }
         }
         found
     }
@@ -610,7 +637,12 @@ impl Names {
                 .any(|word| word.chars().any(|c| c.is_ascii_digit()))
             || subject.words.len() >= 2;
         let unnumbered = !subject.numbered || pattern.orders.is_empty();
-        if within && telling && unnumbered {
+        // Of the family by its order number; what else is named cannot be told from it.
+        let member = related
+            && uncovered
+                .iter()
+                .all(|word| !word.chars().any(|c| c.is_ascii_digit()));
+        if (within && telling || member) && unnumbered {
             return Fit::Perhaps(format!(
                 "the advisory names it more closely: {}",
                 uncovered.join(" ")

@@ -277,6 +277,30 @@ fn no_product_of_another_vendor_matches() {
     }
 }
 
+#[test]
+fn products_named_in_prose_are_found() {
+    let Some(path) = zip() else { return };
+    let knowledge = imported(&path);
+    let (mut found, mut affected) = (Tally::default(), 0);
+    let rows = include_str!("data/prose.tsv").lines();
+    for line in rows.filter(|line| !line.starts_with('#')) {
+        let [vendor, product, order, version, advisory] =
+            line.split('\t').collect::<Vec<_>>().try_into().unwrap();
+        let some = |text: &'static str| Some(text).filter(|text| !text.is_empty());
+        let query = Query::of(vendor, some(product), some(order), some(version));
+        let matches = knowledge.matches(&query).unwrap();
+        let own = matches.iter().find(|found| found.ready.advisory.id == advisory);
+        let standing = own.map(|found| found.standing);
+        affected += u32::from(standing == Some(Standing::Affected));
+        let named = matches!(standing, Some(Standing::Affected | Standing::Unknown));
+        found.count(named, || {
+            format!("{line}: {standing:?} {:?}", own.map(|found| &found.why))
+        });
+    }
+    println!("{affected} affected, the others unknown and why");
+    found.holds("named in prose", 0.9);
+}
+
 /// A hundred thousand devices against everything. Run it in release: `--release -- --ignored`.
 #[test]
 #[ignore = "a measurement, for release builds"]

@@ -7,6 +7,7 @@ use fossick_model::Verdict;
 
 use super::{Match, Query, Standing};
 use crate::advisory::{Advisory, Remediation};
+use crate::limits;
 use crate::names::{Fit, Names, Pattern, words};
 use crate::versions::{self, Answer, Range};
 
@@ -15,11 +16,32 @@ pub struct Ready {
     /// The advisory.
     pub advisory: Advisory,
     pub(super) entries: Vec<(Pattern, Range)>,
+    /// Of each entry a number that it has in common with those that are called the same, in any advisory.
+    pub(super) kinds: Vec<u32>,
     /// For each vulnerability.
     exploited: Vec<Exploited>,
     /// For each vulnerability and each of its rows the place of its text.
     rows: Vec<Vec<usize>>,
     texts: Vec<Text>,
+}
+
+/// Numbers for names; none is given twice.
+#[derive(Default)]
+pub(super) struct Kinds {
+    known: HashMap<String, u32>,
+    next: u32,
+}
+
+impl Kinds {
+    fn of(&mut self, called: String) -> u32 {
+        if self.known.len() >= limits::KINDS {
+            self.known.clear();
+        }
+        *self.known.entry(called).or_insert_with(|| {
+            self.next = self.next.wrapping_add(1);
+            self.next
+        })
+    }
 }
 
 /// What is known of the exploitation of a vulnerability.
@@ -39,12 +61,28 @@ struct Text {
 }
 
 impl Ready {
-    pub(super) fn of(advisory: Advisory, exploited: Vec<Exploited>, names: &Names) -> Ready {
+    pub(super) fn of(
+        advisory: Advisory,
+        exploited: Vec<Exploited>,
+        names: &Names,
+        known_kinds: &mut Kinds,
+    ) -> Ready {
         let entries: Vec<(Pattern, Range)> = advisory
             .entries
             .iter()
             .map(|entry| (names.pattern(entry), entry.version.range()))
             .collect();
+        let mut kinds = Vec::new();
+        for (entry, (pattern, _)) in advisory.entries.iter().zip(&entries) {
+            let called = format!(
+                "{}\t{}\t{}\t{}",
+                entry.vendor,
+                entry.name,
+                entry.orders.join(" "),
+                pattern.version.is_some()
+            );
+            kinds.push(known_kinds.of(called));
+        }
         let mut telling: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, (pattern, _)) in entries.iter().enumerate() {
             for word in pattern.telling() {
@@ -72,6 +110,7 @@ impl Ready {
         Ready {
             advisory,
             entries,
+            kinds,
             exploited,
             rows,
             texts,

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Names, Subject, like, squash, words};
+use super::{Names, Subject, like, prose, squash, words};
 use crate::advisory::Entry;
 use crate::limits;
 use crate::versions::{self, Range};
@@ -56,10 +56,12 @@ pub struct Pattern {
     pub vendors: BTreeSet<String>,
     /// Order numbers without blanks and dashes, with `*` and `?`.
     pub orders: Vec<String>,
-    /// The name as it is written, without blanks and dashes.
-    pub(super) whole: String,
+    /// The name as it is written, without blanks and dashes, and its variants.
+    pub(super) whole: BTreeSet<String>,
     pub(super) family: Option<usize>,
     pub(super) alternatives: Vec<Vec<Word>>,
+    /// Shorter names: whatever is called so may be it.
+    pub(super) loose: Vec<Vec<Word>>,
     excluded: Vec<Vec<String>>,
     /// A version that the name itself states: `RSG2488 V4.X`.
     pub version: Option<Range>,
@@ -77,9 +79,9 @@ regexes! {
     SQUARES = r"(?:\s*(?:\[\]|□))+";
     BRACKETS = r"\(([^()]*)\)";
     LABEL = r"(?i)^\s*(?:MLFBs?|SKUs?|part (?:numbers?|nos?\.?)|article (?:numbers?|nos?\.?)|order (?:numbers?|nos?\.?)|catalog(?:ue)? (?:numbers?|nos?\.?)|model (?:numbers?|nos?\.?)|models?|P/N|PN|reference)?\s*[:\-]?\s*";
-SLASHED = r"\b([A-Za-z-]*?)(\d+)((?:/\d+)+)([A-Za-z-]*)(?:$|[\s,)])";
+SLASHED = r"\b([A-Za-z-]*?)(\d+)((?:/\d+)+)/?([A-Za-z-]*)(?:$|[\s,)])";
     LETTERED = r"\b([A-Za-z-]*?)(\d+[A-Z])((?:/\d+[A-Z])+)()(?:$|[\s,)])";
-    OPTIONAL = r"\b([A-Za-z0-9-]+)\(([A-Z]{1,3})\)([A-Za-z0-9-]+)";
+    OPTIONAL = r"\b([A-Za-z0-9/-]+)\(([A-Z]{1,3})\)( ?[A-Za-z0-9-]+)";
     SPAN = r"^([A-Za-z]+)(\d+)-([A-Za-z]+)(\d+)$";
 }
 
@@ -102,6 +104,15 @@ pub(super) fn is_order(word: &str, least: usize) -> bool {
     clean && small == 0 && told && long && (letters >= 1 || digits >= 6)
 }
 
+/// Whether a word is a model number: capitals and digits.
+fn is_model(word: &str) -> bool {
+    let capitals = word.chars().filter(char::is_ascii_uppercase).count();
+    let clean = word
+        .chars()
+        .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+    clean && word.len() >= 5 && capitals >= 2 && word.len() > capitals
+}
+
 /// An order number as a pattern: `x` after a digit or a letter of an otherwise upper-case number stands for one character.
 fn order(word: &str) -> String {
     let mut text = String::new();
@@ -109,9 +120,15 @@ fn order(word: &str) -> String {
     let shouting = characters.iter().any(char::is_ascii_uppercase)
         || characters.iter().any(char::is_ascii_digit);
     for (at, c) in characters.iter().enumerate() {
-        let last = characters.get(at.saturating_add(1)).is_none();
+        let rest = characters.get(at.saturating_add(1)..).unwrap_or_default();
+        let last = rest.iter().all(|next| next == c);
         match c {
             'x' if shouting && at > 0 => text.push(if last { '*' } else { '?' }),
+            'X' if last && at > 0 && characters.get(at.saturating_sub(1)) == Some(c)
+                || last && rest.len() > 1 && *c == 'X' =>
+            {
+                text.push('*');
+            }
             _ => text.push(*c),
         }
     }
@@ -145,6 +162,8 @@ fn bracketed(text: &str) -> Vec<String> {
                     .filter(|word| is_order(word, 9))
                     .map(|word| order(word)),
             );
+        } else if many == 0 && each.len() > 1 && each.iter().all(|word| is_model(word)) {
+            found.extend(each.iter().map(|word| order(word)));
         } else if is_order(&each.concat(), 6)
             || each.concat().ends_with("...") && is_order(each.concat().trim_end_matches('.'), 4)
         {
@@ -330,6 +349,28 @@ fn bracketed_orders(text: &mut String) -> Vec<String> {
     orders
 }
 
+/// Every order number that an entry states; brackets that hold nothing else are taken out of its name.
+fn stated_orders(entry: &Entry, text: &mut String) -> Vec<String> {
+    let mut orders: Vec<String> = entry
+        .orders
+        .iter()
+        .map(|number| order(number))
+        .filter(|order| order.len() >= 4)
+        .collect();
+    orders.extend(bracketed_orders(text));
+    for raw in text.split([' ', ',', ';']) {
+        let long = raw.matches('-').count() >= 2 && is_order(raw, 10);
+        let doubted =
+            raw.contains('x') && raw.contains(|c: char| c.is_ascii_uppercase()) && is_order(raw, 8);
+        if long || doubted || raw.contains('*') && is_order(raw, 4) {
+            orders.push(order(raw));
+        }
+    }
+    orders.sort();
+    orders.dedup();
+    orders
+}
+
 impl Names {
     /// Takes a product name apart.
     #[must_use]
@@ -375,39 +416,19 @@ impl Names {
             || text.clone(),
             |regex| regex.replace_all(&text, "*").into_owned(),
         );
-        let mut orders: Vec<String> = entry
-            .orders
-            .iter()
-            .map(|number| order(number))
-            .filter(|order| order.len() >= 4)
-            .collect();
-        orders.extend(bracketed_orders(&mut text));
-        for raw in text.split([' ', ',', ';']) {
-            let long = raw.matches('-').count() >= 2 && is_order(raw, 10);
-            let doubted = raw.contains('x')
-                && raw.contains(|c: char| c.is_ascii_uppercase())
-                && is_order(raw, 8);
-            if long || doubted || raw.contains('*') && is_order(raw, 4) {
-                orders.push(order(raw));
-            }
-        }
+        let orders = stated_orders(entry, &mut text);
         let range = named_version(&mut text, &entry.version.range());
+        let text = self
+            .own_name(&prose::plain(&text), &entry.vendor)
+            .to_owned();
+        let variants = prose::variants(&text);
         let mut alternatives: Vec<Vec<Word>> = Vec::new();
         for name in self.listed(&text, &vendors).into_iter().chain(others) {
-            let raw = name.split(|c: char| c.is_whitespace() || "()[]{},;:/\"'|_".contains(c));
-            let every: Vec<Word> = raw.flat_map(word).take(limits::WORDS).collect();
-            let told = |word: &&Word| !self.quiet(word.text(), &vendors);
-            let mut all: Vec<Word> = every.iter().filter(told).cloned().collect();
-            if all.is_empty() && every.len() > 1 {
-                // `Drive Controller family`: words that say nothing elsewhere are all that it is called.
-                let own = |word: &&Word| !self.is_brand(word.text(), &vendors);
-                all = every.iter().filter(own).cloned().collect();
-            }
+            let all = self.telling_words(&name, &vendors);
             if !all.is_empty() && !alternatives.contains(&all) {
                 alternatives.push(all);
             }
         }
-        alternatives.truncate(limits::ALTERNATIVES);
         let family = match alternatives.as_slice() {
             [one] => {
                 let plain: Vec<String> = one.iter().map(|word| word.text().to_owned()).collect();
@@ -415,17 +436,71 @@ impl Names {
             }
             _ => None,
         };
-        orders.sort();
-        orders.dedup();
+        let enough =
+            |all: &Vec<Word>| all.len() > 1 || all.iter().any(|word| word.text().len() > 5);
+        let sure = variants
+            .sure
+            .iter()
+            .map(|name| self.telling_words(name, &vendors));
+        for all in sure.filter(enough) {
+            if !alternatives.contains(&all) {
+                alternatives.push(all);
+            }
+        }
+        alternatives.truncate(limits::ALTERNATIVES);
+        let loose = variants
+            .loose
+            .iter()
+            .map(|name| self.telling_words(name, &vendors));
+        let loose: Vec<Vec<Word>> = loose
+            .filter(enough)
+            .filter(|all| !alternatives.contains(all))
+            .collect();
+        let mut whole = BTreeSet::from([squash(&entry.name)]);
+        whole.extend(variants.sure.iter().map(|name| squash(name)));
+        if orders.is_empty() {
+            whole.insert(squash(&text));
+        }
+        whole.retain(|name| name.chars().count() > 1);
         Pattern {
             vendors,
             orders,
-            whole: squash(&entry.name),
+            whole,
             family,
             alternatives,
+            loose,
             excluded,
             version: range,
         }
+    }
+
+    /// A name without the vendor's that it begins with: `Capsule Technologies SmartLinx`.
+    pub(super) fn own_name<'a>(&self, name: &'a str, vendor: &str) -> &'a str {
+        let own = words(vendor);
+        let mut rest = name.trim_start();
+        while let Some((first, after)) = rest.split_once(' ') {
+            let first = words(first);
+            let of_vendor = |word: &String| own.contains(word) || self.is_legal(word);
+            if !first.iter().all(of_vendor) || after.trim().is_empty() {
+                break;
+            }
+            rest = after.trim_start();
+        }
+        rest
+    }
+
+    /// The words of a name that tell it from others of its maker.
+    fn telling_words(&self, name: &str, vendors: &BTreeSet<String>) -> Vec<Word> {
+        let raw = name.split(|c: char| c.is_whitespace() || "()[]{},;:/\"'|_".contains(c));
+        let every: Vec<Word> = raw.flat_map(word).take(limits::WORDS).collect();
+        let told = |word: &&Word| !self.quiet(word.text(), vendors);
+        let all: Vec<Word> = every.iter().filter(told).cloned().collect();
+        if all.is_empty() && every.len() > 1 {
+            // `Drive Controller family`: words that say nothing elsewhere are all that it is called.
+            let own = |word: &&Word| !self.is_brand(word.text(), vendors);
+            return every.iter().filter(own).cloned().collect();
+        }
+        all
     }
 
     /// The names that a list of names is made of: `NAE85 and NIE85`.
@@ -492,9 +567,7 @@ impl Pattern {
     /// Under which keys it is found.
     pub(super) fn keys(&self, names: &Names) -> BTreeSet<String> {
         let mut keys = BTreeSet::new();
-        if !self.whole.is_empty() {
-            keys.insert(whole_key(&self.whole));
-        }
+        keys.extend(self.whole.iter().map(|whole| whole_key(whole)));
         let literal = |text: &str, count: usize| {
             let letters = text.chars().take_while(|c| *c != '*' && *c != '?');
             letters.take(count).collect::<String>()
@@ -513,7 +586,7 @@ impl Pattern {
                 .and_then(|at| names.family_name(at))
                 .map(|name| format!("@{name}")),
         );
-        for alternative in &self.alternatives {
+        for alternative in self.alternatives.iter().chain(&self.loose) {
             let telling = alternative.iter().any(Word::tells);
             for word in alternative.iter().filter(|word| !telling || word.tells()) {
                 match word {
@@ -527,7 +600,7 @@ impl Pattern {
             }
             for pair in alternative.windows(2) {
                 let joined: String = pair.iter().map(Word::text).collect();
-                if joined.chars().any(|c| c.is_ascii_digit()) && !joined.contains(['*', '?']) {
+                if !joined.contains(['*', '?']) {
                     keys.insert(joined);
                 }
             }

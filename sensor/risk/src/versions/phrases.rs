@@ -435,7 +435,7 @@ fn intervals(bounds: Vec<Bound>) -> Vec<Interval> {
 }
 
 static IN_NAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)(?:^|[\s(])(?:version |firmware |release )?v(?:ersion)?[ .]?(\d+(?:\.[\dxX*]+)*(?: ?(?:sp|update|upd|hf|r)[ ]?\d+)*)(?:$|[\s),])").ok()
+    Regex::new(r"(?i)(?:^|[\s(])(?:version |firmware |release )?v(?:ersion)?[ .]?(\d+(?:\.[\dxX*]+)*(?: ?(?:sp|update|upd|hf|r)[ ]?\d+)*)(?:$|[\s),])|\b((?:19|20)\d\d) (?:and|or) (?:earlier|prior|older|below)").ok()
 });
 
 pub(super) fn in_name(text: &str) -> Option<(String, std::ops::Range<usize>)> {
@@ -446,6 +446,9 @@ pub(super) fn in_name(text: &str) -> Option<(String, std::ops::Range<usize>)> {
     if before.ends_with("hardware") || before.ends_with("hw") || before.ends_with("function state")
     {
         return None;
+    }
+    if let Some(year) = found.get(2) {
+        return Some((year.as_str().to_owned(), year.range()));
     }
     Some((found.get(1)?.as_str().to_owned(), whole))
 }
