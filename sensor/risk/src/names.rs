@@ -661,8 +661,19 @@ impl Names {
         })
     }
 
-    pub(crate) fn family_name(&self, at: usize) -> Option<&str> {
-        self.families.get(at).map(|family| family.name.as_str())
+    /// The families whose names are among these words.
+    pub(crate) fn families_in(&self, vendors: &BTreeSet<String>, words: &[String]) -> Vec<&str> {
+        let named = |family: &&Family| {
+            vendors.contains(&family.vendor)
+                && family.names.iter().any(|name| {
+                    name.iter().all(|word| words.contains(word)) || words.contains(&name.concat())
+                })
+        };
+        self.families
+            .iter()
+            .filter(named)
+            .map(|family| family.name.as_str())
+            .collect()
     }
 
     pub(crate) fn quiet(&self, word: &str, vendors: &BTreeSet<String>) -> bool {

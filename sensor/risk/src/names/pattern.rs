@@ -315,7 +315,13 @@ fn named_version(text: &mut String, stated: &Range) -> Option<Range> {
     let until = until
         .iter()
         .any(|words| before.trim_end().to_lowercase().ends_with(words));
-    *text = format!("{before} {after}");
+    let said = below
+        .iter()
+        .find(|words| lower.trim_start().starts_with(**words));
+    let after = said.map_or(&*after, |words| {
+        after.trim_start().get(words.len()..).unwrap_or_default()
+    });
+    *text = format!("{} {}", before.trim_end(), after.trim_start());
     let sign = if until {
         "< "
     } else if below.iter().any(|words| lower.contains(words)) {
@@ -581,11 +587,14 @@ impl Pattern {
                 keys.insert(format!("#{three}"));
             }
         }
-        keys.extend(
-            self.family
-                .and_then(|at| names.family_name(at))
-                .map(|name| format!("@{name}")),
-        );
+        let families = self.alternatives.iter().flat_map(|alternative| {
+            let plain: Vec<String> = alternative
+                .iter()
+                .map(|word| word.text().to_owned())
+                .collect();
+            names.families_in(&self.vendors, &plain)
+        });
+        keys.extend(families.map(|name| format!("@{name}")));
         for alternative in self.alternatives.iter().chain(&self.loose) {
             let telling = alternative.iter().any(Word::tells);
             for word in alternative.iter().filter(|word| !telling || word.tells()) {

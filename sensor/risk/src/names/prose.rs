@@ -82,8 +82,8 @@ fn proper(word: &str) -> bool {
     letters >= 3 && capitals >= 1 || letters >= 1 && word.chars().any(|c| c.is_ascii_digit())
 }
 
-/// `Coronary Tools/Dynamic Coronary Roadmap`, `Server/Desktop`, `smartRTU and INEA ME-RTU`: each name of a list.
-fn lists(text: &str, found: &mut Vec<String>) {
+/// `Coronary Tools/Dynamic Coronary Roadmap`, `Server/Desktop`: what may be a list, or one name.
+fn slashed(text: &str, found: &mut Vec<String>) {
     let parts: Vec<&str> = text.split('/').map(str::trim).collect();
     let words = parts
         .iter()
@@ -99,6 +99,10 @@ fn lists(text: &str, found: &mut Vec<String>) {
             });
         }
     }
+}
+
+/// `smartRTU and INEA ME-RTU`: each name of a list.
+fn listed(text: &str, found: &mut Vec<String>) {
     let parts: Vec<&str> = text.split(" and ").map(str::trim).collect();
     let names = |part: &&str| part.split_whitespace().any(proper);
     if parts.len() > 1 && !text.contains('(') && parts.iter().all(names) {
@@ -110,8 +114,9 @@ fn lists(text: &str, found: &mut Vec<String>) {
 pub(super) fn variants(text: &str) -> Variants {
     let mut variants = Variants::default();
     acronyms(text, &mut variants.sure);
-    lists(text, &mut variants.sure);
+    listed(text, &mut variants.sure);
     let mut shorter = vec![replaced(&BRACKET, text, "")];
+    slashed(text, &mut shorter);
     if let Some(clause) = CLAUSE.as_ref().and_then(|regex| regex.find(text)) {
         let before = text.get(..clause.start()).unwrap_or_default();
         if before.split_whitespace().count() >= 2 {
@@ -128,6 +133,11 @@ pub(super) fn variants(text: &str) -> Variants {
         });
         shorter.extend(members.map(|text| replaced(&BRACKET, &text, "")));
     }
+    let mut each = Vec::new();
+    for name in &shorter {
+        listed(name, &mut each);
+    }
+    shorter.extend(each);
     shorter.retain(|name| name != text && !name.is_empty());
     variants.loose = shorter;
     variants
@@ -144,7 +154,7 @@ mod tests {
             ["SINUMERIK Panel Control Unit", "SINUMERIK PCU"]
         );
         assert_eq!(
-            variants("Tableau Server/Desktop").sure,
+            variants("Tableau Server/Desktop").loose,
             ["Tableau Server", "Tableau Desktop"]
         );
         assert_eq!(

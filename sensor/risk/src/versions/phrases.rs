@@ -159,7 +159,13 @@ fn tidy(text: &str) -> String {
             .replace("%3a", ":");
     }
     let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ")
+    let mut text = words.join(" ");
+    let cut = text.strip_suffix('.').unwrap_or_default();
+    if !cut.is_empty() && cut.bytes().all(|b| b.is_ascii_digit()) {
+        // `2.`: any of the second.
+        text.push('*');
+    }
+    text
 }
 
 pub(super) fn range(text: &str) -> Range {
