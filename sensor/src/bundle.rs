@@ -8,7 +8,7 @@
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -18,7 +18,7 @@ use clap::Args;
 use fossick_model::Time;
 use fossick_risk::file::Reader;
 use fossick_risk::import::{self, Import};
-use minisign::{KeyPair, PublicKey, PublicKeyBox, SecretKey, SecretKeyBox, SignatureBox};
+use minisign::{KeyPair, PublicKey, SecretKey, SecretKeyBox};
 
 use crate::intel;
 use crate::safe::display_safe;
@@ -155,7 +155,7 @@ pub fn pack(knowledge: &Path, arguments: &Pack) -> anyhow::Result<()> {
 }
 
 /// The keys of files and folders.
-fn keys(paths: &[PathBuf]) -> anyhow::Result<Vec<PublicKey>> {
+fn keys(paths: &[PathBuf]) -> anyhow::Result<Vec<minisign_verify::PublicKey>> {
     let mut files = Vec::new();
     for path in paths {
         if path.is_dir() {
@@ -172,7 +172,7 @@ fn keys(paths: &[PathBuf]) -> anyhow::Result<Vec<PublicKey>> {
     for file in files {
         let text = small(&file)
             .context("no key to verify bundles with: --key names one, or a folder of such")?;
-        let key = PublicKeyBox::from_string(&text).and_then(PublicKey::from_box);
+        let key = minisign_verify::PublicKey::decode(&text);
         keys.push(key.with_context(|| format!("{}: no public key", file.display()))?);
     }
     if keys.is_empty() {
@@ -191,12 +191,14 @@ pub fn install(knowledge: &Path, arguments: &Install) -> anyhow::Result<()> {
     let unchanged = "nothing is changed";
     let keys = keys(&arguments.keys)?;
     let place = beside(bundle, ".minisig");
-    let signature =
-        SignatureBox::from_string(&small(&place).with_context(|| {
-            format!("a bundle comes with its signature beside it; {unchanged}")
-        })?)
+    let text = small(&place)
+        .with_context(|| format!("a bundle comes with its signature beside it; {unchanged}"))?;
+    let signature = minisign_verify::Signature::decode(&text)
         .with_context(|| format!("{}: no signature; {unchanged}", place.display()))?;
-    let Some(key) = keys.iter().find(|key| key.keynum() == signature.keynum()) else {
+    let mut fitting = keys
+        .iter()
+        .filter_map(|key| key.verify_stream(&signature).ok());
+    let Some(mut verifier) = fitting.next() else {
         bail!(
             "{}: signed with a key that is none of the {} known here; {unchanged}",
             bundle.display(),
@@ -207,12 +209,22 @@ pub fn install(knowledge: &Path, arguments: &Install) -> anyhow::Result<()> {
     let mut scratch = intel::scratch(knowledge);
     let mut copy = scratch()?;
     let from = File::open(bundle).with_context(|| format!("reading {}", bundle.display()))?;
-    let octets = io::copy(&mut from.take(LARGEST.saturating_add(1)), &mut copy)?;
+    let mut from = from.take(LARGEST.saturating_add(1));
+    let mut piece = vec![0; 64 << 10];
+    let mut octets = 0_u64;
+    loop {
+        let read = from.read(&mut piece)?;
+        let Some(piece) = piece.get(..read).filter(|piece| !piece.is_empty()) else {
+            break;
+        };
+        verifier.update(piece);
+        copy.write_all(piece)?;
+        octets = octets.saturating_add(read as u64);
+    }
     if octets > LARGEST {
         bail!("{}: too large; {unchanged}", bundle.display());
     }
-    copy.rewind()?;
-    minisign::verify(key, &signature, &mut copy, true, false, false).with_context(|| {
+    verifier.finalize().with_context(|| {
         format!(
             "{}: the signature does not fit it: it was damaged or altered; {unchanged}",
             bundle.display()
