@@ -41,6 +41,38 @@ pub fn load(sheets: Option<&Path>, recog: Option<&Path>) -> anyhow::Result<Finge
     Ok(fingerprints)
 }
 
+/// Adds the Recog files that were imported into a knowledge file.
+///
+/// # Errors
+/// The knowledge cannot be read.
+pub fn add_imported(
+    fingerprints: &mut Fingerprints,
+    known: &fossick_risk::Knowledge,
+) -> anyhow::Result<()> {
+    let mut refused = None;
+    known.scan("r/", |record| {
+        let stem = record.key.trim_start_matches("r/");
+        if let Err(error) = fingerprints.add_recog(stem, &record.value) {
+            refused = Some(format!("{}: {error}", display_safe(stem)));
+        }
+        refused.is_none()
+    })?;
+    match refused {
+        Some(reason) => bail!("fingerprints in the knowledge file are refused: {reason}"),
+        None => Ok(()),
+    }
+}
+
+/// Whether this is a database of Recog that can be used, and why not; `stem` is its name without the ending.
+///
+/// # Errors
+/// It is none.
+pub fn is_recog(stem: &str, text: &str) -> Result<(), String> {
+    Fingerprints::built_in()
+        .add_recog(stem, text)
+        .map_err(|error| error.to_string())
+}
+
 /// A number that is another when the fingerprints in use are others.
 ///
 /// # Errors

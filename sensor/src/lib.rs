@@ -6,6 +6,7 @@
     reason = "a library for the program and its tests alone"
 )]
 
+pub mod bundle;
 pub mod capture;
 pub mod chunks;
 pub mod client;
@@ -15,6 +16,7 @@ mod conversations;
 pub mod doctor;
 pub mod explain;
 pub mod health;
+pub mod intel;
 pub mod knowledge;
 pub mod live;
 pub mod metrics;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use fossick_sensor::{client, config, doctor, knowledge, protocols, read, run};
+use fossick_sensor::{client, config, doctor, intel, knowledge, protocols, read, run};
 use tikv_jemallocator::Jemalloc;
 
 #[global_allocator]
@@ -44,6 +44,10 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Check a configuration
     Config(config::Arguments),
+    /// Import advisories and lifecycles, and ask which are about a device
+    Intel(intel::Arguments),
+    /// Say why no advisory is about an asset: what was known of it, and at which step none fitted
+    WhyNoCve(intel::Why),
     /// Say what a raw value would yield, and by which fingerprint
     Fingerprint(knowledge::Arguments),
     /// List the protocols that are read, as a table
@@ -58,6 +62,11 @@ fn main() -> ExitCode {
             Ok(code) => return code,
             Err(error) => Err(error),
         },
+        Command::Intel(arguments) => match intel::run(&arguments) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::from(read::READ_IN_PART),
+            Err(error) => Err(error),
+        },
         Command::Doctor(arguments) => return doctor::run(&arguments),
         Command::Assets(arguments) => client::assets(&arguments),
         Command::Asset(arguments) => client::asset(&arguments),
@@ -67,6 +76,7 @@ fn main() -> ExitCode {
         Command::Ingest(arguments) => client::ingest(&arguments),
         Command::Order(arguments) => client::order(&arguments),
         Command::Store(arguments) => client::store(&arguments),
+        Command::WhyNoCve(arguments) => intel::why(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Fingerprint(arguments) => knowledge::run(&arguments),
         Command::Protocols => {

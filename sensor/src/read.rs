@@ -16,10 +16,10 @@ use fossick_parsers::packet::Stop;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::capture::Captures;
-use crate::{conversations, explain, knowledge, table};
+use crate::{conversations, explain, intel, knowledge, table};
 
 /// The input was read in part.
-const READ_IN_PART: u8 = 1;
+pub const READ_IN_PART: u8 = 1;
 /// Nothing could be read, or the arguments are wrong.
 pub const NOTHING_READ: u8 = 2;
 /// Columns of a table that does not go to a terminal.
@@ -59,6 +59,12 @@ pub struct Arguments {
     /// Fingerprint sheets of your own, asked before the built-in ones
     #[arg(long, value_name = "FOLDER")]
     fingerprints: Option<PathBuf>,
+    /// What the world knows, as `fossick intel import` made it: fills in findings
+    #[arg(long, value_name = "FILE")]
+    knowledge: Option<PathBuf>,
+    /// The day that lifecycles and advisories are judged by; by default that of the last packet
+    #[arg(long, value_name = "DATE", requires = "knowledge")]
+    as_of: Option<String>,
     /// Fingerprints in the format of Recog (*.xml), asked besides; what they say counts for less
     #[arg(long, value_name = "FOLDER")]
     recog: Option<PathBuf>,
@@ -107,10 +113,18 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
             bail!("--off {off}: no such protocol; `fossick protocols` lists them");
         }
     }
-    let fingerprints = knowledge::load(
+    let mut fingerprints = knowledge::load(
         arguments.fingerprints.as_deref(),
         arguments.recog.as_deref(),
     )?;
+    let intelligence = arguments
+        .knowledge
+        .as_deref()
+        .map(intel::open)
+        .transpose()?;
+    if let Some(known) = &intelligence {
+        knowledge::add_imported(&mut fingerprints, known)?;
+    }
     let mut captures = Captures::open(&arguments.captures)?;
     for refused in captures.refused() {
         eprintln!("fossick: {refused}");
@@ -154,8 +168,18 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
             print_conversations(arguments, &mut inventory).context("writing the conversations")?;
         }
         Some(wanted) => {
-            let assets = inventory.assets(&fingerprints, true);
+            let mut assets = inventory.assets(&fingerprints, true);
+            if let Some(knowledge) = &intelligence {
+                intel::judge(&mut assets, knowledge, arguments.as_of.as_deref())?;
+            }
             explain_one(arguments, &assets, wanted)?;
+        }
+        None if intelligence.is_some() => {
+            let mut assets = inventory.assets(&fingerprints, arguments.external);
+            if let Some(knowledge) = &intelligence {
+                intel::judge(&mut assets, knowledge, arguments.as_of.as_deref())?;
+            }
+            print_judged(arguments, &assets, &counters).context("writing the inventory")?;
         }
         None => print(arguments, &mut inventory, &fingerprints, &counters)
             .context("writing the inventory")?,
@@ -225,12 +249,56 @@ fn print_conversations(arguments: &Arguments, inventory: &mut Inventory) -> io::
     out.flush()
 }
 
+/// The inventory with its findings.
+fn print_judged(arguments: &Arguments, assets: &[Asset], counters: &Counters) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match arguments.format {
+        Format::Json => {
+            for asset in assets {
+                serde_json::to_writer(&mut out, asset)?;
+                out.write_all(b"\n")?;
+            }
+            for line in table::not_read(counters) {
+                eprintln!("fossick: {line}");
+            }
+        }
+        Format::Table => {
+            table::print(&mut out, assets, columns())?;
+            table::summary(&mut out, assets, counters)?;
+            intel::summary(&mut out, assets)?;
+        }
+    }
+    out.flush()
+}
+
 /// Columns of the terminal, or those of a table that goes elsewhere.
 pub fn columns() -> usize {
     let size = Some(io::stdout())
         .filter(IsTerminal::is_terminal)
         .and_then(|_| terminal_size::terminal_size());
     size.map_or(COLUMNS_ELSEWHERE, |(width, _)| usize::from(width.0))
+}
+
+/// The inventory of captures, for commands that ask about one asset of it.
+///
+/// # Errors
+/// A capture cannot be read.
+pub fn assets(paths: &[PathBuf]) -> anyhow::Result<Vec<Asset>> {
+    let fingerprints = knowledge::load(None, None)?;
+    let mut captures = Captures::open(paths)?;
+    let mut inventory = Inventory::new(Locality::default(), false);
+    for name in captures.names() {
+        inventory.capture(&name);
+    }
+    let mut engine = Engine::new(1, &[]);
+    while let Some(batch) = captures.next_batch() {
+        engine.read(&Arc::new(batch), &mut inventory);
+    }
+    engine.finish(&mut inventory);
+    for trouble in captures.troubles() {
+        eprintln!("fossick: {trouble}");
+    }
+    Ok(inventory.assets(&fingerprints, true))
 }
 
 fn explain_one(arguments: &Arguments, assets: &[Asset], wanted: &str) -> anyhow::Result<()> {

@@ -13,9 +13,10 @@ use fossick_parsers::PROTOCOLS;
 use fossick_tests::root;
 
 /// Who may use whom. Each crate may use those named, and no other of ours.
-const MAY_USE: [(&str, &[&str]); 6] = [
+const MAY_USE: [(&str, &[&str]); 7] = [
     ("parsers", &[]),
     ("sensor/model", &[]),
+    ("sensor/risk", &["fossick-model"]),
     ("fingerprints", &["fossick-model", "fossick-parsers"]),
     (
         "sensor/engine",
@@ -28,6 +29,7 @@ const MAY_USE: [(&str, &[&str]); 6] = [
             "fossick-fingerprints",
             "fossick-model",
             "fossick-parsers",
+            "fossick-risk",
         ],
     ),
     ("tests", &["fossick-parsers"]),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::finding::Finding;
 use crate::kind::{Category, Kind};
 use crate::time::Time;
 
@@ -214,7 +215,7 @@ pub struct Addresses {
 }
 
 /// One host, or one device behind a host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Asset {
     /// 16 hex digits from its first strong identifier.
     pub id: String,
@@ -278,7 +279,7 @@ pub struct Asset {
     /// Everything said.
     pub observations: Vec<Observation>,
     /// What is to be done about it.
-    pub findings: Vec<serde_json::Value>,
+    pub findings: Vec<Finding>,
 }
 
 impl Asset {

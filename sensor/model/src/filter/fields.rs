@@ -88,9 +88,9 @@ pub const FIELDS: &[Field] = &[
     field!("protocol", "what it speaks", "protocol:s7comm", Kind::Word(|a, _, f| a.protocols.iter().any(|name| f(name)))),
     field!("service", "what it serves: protocol or product", "service:openssh", Kind::Text(|a, _, f| a.services.iter().any(|s| s.protocol.as_deref().is_some_and(&mut *f) || s.product.as_deref().is_some_and(&mut *f)))),
     field!("visibility", "what the sensor cannot see of it", "visibility:one-way", Kind::Word(|a, _, f| a.visibility.iter().any(|word| f(word)))),
-    field!("verdict", "the verdict of one of its findings", "verdict:\"out of support\"", Kind::Word(|a, _, f| findings(a, "verdict", f))),
-    field!("rule", "the rule of one of its findings", "rule:shadow.rogue-dhcp", Kind::Text(|a, _, f| findings(a, "rule", f))),
-    field!("cve", "a CVE of one of its findings", "cve:CVE-2022-1234", Kind::Word(|a, _, f| a.findings.iter().filter_map(|finding| finding.get("cves")?.as_array()).flatten().filter_map(|cve| cve.as_str()).any(f))),
+    field!("verdict", "the verdict of one of its findings", "verdict:\"out of support\"", Kind::Word(|a, _, f| a.findings.iter().filter_map(|finding| finding.verdict).any(|verdict| f(verdict.name())))),
+    field!("rule", "the rule of one of its findings", "rule:shadow.rogue-dhcp", Kind::Text(|a, _, f| a.findings.iter().any(|finding| f(&finding.rule)))),
+    field!("cve", "a CVE of one of its findings", "cve:CVE-2022-1234", Kind::Word(|a, _, f| a.findings.iter().flat_map(|finding| &finding.cves).any(|cve| f(cve)))),
     field!("id", "its id", "id:0a3f", Kind::Text(|a, _, f| f(&a.id))),
     field!("ip", "an address or a network", "ip:10.1.0.0/16", Kind::Ip),
     field!("mac", "the beginning of a hardware address", "mac:00:1b:1b", Kind::Mac),
@@ -100,17 +100,8 @@ pub const FIELDS: &[Field] = &[
     field!("children", "how many devices are behind it", "children>0", Kind::Number(|a, f| f(a.children.len() as u64))),
     field!("seen", "when it was heard last", "seen<7d", Kind::Age(|a| a.last_seen)),
     field!("first", "when it was heard first", "first<24h", Kind::Age(|a| a.first_seen)),
-    field!("unpatchable", "no patch will close a finding of it", "unpatchable:yes", Kind::Truth(|a, _| findings(a, "verdict", &mut |verdict| UNPATCHABLE.contains(&verdict)))),
+    field!("unpatchable", "no patch will close a finding of it", "unpatchable:yes", Kind::Truth(|a, _| a.findings.iter().filter_map(|finding| finding.verdict).any(|verdict| UNPATCHABLE.contains(&verdict.name())))),
     field!("finding", "there are findings", "finding:yes", Kind::Truth(|a, _| !a.findings.is_empty())),
     field!("silent", "it has not been heard for long", "silent:yes", Kind::Truth(|_, about| about.silent)),
     field!("external", "it is on the Internet", "external:no", Kind::Truth(|a, _| a.external)),
 ];
-
-fn findings(asset: &Asset, key: &str, is: &mut dyn FnMut(&str) -> bool) -> bool {
-    let values = asset
-        .findings
-        .iter()
-        .filter_map(|finding| finding.get(key)?.as_str());
-    let mut values = values;
-    values.any(is)
-}
