@@ -14,6 +14,7 @@ PACKAGES := $(shell command -v cc >/dev/null || echo gcc libc6-dev) \
 TEST_PACKAGES := $(shell command -v ip >/dev/null || echo iproute2) \
                  $(shell command -v sysctl >/dev/null || echo procps) \
                  $(shell command -v c++ >/dev/null || echo g++) \
+                 $(shell ls /usr/sbin/nft /sbin/nft 2>/dev/null | grep -q . || echo nftables) \
                  $(shell ls /usr/sbin/rsyslogd /usr/bin/rsyslogd 2>/dev/null | grep -q . || echo rsyslog) \
                  $(shell ls /usr/lib/*/rsyslog/lmnsd_gtls.so 2>/dev/null | grep -q . || echo rsyslog-gnutls)
 test fuzz fuzz-build soak: PACKAGES += $(TEST_PACKAGES)

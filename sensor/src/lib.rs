@@ -11,6 +11,7 @@ pub mod chunks;
 pub mod client;
 pub mod config;
 pub mod control;
+pub mod controls;
 pub mod doctor;
 pub mod explain;
 pub mod health;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use fossick_sensor::{client, config, doctor, knowledge, protocols, read, run};
+use fossick_sensor::{client, config, controls, doctor, knowledge, protocols, read, run};
 use tikv_jemallocator::Jemalloc;
 
 #[global_allocator]
@@ -42,6 +42,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Check a configuration
     Config(config::Arguments),
+    /// Fence in what cannot be patched: propose a policy, try it on what was heard, export it for a device
+    Control(controls::Arguments),
     /// Say what a raw value would yield, and by which fingerprint
     Fingerprint(knowledge::Arguments),
     /// List the protocols that are read, as a table
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Command::Order(arguments) => client::order(&arguments),
         Command::Store(arguments) => client::store(&arguments),
         Command::Config(arguments) => config::run(&arguments),
+        Command::Control(arguments) => controls::run(&arguments),
         Command::Fingerprint(arguments) => knowledge::run(&arguments),
         Command::Protocols => {
             let table = protocols::table();

@@ -13,10 +13,11 @@ use fossick_parsers::PROTOCOLS;
 use fossick_tests::root;
 
 /// Who may use whom. Each crate may use those named, and no other of ours.
-const MAY_USE: [(&str, &[&str]); 6] = [
+const MAY_USE: [(&str, &[&str]); 7] = [
     ("parsers", &[]),
     ("sensor/model", &[]),
     ("fingerprints", &["fossick-model", "fossick-parsers"]),
+    ("sensor/controls", &["fossick-model"]),
     (
         "sensor/engine",
         &["fossick-fingerprints", "fossick-model", "fossick-parsers"],
@@ -24,6 +25,7 @@ const MAY_USE: [(&str, &[&str]); 6] = [
     (
         "sensor",
         &[
+            "fossick-controls",
             "fossick-engine",
             "fossick-fingerprints",
             "fossick-model",

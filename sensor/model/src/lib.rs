@@ -7,6 +7,7 @@ mod conversation;
 mod difference;
 mod filter;
 mod kind;
+mod policy;
 mod status;
 mod time;
 
@@ -19,5 +20,9 @@ pub use conversation::{Conversation, End};
 pub use difference::difference;
 pub use filter::{About, FIELDS, Field, Filter, FilterError};
 pub use kind::{Category, Kind};
+pub use policy::{
+    Baseline, Control, ControlState, Demand, Direction, LeftOut, Network, Origin, Policy, Rule,
+    Staleness, Why,
+};
 pub use status::{Count, Fill, Interface, Outlet, Status, Store};
 pub use time::Time;

@@ -1,0 +1,76 @@
+//! What a policy would have done to what was heard.
+
+use fossick_model::{Conversation, Policy, Why};
+use serde::Serialize;
+
+use crate::propose::direction;
+
+/// What would have happened to one conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Trial<'a> {
+    /// Whether it would have passed.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// Operations that the rule did not know; a filter of packets would have let them through.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub new_operations: Vec<&'a str>,
+    /// Which.
+    pub conversation: &'a Conversation,
+}
+
+/// Whether it would have passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "verdict", rename_all = "lowercase")]
+pub enum Verdict {
+    /// It would.
+    Allowed {
+        /// By which rule.
+        rule: usize,
+    },
+    /// It would not.
+    Blocked {
+        /// Why it was left out on purpose; nothing where the policy does not know it.
+        why: Option<Why>,
+    },
+}
+
+/// Tries a policy on every conversation of its asset; those of others are not concerned.
+#[must_use]
+pub fn dry_run<'a>(policy: &Policy, conversations: &'a [Conversation]) -> Vec<Trial<'a>> {
+    let concerns = |one: &&Conversation| direction(one, &policy.asset, &policy.addresses).is_some();
+    let concerned = conversations.iter().filter(concerns);
+    concerned.map(|one| trial(policy, one)).collect()
+}
+
+fn trial<'a>(policy: &Policy, conversation: &'a Conversation) -> Trial<'a> {
+    let rule = policy.rules.iter().find(|rule| rule.allows(conversation));
+    let Some(rule) = rule else {
+        let known = policy
+            .left_out
+            .iter()
+            .find(|left| is_same(&left.conversation, conversation));
+        let why = known.map(|left| left.why);
+        return Trial {
+            verdict: Verdict::Blocked { why },
+            new_operations: Vec::new(),
+            conversation,
+        };
+    };
+    let operations = conversation.operations.iter();
+    let new = operations
+        .filter(|operation| !rule.operations.is_empty() && !rule.operations.contains(operation));
+    Trial {
+        verdict: Verdict::Allowed { rule: rule.number },
+        new_operations: new.map(String::as_str).collect(),
+        conversation,
+    }
+}
+
+/// Whether both are the same client's use of the same service.
+fn is_same(one: &Conversation, other: &Conversation) -> bool {
+    let what = |one: &Conversation| {
+        let ends = (one.client.address, one.server.address);
+        (ends, one.transport, one.port)
+    };
+    what(one) == what(other)
+}

@@ -1,0 +1,316 @@
+//! Controls for what cannot be patched: the policy, and how far it has come.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::asset::{Evidence, Transport, Word};
+use crate::conversation::Conversation;
+use crate::time::Time;
+
+/// Addresses that begin with the same bits; written `10.0.0.0/24`, a single address without its prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Network {
+    /// The network of an address: bits beyond the prefix are cleared. Nothing where the prefix is longer than an address.
+    #[must_use]
+    pub fn new(address: IpAddr, prefix: u8) -> Option<Network> {
+        let address = match address {
+            IpAddr::V4(v4) => {
+                let host = 32_u32.checked_sub(prefix.into())?;
+                let mask = u32::MAX.checked_shl(host).unwrap_or(0);
+                IpAddr::V4((v4.to_bits() & mask).into())
+            }
+            IpAddr::V6(v6) => {
+                let host = 128_u32.checked_sub(prefix.into())?;
+                let mask = u128::MAX.checked_shl(host).unwrap_or(0);
+                IpAddr::V6((v6.to_bits() & mask).into())
+            }
+        };
+        Some(Network { address, prefix })
+    }
+
+    /// This address alone.
+    #[must_use]
+    pub fn host(address: IpAddr) -> Network {
+        let prefix = if address.is_ipv4() { 32 } else { 128 };
+        Network { address, prefix }
+    }
+
+    /// Its first address.
+    #[must_use]
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// How many bits its addresses share.
+    #[must_use]
+    pub fn prefix(&self) -> u8 {
+        self.prefix
+    }
+
+    /// Whether it is one address.
+    #[must_use]
+    pub fn is_host(&self) -> bool {
+        *self == Network::host(self.address)
+    }
+
+    /// Whether an address belongs to it.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        Network::new(address, self.prefix) == Some(*self)
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_host() {
+            write!(f, "{}", self.address)
+        } else {
+            write!(f, "{}/{}", self.address, self.prefix)
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "an address, or an address and a prefix, is wanted: 10.0.0.0/24";
+        let Some((address, prefix)) = text.split_once('/') else {
+            return text.parse().map(Network::host).map_err(|_| wrong);
+        };
+        let address = address.parse().map_err(|_| wrong)?;
+        let prefix = prefix.parse().map_err(|_| wrong)?;
+        Network::new(address, prefix).ok_or(wrong)
+    }
+}
+
+impl Serialize for Network {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+/// What a policy allows an asset, and why it is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Id of the asset.
+    pub asset: String,
+    /// How a person would call it: its name, or else its first address. It may come off the wire.
+    pub label: String,
+    /// The addresses that are fenced in, sorted.
+    pub addresses: Vec<IpAddr>,
+    /// Why.
+    pub demand: Demand,
+    /// What it was learnt from.
+    pub baseline: Baseline,
+    /// What is allowed; all else to and from the asset is not.
+    pub rules: Vec<Rule>,
+    /// What was seen and is not allowed all the same.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// The finding that no patch closes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Demand {
+    /// In a sentence.
+    pub reason: String,
+    /// The row of the advisory or lifecycle, quoted.
+    pub source: String,
+}
+
+/// How long was listened, and whether that was long enough.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// First packet.
+    pub first: Time,
+    /// Last packet.
+    pub last: Time,
+    /// Conversations of the asset in that time.
+    pub conversations: usize,
+    /// How many of them were new in its last quarter.
+    pub late: usize,
+    /// New ones still came in the last quarter: what is allowed is not yet all that is needed.
+    pub growing: bool,
+}
+
+/// Who opens a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// The peer: the asset serves.
+    Inbound,
+    /// The asset: the peer serves.
+    Outbound,
+}
+
+/// One thing that is allowed, with its answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Counts from 1.
+    pub number: usize,
+    /// Who opens it.
+    pub direction: Direction,
+    /// The asset's own address.
+    pub local: IpAddr,
+    /// Who is at the other end.
+    pub peer: Network,
+    /// Transport protocol of the service.
+    pub transport: Transport,
+    /// Port of the service.
+    pub port: u16,
+    /// Protocol confirmed by content, if it was.
+    pub protocol: Option<Word>,
+    /// What the client asked for; a filter of packets does not hold it to this.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operations: Vec<String>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+impl Rule {
+    /// Whether a conversation is what it allows.
+    #[must_use]
+    pub fn allows(&self, conversation: &Conversation) -> bool {
+        let (local, peer) = match self.direction {
+            Direction::Inbound => (&conversation.server, &conversation.client),
+            Direction::Outbound => (&conversation.client, &conversation.server),
+        };
+        self.local == local.address
+            && self.peer.contains(peer.address)
+            && (self.transport, self.port) == (conversation.transport, conversation.port)
+    }
+}
+
+/// Where a rule comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "lowercase")]
+pub enum Origin {
+    /// It was seen.
+    Baseline {
+        /// A packet that shows it.
+        evidence: Evidence,
+    },
+    /// Somebody wants it.
+    Operator {
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A conversation that is not allowed although it was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Why.
+    pub why: Why,
+    /// Which.
+    pub conversation: Conversation,
+}
+
+/// Why a conversation is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// It uses the service that the finding is about.
+    VulnerableService,
+    /// Its other end is on the Internet.
+    Internet,
+    /// One direction alone was seen: perhaps nobody answered.
+    OneWay,
+    /// It goes to a group, which no router forwards unasked.
+    Group,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Why::VulnerableService => "uses the service that the finding is about",
+            Why::Internet => "its other end is on the Internet",
+            Why::OneWay => "one direction alone was seen",
+            Why::Group => "goes to a group or to everybody",
+        })
+    }
+}
+
+/// A policy on its way into force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Control {
+    /// What is to be held.
+    pub policy: Policy,
+    /// How far it has come.
+    pub state: ControlState,
+}
+
+/// How far a control has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub enum ControlState {
+    /// Nobody has agreed yet.
+    Proposed,
+    /// Somebody agreed.
+    Approved {
+        /// Who.
+        by: String,
+        /// When.
+        at: Time,
+    },
+    /// Somebody says that a device holds it.
+    Deployed {
+        /// Who.
+        by: String,
+        /// Since when.
+        at: Time,
+    },
+    /// What is heard agrees with it.
+    Verified {
+        /// In force since.
+        since: Time,
+        /// Heard until.
+        until: Time,
+    },
+    /// Something that it forbids went through.
+    Violated {
+        /// In force since.
+        since: Time,
+        /// What went through, with its packet.
+        conversation: Box<Conversation>,
+    },
+    /// What it was made for is no longer so.
+    Stale {
+        /// Why.
+        reason: Staleness,
+    },
+}
+
+/// Why a control is stale.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "because", rename_all = "kebab-case")]
+pub enum Staleness {
+    /// The advisory or lifecycle says something else by now.
+    DemandChanged {
+        /// What.
+        now: Demand,
+    },
+    /// A conversation of the time it was learnt from, which it does not know.
+    BaselineChanged {
+        /// Which.
+        conversation: Box<Conversation>,
+    },
+}
