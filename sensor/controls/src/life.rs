@@ -163,7 +163,7 @@ pub fn observe(
     let alive = |trial: &&Trial<'_>| {
         matches!(trial.verdict, Verdict::Allowed { .. }) && trial.conversation.two_way
     };
-    if !trials.iter().filter(after).any(|trial| alive(&&trial)) {
+    if !trials.iter().filter(after).any(|trial| alive(&trial)) {
         return Err(Refusal::NothingHeard);
     }
     control.state = ControlState::Verified { since, until: now };

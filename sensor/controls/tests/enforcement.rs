@@ -68,7 +68,10 @@ fn policy() -> Policy {
     ];
     propose(Question {
         asset: &asset(),
-        demand: Demand { reason: "no fix\n}".into(), source: "row".into() },
+        demand: Demand {
+            reason: "no fix\n}".into(),
+            source: "row".into(),
+        },
         conversations: &conversations,
         zones: &[],
         vulnerable: &[(fossick_model::Transport::Tcp, 445)],
@@ -108,7 +111,10 @@ fn access_lists_let_answers_through_and_others_alone() {
 }
 
 fn ip(line: &str) -> bool {
-    let done = Command::new("ip").args(line.split(' ')).stderr(Stdio::null()).status();
+    let done = Command::new("ip")
+        .args(line.split(' '))
+        .stderr(Stdio::null())
+        .status();
     done.is_ok_and(|status| status.success())
 }
 
@@ -156,7 +162,11 @@ impl Drop for Beside {
 #[test]
 fn the_baseline_passes_and_everything_else_stops() {
     let plant = Plant(format!("fc{}", std::process::id()));
-    let nft = Command::new("nft").arg("-v").stdout(Stdio::null()).status().is_ok();
+    let nft = Command::new("nft")
+        .arg("-v")
+        .stdout(Stdio::null())
+        .status()
+        .is_ok();
     if !nft || !ip(&format!("netns add {}", plant.name("router"))) {
         eprintln!("SKIPPED: root, iproute2 and nftables are needed");
         return;
@@ -164,18 +174,32 @@ fn the_baseline_passes_and_everything_else_stops() {
     for (n, who) in [(1, "client"), (2, "device"), (3, "stranger")] {
         let (host, router) = (plant.name(who), plant.name("router"));
         assert!(ip(&format!("netns add {host}")));
-        assert!(ip(&format!("-n {router} link add r{n} type veth peer name e netns {host}")));
+        assert!(ip(&format!(
+            "-n {router} link add r{n} type veth peer name e netns {host}"
+        )));
         assert!(ip(&format!("-n {router} addr add 10.9.{n}.1/24 dev r{n}")));
-        assert!(ip(&format!("-n {router} addr add fd09:{n}::1/64 dev r{n} nodad")));
+        assert!(ip(&format!(
+            "-n {router} addr add fd09:{n}::1/64 dev r{n} nodad"
+        )));
         assert!(ip(&format!("-n {router} link set r{n} up")));
         assert!(ip(&format!("-n {host} addr add 10.9.{n}.2/24 dev e")));
-        assert!(ip(&format!("-n {host} addr add fd09:{n}::2/64 dev e nodad")));
+        assert!(ip(&format!(
+            "-n {host} addr add fd09:{n}::2/64 dev e nodad"
+        )));
         assert!(ip(&format!("-n {host} link set e up")));
         assert!(ip(&format!("-n {host} route add default via 10.9.{n}.1")));
-        assert!(ip(&format!("-n {host} -6 route add default via fd09:{n}::1")));
+        assert!(ip(&format!(
+            "-n {host} -6 route add default via fd09:{n}::1"
+        )));
     }
     for key in ["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"] {
-        assert!(plant.run("router", &["sysctl", "-qw", key]).status().unwrap().success());
+        assert!(
+            plant
+                .run("router", &["sysctl", "-qw", key])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
     let mut servers = Vec::new();
     for (who, kind, address, port) in [
@@ -215,20 +239,33 @@ fn the_baseline_passes_and_everything_else_stops() {
         ("device", "tcp", "10.9.3.2", 80),
     ];
     for (who, kind, address, port) in passes.iter().chain(&stops) {
-        assert!(plant.answered(who, kind, address, *port), "before: {who} {kind} {address} {port}");
+        assert!(
+            plant.answered(who, kind, address, *port),
+            "before: {who} {kind} {address} {port}"
+        );
     }
     let file = std::env::temp_dir().join(format!("{}.nft", plant.0));
     std::fs::write(&file, render(&policy(), Format::Nftables).unwrap()).unwrap();
     let path = file.to_str().unwrap();
     // Twice: what is there is replaced.
-    for how in [&["nft", "-c", "-f", path][..], &["nft", "-f", path], &["nft", "-f", path]] {
+    for how in [
+        &["nft", "-c", "-f", path][..],
+        &["nft", "-f", path],
+        &["nft", "-f", path],
+    ] {
         assert!(plant.run("router", how).status().unwrap().success());
     }
     std::fs::remove_file(&file).unwrap();
     for (who, kind, address, port) in passes {
-        assert!(plant.answered(who, kind, address, port), "stopped: {who} {kind} {address} {port}");
+        assert!(
+            plant.answered(who, kind, address, port),
+            "stopped: {who} {kind} {address} {port}"
+        );
     }
     for (who, kind, address, port) in stops {
-        assert!(!plant.answered(who, kind, address, port), "passed: {who} {kind} {address} {port}");
+        assert!(
+            !plant.answered(who, kind, address, port),
+            "passed: {who} {kind} {address} {port}"
+        );
     }
 }
