@@ -1,4 +1,4 @@
-//! All sheets: ours, built in, and a site's own, which are asked first.
+//! All sheets: ours, built in; a site's own, which are asked first; Recog's, which are asked besides.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,8 @@ use fossick_parsers::PROTOCOLS;
 use include_dir::{Dir, include_dir};
 
 use crate::manufacturer::ETHERNET_MANUFACTURER;
-use crate::sheet::{Refusal, Said, Sheet};
+use crate::recog::{Database, Unusable};
+use crate::sheet::{Answer, Refusal, Said, Sheet};
 
 static DATA: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/data");
 
@@ -16,6 +17,7 @@ static DATA: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/data");
 #[derive(Debug)]
 pub struct Fingerprints {
     site: Vec<Sheet>,
+    recog: Vec<Database>,
     built_in: BTreeMap<&'static str, BuiltIn>,
 }
 
@@ -28,7 +30,7 @@ struct BuiltIn {
 /// What a value means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
-    /// Sheet and entry: `modbus.product_code/schneider-m340`.
+    /// Sheet and entry: `modbus.product_code/schneider-m340`, `recog/ssh.banner/openssh-on-debian`.
     pub fingerprint: String,
     /// 0–100.
     pub certainty: u8,
@@ -49,6 +51,7 @@ impl Fingerprints {
         });
         Fingerprints {
             site: Vec::new(),
+            recog: Vec::new(),
             built_in: sheets.collect(),
         }
     }
@@ -78,18 +81,47 @@ impl Fingerprints {
         }
     }
 
-    /// What the value of this key means, if any sheet knows.
+    /// Adds a file of Recog; `stem` is its name without the ending.
+    ///
+    /// # Errors
+    /// Why it is no database; then it is not added.
+    pub fn add_recog(&mut self, stem: &str, text: &str) -> Result<(), Unusable> {
+        let spellings = spellings();
+        let vendor = |name: &str| {
+            let ours = spellings.get(&name.to_lowercase()).copied();
+            ours.unwrap_or(name).to_owned()
+        };
+        self.recog.push(Database::parse(stem, text, &vendor)?);
+        Ok(())
+    }
+
+    /// The files of Recog that were added.
     #[must_use]
-    pub fn read(&self, key: &str, value: &str) -> Option<Reading> {
+    pub fn recog(&self) -> &[Database] {
+        &self.recog
+    }
+
+    /// What the value of this key means: by a site's sheet or else by ours, and by Recog besides. One reading for each
+    /// certainty; nothing if nobody knows.
+    #[must_use]
+    pub fn read(&self, key: &str, value: &str) -> Vec<Reading> {
         let site = self.site.iter().filter(|sheet| sheet.matches == key);
-        site.chain(self.sheet(key)).find_map(|sheet| {
-            let answer = sheet.read(value)?;
-            Some(Reading {
-                fingerprint: format!("{key}/{}", answer.id),
-                certainty: answer.certainty,
-                facts: answer.facts,
-            })
-        })
+        let mut sheets = site.chain(self.sheet(key));
+        let mut readings = Vec::new();
+        if let Some(answer) = sheets.find_map(|sheet| sheet.read(value)) {
+            // What is known to mean nothing needs no second opinion.
+            let means_nothing = answer.facts.is_empty();
+            readings.extend(in_order(key, answer));
+            if means_nothing {
+                return readings;
+            }
+        }
+        for database in self.recog.iter().filter(|recog| recog.key() == Some(key)) {
+            if let Some(answer) = database.read(value) {
+                readings.extend(in_order(&format!("recog/{}", database.name), answer));
+            }
+        }
+        readings
     }
 
     fn sheet(&self, key: &str) -> Option<&Sheet> {
@@ -134,6 +166,26 @@ impl Fingerprints {
             .map(Sheet::entries)
             .sum()
     }
+}
+
+/// An answer as readings, the most certain first.
+fn in_order(sheet: &str, answer: Answer<'_>) -> impl Iterator<Item = Reading> {
+    let fingerprint = format!("{sheet}/{}", answer.id);
+    let first = (answer.certainty, answer.facts);
+    std::iter::once(first)
+        .chain(answer.lesser)
+        .map(move |(certainty, facts)| Reading {
+            fingerprint: fingerprint.clone(),
+            certainty,
+            facts,
+        })
+}
+
+/// Our spelling of each vendor, by its name in lower case.
+fn spellings() -> BTreeMap<String, &'static str> {
+    let vendors = DATA.get_file("vendors.txt").and_then(|f| f.contents_utf8());
+    let names = vendors.unwrap_or_default().lines();
+    names.map(|name| (name.to_lowercase(), name)).collect()
 }
 
 /// Whether anything declares this key.

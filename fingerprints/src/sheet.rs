@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use fossick_model::{Attribute, Kind};
-use regex::Regex;
 use serde::Deserialize;
+
+use crate::pattern::{Beginnings, Captures, Dialect, Pattern};
 
 /// What a fact of a sheet is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,18 +55,25 @@ pub struct Sheet {
 /// One recognisable thing.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Fingerprint {
+pub(crate) struct Fingerprint {
     /// Stable name, quoted in evidence.
     id: String,
-    /// Linear-time regular expression.
+    /// Regular expression; of linear time in a sheet of ours.
     pattern: String,
     #[serde(skip)]
-    compiled: OnceLock<Option<Regex>>,
+    dialect: Dialect,
+    #[serde(skip)]
+    beginnings: OnceLock<Beginnings>,
+    #[serde(skip)]
+    compiled: OnceLock<Option<Pattern>>,
     /// 0–100.
     certainty: u8,
     /// Where the knowledge is from.
     source: String,
     facts: Facts,
+    /// Facts that are less certain; a foreign library's alone.
+    #[serde(skip)]
+    lesser: Vec<(u8, Facts)>,
     #[serde(default)]
     example: Vec<Example>,
 }
@@ -127,6 +135,8 @@ pub(crate) struct Answer<'s> {
     pub id: &'s str,
     pub certainty: u8,
     pub facts: Vec<(Said, String)>,
+    /// Less certain ones.
+    pub lesser: Vec<(u8, Vec<(Said, String)>)>,
 }
 
 impl Sheet {
@@ -152,9 +162,33 @@ impl Sheet {
                 id: "table",
                 certainty: self.certainty.unwrap_or_default(),
                 facts: vec![(said, meaning.clone())],
+                lesser: Vec::new(),
             });
         }
         self.fingerprint.iter().find_map(|print| print.read(value))
+    }
+
+    /// A sheet of another library's entries.
+    pub(crate) fn foreign(matches: String, fingerprint: Vec<Fingerprint>) -> Sheet {
+        Sheet {
+            matches,
+            fingerprint,
+            table: BTreeMap::new(),
+            attribute: None,
+            certainty: None,
+            source: None,
+        }
+    }
+
+    /// The first entry that matches, and what it captured.
+    pub(crate) fn find<'v>(&self, value: &'v str) -> Option<(usize, Captures<'v>)> {
+        let mut entries = self.fingerprint.iter().enumerate();
+        entries.find_map(|(n, print)| Some((n, print.captures(value)?)))
+    }
+
+    /// Name of an entry.
+    pub(crate) fn id(&self, number: usize) -> Option<&str> {
+        self.fingerprint.get(number).map(|print| print.id.as_str())
     }
 
     /// Everything that is wrong with it; nothing for a sheet that may be used.
@@ -229,71 +263,68 @@ impl Sheet {
     }
 }
 
-/// The text that everything begins with that an anchored pattern matches, as far as that is plain to see; otherwise nothing.
-fn start(pattern: &str) -> &str {
-    let Some(anchored) = pattern.strip_prefix('^') else {
-        return "";
-    };
-    let end = anchored.find(|c: char| r"\.+*?()[]{}|^$".contains(c));
-    let (text, rest) = anchored.split_at(end.unwrap_or(anchored.len()));
-    // An alternative may begin otherwise.
-    let alternatives = || {
-        let mut depth = 0_i32;
-        rest.chars().any(|c| {
-            match c {
-                '(' => depth = depth.saturating_add(1),
-                ')' => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            c == '|' && depth <= 0
-        })
-    };
-    if alternatives() {
-        return "";
-    }
-    if rest.starts_with(['?', '*', '{']) {
-        // The last letter is optional.
-        let last = text.char_indices().last();
-        return text.get(..last.map_or(0, |(at, _)| at)).unwrap_or_default();
-    }
-    text
-}
-
 impl Fingerprint {
-    fn regex(&self) -> Option<&Regex> {
-        self.compiled
-            .get_or_init(|| Regex::new(&self.pattern).ok())
-            .as_ref()
+    /// An entry of another library; its facts by certainty, the highest first.
+    pub fn foreign(
+        id: String,
+        pattern: String,
+        dialect: Dialect,
+        mut grades: Vec<(u8, Facts)>,
+    ) -> Fingerprint {
+        let lesser = grades.split_off(grades.len().min(1));
+        let (certainty, facts) = grades.pop().unwrap_or_default();
+        Fingerprint {
+            id,
+            pattern,
+            dialect,
+            beginnings: OnceLock::new(),
+            compiled: OnceLock::new(),
+            certainty,
+            source: String::new(),
+            facts,
+            lesser,
+            example: Vec::new(),
+        }
+    }
+
+    /// Compiles the pattern when a value comes that may match.
+    fn captures<'v>(&self, value: &'v str) -> Option<Captures<'v>> {
+        let beginnings = || Beginnings::of(&self.pattern, self.dialect);
+        if !self.beginnings.get_or_init(beginnings).are_in(value) {
+            return None;
+        }
+        let compile = || Pattern::compile(&self.pattern, self.dialect).ok();
+        self.compiled.get_or_init(compile).as_ref()?.captures(value)
     }
 
     fn read(&self, value: &str) -> Option<Answer<'_>> {
-        // Most expressions are never compiled: what they begin with rules them out.
-        if !value.starts_with(start(&self.pattern)) {
-            return None;
-        }
-        let captures = self.regex()?.captures(value)?;
-        let facts = self.facts.iter().filter_map(|(name, template)| {
-            let said = Said::named(name)?;
-            let mut text = String::new();
-            captures.expand(template, &mut text);
-            // A capture that took no part leaves blanks where it stood.
-            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            (!text.is_empty()).then_some((said, text))
-        });
+        let captures = self.captures(value)?;
+        let expand = |facts: &Facts| {
+            let facts = facts.iter().filter_map(|(name, template)| {
+                let said = Said::named(name)?;
+                let mut text = String::new();
+                captures.expand(template, &mut text);
+                // A capture that took no part leaves blanks where it stood.
+                let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                (!text.is_empty()).then_some((said, text))
+            });
+            facts.collect()
+        };
+        let lesser = self.lesser.iter();
         Some(Answer {
             id: &self.id,
             certainty: self.certainty,
-            facts: facts.collect(),
+            facts: expand(&self.facts),
+            lesser: lesser
+                .map(|(certainty, facts)| (*certainty, expand(facts)))
+                .collect(),
         })
     }
 
     fn check(&self, vendors: &dyn Fn(&str) -> bool, wrong: &mut Vec<Refusal>) {
         let id = || self.id.clone();
-        if let Err(error) = Regex::new(&self.pattern) {
-            wrong.push(Refusal::Pattern {
-                id: id(),
-                reason: error.to_string(),
-            });
+        if let Err(reason) = Pattern::compile(&self.pattern, self.dialect) {
+            wrong.push(Refusal::Pattern { id: id(), reason });
         }
         if self.certainty > 100 {
             wrong.push(Refusal::Certainty { id: id() });
@@ -338,30 +369,5 @@ fn check_fact(
             });
         }
         Some(_) => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::start;
-
-    #[test]
-    fn a_pattern_shows_what_it_begins_with() {
-        for (pattern, begins) in [
-            ("^SIMATIC S7-300$", "SIMATIC S7-300"),
-            ("^Apache/2\\.4", "Apache/2"),
-            ("^ab?c", "a"),
-            ("^ab*", "a"),
-            ("^ab{0,2}", "a"),
-            ("^ab+", "ab"),
-            ("^é?", ""),
-            ("^ab|^cd", ""),
-            ("^a(b|c)d", "a"),
-            ("^a(b|c)|d", ""),
-            ("(?i)^ab", ""),
-            ("ab", ""),
-        ] {
-            assert_eq!(start(pattern), begins, "{pattern}");
-        }
     }
 }

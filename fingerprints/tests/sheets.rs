@@ -30,7 +30,8 @@ gives = { vendor = "Acme", model = "PLC-1" }
 fn a_sites_sheet_is_asked_before_ours() {
     let mut all = Fingerprints::built_in();
     all.add(SHEET).unwrap();
-    let reading = all.read("modbus.product_code", "PLC-7").unwrap();
+    let readings = all.read("modbus.product_code", "PLC-7");
+    let reading = readings.first().unwrap();
     assert_eq!(reading.fingerprint, "modbus.product_code/acme");
 }
 

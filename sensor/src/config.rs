@@ -48,6 +48,8 @@ pub struct Config {
     pub outlets: Vec<OutletConfig>,
     /// Folder of fingerprint sheets of the site's own.
     pub fingerprints: Option<PathBuf>,
+    /// Folder of fingerprints in the format of Recog.
+    pub recog: Option<PathBuf>,
 }
 
 /// One interface to listen on.
@@ -213,6 +215,7 @@ impl Default for Config {
             metrics: Metrics::default(),
             outlets: Vec::new(),
             fingerprints: None,
+            recog: None,
         }
     }
 }

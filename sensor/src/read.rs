@@ -52,6 +52,9 @@ pub struct Arguments {
     /// Fingerprint sheets of your own, asked before the built-in ones
     #[arg(long, value_name = "FOLDER")]
     fingerprints: Option<PathBuf>,
+    /// Fingerprints in the format of Recog (*.xml), asked besides; what they say counts for less
+    #[arg(long, value_name = "FOLDER")]
+    recog: Option<PathBuf>,
     /// Threads that read; by default one for each processor
     #[arg(long, value_name = "COUNT")]
     threads: Option<usize>,
@@ -97,7 +100,10 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
             bail!("--off {off}: no such protocol; `fossick protocols` lists them");
         }
     }
-    let fingerprints = knowledge::load(arguments.fingerprints.as_deref())?;
+    let fingerprints = knowledge::load(
+        arguments.fingerprints.as_deref(),
+        arguments.recog.as_deref(),
+    )?;
     let mut captures = Captures::open(&arguments.captures)?;
     for refused in captures.refused() {
         eprintln!("fossick: {refused}");

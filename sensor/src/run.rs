@@ -110,8 +110,9 @@ pub fn clock() -> Time {
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     health::log();
     let config = configured(arguments)?;
-    let fingerprints = knowledge::load(config.fingerprints.as_deref())?;
-    let sheets = knowledge::hash(config.fingerprints.as_deref())?;
+    let folders = (config.fingerprints.as_deref(), config.recog.as_deref());
+    let fingerprints = knowledge::load(folders.0, folders.1)?;
+    let sheets = knowledge::hash(folders.0, folders.1)?;
     let folder = config.store.path.clone();
     let socket = config.control.socket.clone();
     let socket_folder = socket.parent().unwrap_or(Path::new("/")).to_owned();
@@ -249,6 +250,7 @@ fn places(config: &Config, file: &Path) -> Places {
     .collect();
     read.extend(file.parent().map(Path::to_owned));
     read.extend(config.fingerprints.clone());
+    read.extend(config.recog.clone());
     for outlet in &config.outlets {
         let files = [&outlet.ca, &outlet.certificate, &outlet.key];
         read.extend(files.into_iter().flatten().cloned());
@@ -575,8 +577,9 @@ impl Sensor {
     /// SIGHUP: what can be read again is, and what cannot is said.
     fn reload(&mut self) {
         let loaded = Config::load(&self.config_file).and_then(|config| {
-            let sheets = knowledge::load(config.fingerprints.as_deref())?;
-            let hash = knowledge::hash(config.fingerprints.as_deref())?;
+            let folders = (config.fingerprints.as_deref(), config.recog.as_deref());
+            let sheets = knowledge::load(folders.0, folders.1)?;
+            let hash = knowledge::hash(folders.0, folders.1)?;
             Ok((config, sheets, hash))
         });
         let (config, fingerprints, hash) = match loaded {
@@ -622,6 +625,7 @@ impl Sensor {
             site: config.site,
             zones: config.zones,
             fingerprints: config.fingerprints,
+            recog: config.recog,
             ..Config::clone(&self.config)
         });
         *lock(&self.desk.config) = Arc::clone(&self.config);

@@ -157,7 +157,7 @@ impl Group<'_> {
             time: first.first,
             places: Places::One((first.frame, 0, 0)),
         });
-        let reading = reader.read(ETHERNET_MANUFACTURER, &name)?;
+        let reading = reader.read(ETHERNET_MANUFACTURER, &name).first()?;
         let (_, vendor) = reading
             .facts
             .iter()

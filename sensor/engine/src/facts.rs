@@ -13,7 +13,7 @@ use crate::ledger::Node;
 pub(crate) struct Reader<'f> {
     fingerprints: &'f Fingerprints,
     captures: &'f [Arc<str>],
-    answers: BTreeMap<(&'static str, Arc<str>), Option<Reading>>,
+    answers: BTreeMap<(&'static str, Arc<str>), Vec<Reading>>,
 }
 
 /// What is disclosed about a served port.
@@ -51,11 +51,10 @@ impl<'f> Reader<'f> {
     }
 
     /// What one value of one key means.
-    pub fn read(&mut self, key: &'static str, value: &Arc<str>) -> Option<&Reading> {
+    pub fn read(&mut self, key: &'static str, value: &Arc<str>) -> &[Reading] {
         self.answers
             .entry((key, Arc::clone(value)))
             .or_insert_with(|| self.fingerprints.read(key, value))
-            .as_ref()
     }
 
     /// Everything that a node said of itself means.
@@ -64,28 +63,27 @@ impl<'f> Reader<'f> {
         let mut services = Vec::new();
         for heard in &node.heard {
             let evidence = self.evidence(&heard.proof);
-            let Some(reading) = self.read(heard.key.0, &heard.value) else {
-                continue;
-            };
-            for (said, value) in &reading.facts {
-                match (said, heard.service) {
-                    (Said::Asset(attribute), _) => facts.push(Fact {
-                        attribute: *attribute,
-                        value: value.clone(),
-                        certainty: reading.certainty,
-                        key: heard.key.0.into(),
-                        raw: Arc::clone(&heard.value),
-                        fingerprint: Arc::from(reading.fingerprint.as_str()),
-                        evidence: evidence.clone(),
-                    }),
-                    (_, Some((transport, port))) => services.push(ServiceFact {
-                        transport,
-                        port,
-                        said: *said,
-                        value: value.clone(),
-                        certainty: reading.certainty,
-                    }),
-                    (_, None) => {}
+            for reading in self.read(heard.key.0, &heard.value) {
+                for (said, value) in &reading.facts {
+                    match (said, heard.service) {
+                        (Said::Asset(attribute), _) => facts.push(Fact {
+                            attribute: *attribute,
+                            value: value.clone(),
+                            certainty: reading.certainty,
+                            key: heard.key.0.into(),
+                            raw: Arc::clone(&heard.value),
+                            fingerprint: Arc::from(reading.fingerprint.as_str()),
+                            evidence: evidence.clone(),
+                        }),
+                        (_, Some((transport, port))) => services.push(ServiceFact {
+                            transport,
+                            port,
+                            said: *said,
+                            value: value.clone(),
+                            certainty: reading.certainty,
+                        }),
+                        (_, None) => {}
+                    }
                 }
             }
         }

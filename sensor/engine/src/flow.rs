@@ -155,8 +155,11 @@ impl Quiet {
 
     /// The message was read: whether it said anything new.
     pub fn read(&mut self, message: &[u8], new: bool) {
-        if let Some(count) = self.0.get_mut(Quiet::class(message)) {
-            *count = if new { 0 } else { count.saturating_add(1) };
+        // Who has said something new may be about to say more.
+        if new {
+            self.0 = [0; 16];
+        } else if let Some(count) = self.0.get_mut(Quiet::class(message)) {
+            *count = count.saturating_add(1);
         }
     }
 
