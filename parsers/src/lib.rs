@@ -8,6 +8,7 @@ pub mod ber;
 mod checksum;
 mod json;
 mod octets;
+mod operation;
 pub mod packet;
 mod protobuf;
 mod protocol;
@@ -16,6 +17,7 @@ mod statement;
 mod text;
 mod tpkt;
 
+pub use operation::Operation;
 pub use protocol::{
     Carrier, Cut, Fault, Framed, Message, Parsed, Protocol, Recognition, Role, finish,
 };

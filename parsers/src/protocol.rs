@@ -4,6 +4,7 @@ use std::fmt;
 
 use nom::error::{ContextError, ErrorKind, ParseError};
 
+use crate::operation::Operation;
 use crate::statement::{Key, Mac, Out};
 
 /// Which end of the conversation spoke.
@@ -218,6 +219,9 @@ pub struct Protocol {
     pub frame: Option<fn(&[u8]) -> Framed>,
     /// Whether one whole message is ours, and how sure that makes us. Reads a few octets, says nothing.
     pub recognise: fn(&[u8]) -> Option<Recognition>,
+    /// What a client's message asks for, from its first octets: asked of every one, so that it must be cheap. Nothing for
+    /// what is an answer, or asks for nothing of its own.
+    pub operation: Option<fn(&[u8]) -> Option<Operation>>,
     /// Reads one whole message; on a fault, what was already said stays.
     pub dissect: for<'a> fn(Message<'a>, &mut Out<'_>) -> Result<(), Fault>,
 }

@@ -2,7 +2,7 @@
 //!
 //! A sample is `samples/<protocol>/<name>.txt`: annotated hex after `from client` or `from server`
 //! (optionally `from server 8080 51000`: the sender's and the receiver's port), one message each,
-//! then `---` and the statements expected, one a line. `BLESS=1` writes what is said where
+//! then `---` and what is expected: of a client's message `does` and its operation, then the statements, one a line. `BLESS=1` writes what is said where
 //! nothing is expected yet; review the diff.
 #![allow(
     missing_docs,
@@ -120,6 +120,15 @@ fn said(protocol: &Protocol, message: Message<'_>) -> String {
     lines
 }
 
+/// What a client's message asks for, as a line.
+fn does(protocol: &Protocol, part: &Part) -> String {
+    let operation = protocol
+        .operation
+        .filter(|_| part.from == Role::Client)
+        .and_then(|operation| operation(&part.bytes));
+    operation.map_or_else(String::new, |operation| format!("does {operation}\n"))
+}
+
 /// All messages of a sample in order, each with the one it answers.
 fn run(protocol: &'static Protocol, sample: &Sample) -> String {
     let mut out = String::new();
@@ -135,6 +144,7 @@ fn run(protocol: &'static Protocol, sample: &Sample) -> String {
             ports: part.ports,
             source: None,
         };
+        out.push_str(&does(protocol, part));
         out.push_str(&said(protocol, message));
     }
     out
@@ -200,6 +210,7 @@ fn damaged_samples_never_panic() {
                     assert!(cut.length > 0, "{}: cut nothing", protocol.name);
                 }
                 let _ = (protocol.recognise)(bytes);
+                let _ = protocol.operation.map(|operation| operation(bytes));
                 let message = Message {
                     from: part.from,
                     bytes,

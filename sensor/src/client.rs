@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
-use fossick_model::{Asset, Change, FIELDS, Hello, Order, Reply, Request, Status, VERSION};
+use fossick_model::{
+    Asset, Change, Conversation, FIELDS, Hello, Order, Reply, Request, Status, VERSION,
+};
 
 use crate::chunks::{ChunkReader, ChunkWriter};
 use crate::config::SOCKET;
 use crate::outlet::syslog;
 use crate::safe::display_safe;
-use crate::{explain, store, table};
+use crate::{explain, read, store, table};
 
 /// Assets asked for at once.
 const WINDOW: usize = 500;
@@ -77,6 +79,19 @@ pub struct Changes {
     /// Begin after this entry of the journal
     #[arg(long, value_name = "SEQ")]
     after: Option<u64>,
+    /// How they are printed
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    #[command(flatten)]
+    sensor: Where,
+}
+
+/// Arguments of `fossick conversations`.
+#[derive(Debug, Args)]
+pub struct Conversations {
+    /// Only those with this host: one of its addresses, or the id of its asset
+    #[arg(value_name = "ADDRESS", default_value = "")]
+    with: String,
     /// How they are printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -407,6 +422,53 @@ pub fn changes(arguments: &Changes) -> anyhow::Result<()> {
         after = last.seq;
         print(&changes)?;
     }
+}
+
+/// `fossick conversations`.
+///
+/// # Errors
+/// No sensor answers.
+pub fn conversations(arguments: &Conversations) -> anyhow::Result<()> {
+    let mut sensor = Sensor::connect(&arguments.sensor)?;
+    let mut all = Vec::new();
+    let mut after = String::new();
+    loop {
+        let request = Request::Conversations {
+            with: arguments.with.clone(),
+            after,
+            limit: WINDOW,
+        };
+        let Reply::Conversations {
+            conversations,
+            next,
+        } = sensor.ask(&request)?
+        else {
+            return Err(unexpected());
+        };
+        all.extend(conversations);
+        match next {
+            Some(next) => after = next,
+            None => break,
+        }
+    }
+    all.sort_by(|a, b| {
+        let of = |told: &Conversation| {
+            let ends = (told.client.clone(), told.server.clone());
+            (ends, told.port, told.transport)
+        };
+        of(a).cmp(&of(b))
+    });
+    let mut out = BufWriter::new(io::stdout().lock());
+    match arguments.format {
+        Format::Json => {
+            for conversation in &all {
+                serde_json::to_writer(&mut out, conversation)?;
+                out.write_all(b"\n")?;
+            }
+        }
+        Format::Table => crate::conversations::print(&mut out, &all, read::columns())?,
+    }
+    Ok(out.flush()?)
 }
 
 /// `fossick status`.

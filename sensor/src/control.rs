@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use fossick_model::{Asset, Hello, Order, Person, Reply, Request, Status, VERSION};
+use fossick_model::{
+    Asset, Conversation, End, Hello, Order, Person, Reply, Request, Status, VERSION,
+};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 
@@ -272,6 +274,7 @@ fn needed(request: &Request) -> Role {
         Request::Status
         | Request::Assets { .. }
         | Request::Asset { .. }
+        | Request::Conversations { .. }
         | Request::Evidence { .. }
         | Request::Changes { .. }
         | Request::Follow { .. } => Role::Viewer,
@@ -317,6 +320,24 @@ fn serve_one(
                 &Reply::Assets {
                     total: 1,
                     assets: vec![asset],
+                },
+            )
+        }
+        Request::Conversations { with, after, limit } => {
+            let is = |end: &End| {
+                end.address.to_string() == with || end.asset.as_deref() == Some(with.as_str())
+            };
+            let wanted =
+                |told: &Conversation| with.is_empty() || is(&told.client) || is(&told.server);
+            let (found, next) =
+                desk.shared
+                    .conversations(&after, limit.clamp(1, WINDOW), wanted)?;
+            let conversations = found.into_iter().map(|(_, told)| told).collect();
+            say(
+                stream,
+                &Reply::Conversations {
+                    conversations,
+                    next,
                 },
             )
         }

@@ -55,6 +55,13 @@ pub fn limits(held: &Held, counters: &Counters) -> Vec<Fill> {
             held.gave_way,
         ),
         fill(
+            "conversations",
+            held.conversations,
+            limits::CONVERSATIONS,
+            held.conversations_gave_way
+                .saturating_add(held.conversations_left_out),
+        ),
+        fill(
             "evidence packets waiting",
             held.packets,
             limits::KEPT_PACKETS,

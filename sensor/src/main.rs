@@ -28,6 +28,8 @@ enum Command {
     Assets(client::Assets),
     /// Explain one asset of a running sensor: each fact with what was said, and the packet
     Asset(client::One),
+    /// List who was seen to use which service of whom, on a running sensor
+    Conversations(client::Conversations),
     /// Print what changed
     Changes(client::Changes),
     /// Say how a running sensor does
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         Command::Doctor(arguments) => return doctor::run(&arguments),
         Command::Assets(arguments) => client::assets(&arguments),
         Command::Asset(arguments) => client::asset(&arguments),
+        Command::Conversations(arguments) => client::conversations(&arguments),
         Command::Changes(arguments) => client::changes(&arguments),
         Command::Status(arguments) => client::status(&arguments),
         Command::Ingest(arguments) => client::ingest(&arguments),

@@ -10,13 +10,13 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use fossick_engine::{Counters, Engine, Inventory, Locality};
 use fossick_fingerprints::Fingerprints;
-use fossick_model::Asset;
+use fossick_model::{Asset, Conversation};
 use fossick_parsers::PROTOCOLS;
 use fossick_parsers::packet::Stop;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::capture::Captures;
-use crate::{explain, knowledge, table};
+use crate::{conversations, explain, knowledge, table};
 
 /// The input was read in part.
 const READ_IN_PART: u8 = 1;
@@ -39,6 +39,9 @@ pub struct Arguments {
     /// List hosts on the Internet too
     #[arg(long)]
     external: bool,
+    /// List who was seen to use which service of whom, and what was asked for, instead of assets
+    #[arg(long, conflicts_with_all = ["explain", "external"])]
+    conversations: bool,
     /// Explain one asset: each fact with what was said, by which fingerprint, in which packet
     #[arg(long, value_name = "ADDRESS")]
     explain: Option<String>,
@@ -143,6 +146,10 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
         );
     }
     match &arguments.explain {
+        _ if arguments.conversations => {
+            print_conversations(arguments, &inventory.conversations())
+                .context("writing the conversations")?;
+        }
         Some(wanted) => {
             let assets = inventory.assets(&fingerprints, true);
             explain_one(arguments, &assets, wanted)?;
@@ -178,7 +185,7 @@ fn print(
     fingerprints: &Fingerprints,
     counters: &Counters,
 ) -> io::Result<()> {
-    let terminal = io::stdout().is_terminal();
+    let columns = columns();
     let mut out = BufWriter::new(io::stdout().lock());
     match arguments.format {
         Format::Json => {
@@ -192,17 +199,35 @@ fn print(
             }
         }
         Format::Table => {
-            let columns = if terminal {
-                terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
-            } else {
-                None
-            };
             let assets = inventory.assets(fingerprints, arguments.external);
-            table::print(&mut out, &assets, columns.unwrap_or(COLUMNS_ELSEWHERE))?;
+            table::print(&mut out, &assets, columns)?;
             table::summary(&mut out, &assets, counters)?;
         }
     }
     out.flush()
+}
+
+fn print_conversations(arguments: &Arguments, all: &[Conversation]) -> io::Result<()> {
+    let columns = columns();
+    let mut out = BufWriter::new(io::stdout().lock());
+    match arguments.format {
+        Format::Json => {
+            for conversation in all {
+                serde_json::to_writer(&mut out, conversation)?;
+                out.write_all(b"\n")?;
+            }
+        }
+        Format::Table => conversations::print(&mut out, all, columns)?,
+    }
+    out.flush()
+}
+
+/// Columns of the terminal, or those of a table that goes elsewhere.
+pub fn columns() -> usize {
+    let size = Some(io::stdout())
+        .filter(IsTerminal::is_terminal)
+        .and_then(|_| terminal_size::terminal_size());
+    size.map_or(COLUMNS_ELSEWHERE, |(width, _)| usize::from(width.0))
 }
 
 fn explain_one(arguments: &Arguments, assets: &[Asset], wanted: &str) -> anyhow::Result<()> {

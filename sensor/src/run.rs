@@ -335,6 +335,15 @@ impl Sensor {
             self.notes.push(("store", format!("reading it: {error:#}")));
             0
         });
+        let told = self
+            .store
+            .shared
+            .conversations("", usize::MAX, |_| true)
+            .map(|(told, _)| inventory.restore_conversations(&mut told.into_iter()));
+        if let Err(error) = told {
+            let what = format!("reading its conversations: {error:#}");
+            self.notes.push(("store", what));
+        }
         for (asset, order) in &memory.arrangements {
             self.arrange(asset, order);
         }
@@ -558,7 +567,7 @@ impl Sensor {
         // Who said it was there to say it: first and last frames belong to the same round.
         self.engine.tick(clock(), &mut self.inventory);
         let round = self.inventory.round(&self.fingerprints, sightings);
-        let more = !round.rows.is_empty();
+        let more = !round.rows.is_empty() || !round.conversations.is_empty();
         if !more && round.gone.is_empty() {
             return false;
         }

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use fossick_engine::{Kept, Round, Row};
-use fossick_model::{Asset, Change, Order, Person, Time};
+use fossick_model::{Asset, Change, Conversation, Order, Person, Time};
 use redb::{Database, ReadableDatabase, ReadableTable};
 
 pub use open::{Opened, Opener, backup, check, compact, file_opener};
@@ -325,6 +325,19 @@ impl Shared {
             .as_ref()
             .context("the store is closed at present: it could not be written")?;
         Ok(read(&database.begin_read()?)?)
+    }
+
+    /// Conversations that are wanted, as [`tables::conversations`] lists them.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn conversations(
+        &self,
+        after: &str,
+        limit: usize,
+        wanted: impl Fn(&Conversation) -> bool,
+    ) -> anyhow::Result<(Vec<(String, Conversation)>, Option<String>)> {
+        self.read(|txn| tables::conversations(txn, after, limit, wanted))
     }
 
     /// Entries of the journal after `seq`, in order, so many at most.

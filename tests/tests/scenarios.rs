@@ -309,3 +309,111 @@ fn a_datagram_in_fragments_is_read_and_its_evidence_names_each_frame() {
         .unwrap();
     assert_eq!(server["evidence"]["frames"], serde_json::json!([1, 2]));
 }
+
+/// What was seen of who uses what, as JSON.
+fn conversations(capture: &Capture, threads: &str) -> Vec<serde_json::Value> {
+    let arguments = [
+        "read",
+        "-",
+        "--conversations",
+        "--format",
+        "json",
+        "--threads",
+        threads,
+    ];
+    fossick_tests::run(&arguments, &capture.pcap()).assets()
+}
+
+/// A Modbus request for two registers, and its answer.
+fn registers(function: u8, nth: u8) -> ([u8; 12], Vec<u8>) {
+    let question = [0, nth, 0, 0, 0, 6, 1, function, 0, 0, 0, 2];
+    let answer = if function < 5 {
+        vec![0, nth, 0, 0, 0, 7, 1, function, 4, 0, 1, 0, 2]
+    } else {
+        question.to_vec()
+    };
+    (question, answer)
+}
+
+#[test]
+fn a_conversation_has_its_direction_where_the_start_was_not_seen() {
+    let mut capture = Capture::new();
+    let (client, server) = ((mac(1), ip(1), 2000), (mac(2), ip(2), 502));
+    let (question, answer) = registers(3, 1);
+    // The answer to something before is heard first.
+    capture.tcp(server, client, 64, 0x18, 900, &answer);
+    capture.tcp(client, server, 64, 0x18, 70, &question);
+    capture.tcp(server, client, 64, 0x18, 913, &answer);
+    let all = conversations(&capture, "1");
+    assert_eq!(all.len(), 1, "{all:?}");
+    let one = &all[0];
+    assert_eq!(
+        (&one["client"]["address"], &one["server"]["address"]),
+        (&"10.0.0.1".into(), &"10.0.0.2".into())
+    );
+    assert_eq!(
+        (&one["port"], &one["protocol"]),
+        (&502.into(), &"modbus".into())
+    );
+    assert_eq!(one["operations"][0], "read holding registers (3)");
+    assert_eq!(
+        (&one["two_way"], &one["evidence"]["frame"]),
+        (&true.into(), &1.into())
+    );
+    let ran = read(&capture);
+    assert_eq!(one["server"]["asset"], ran.asset("10.0.0.2")["id"]);
+    assert_eq!(one["client"]["asset"], ran.asset("10.0.0.1")["id"]);
+}
+
+#[test]
+fn an_operation_is_seen_however_long_a_flow_said_nothing_new() {
+    let mut capture = Capture::new();
+    let mut said = Vec::new();
+    for nth in 0..200 {
+        // A write of the same length as the reads, once, where only one message in sixteen is read.
+        let (question, answer) = registers(if nth == 150 { 6 } else { 3 }, nth);
+        said.push(question.to_vec());
+        said.push(answer);
+    }
+    let said: Vec<&[u8]> = said.iter().map(Vec::as_slice).collect();
+    capture.connection((mac(1), ip(1), 50_000), (mac(2), ip(2), 502), &said);
+    let all = conversations(&capture, "1");
+    assert_eq!(
+        all[0]["operations"],
+        serde_json::json!(["read holding registers (3)", "write single register (6)"])
+    );
+}
+
+#[test]
+fn a_lone_opening_is_no_conversation_and_hosts_on_the_internet_are_ends() {
+    let mut capture = Capture::new();
+    capture.tcp((mac(1), ip(1), 50_000), (mac(3), ip(3), 80), 64, 2, 1, b"");
+    let far = Ipv4Addr::new(192, 0, 2, 80);
+    let said: [&[u8]; 2] = [
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\n\r\n",
+    ];
+    for port in 50_000..50_010 {
+        capture.connection((mac(1), ip(1), port), (mac(9), far, 80), &said);
+    }
+    let all = conversations(&capture, "1");
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert_eq!(all[0]["server"]["address"], "192.0.2.80");
+    assert!(all[0]["server"].get("asset").is_none());
+    assert_eq!(all[0]["operations"], serde_json::json!(["GET"]));
+}
+
+#[test]
+fn many_ports_of_one_host_are_few_conversations_on_any_number_of_threads() {
+    let mut capture = Capture::new();
+    for n in 0..60_000_u32 {
+        let server = (mac(2), ip(n as u8 % 5 + 2), 1024 + n as u16);
+        let client = (mac(1), ip(1), 500);
+        capture.tcp(client, server, 64, 0x18, 1, b"\x00\x01");
+        capture.tcp(server, client, 64, 0x18, 1, b"\x00\x02");
+    }
+    let one = conversations(&capture, "1");
+    assert!((1..=5 * 64).contains(&one.len()), "{}", one.len());
+    assert_eq!(one, conversations(&capture, "2"));
+    assert_eq!(one, conversations(&capture, "16"));
+}

@@ -29,6 +29,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[DEVICE, NET_ID, HOST_NAME, OS_VERSION, TWINCAT_VERSION],
     frame: Some(frame),
     recognise,
+    operation: None,
     dissect,
 };
 

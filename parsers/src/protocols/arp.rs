@@ -20,6 +20,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 

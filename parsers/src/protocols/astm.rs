@@ -22,6 +22,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[SENDER, RECEIVER, VERSION],
     frame: Some(frame),
     recognise,
+    operation: None,
     dissect,
 };
 

@@ -6,7 +6,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::octets::{array, be16, counted8, octet, take};
-use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
+use crate::operation::Operation;
+use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Mac, Out, Place, Subject};
 use crate::text::{Latin, Utf16};
 
@@ -77,6 +78,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: None,
     recognise,
+    operation: Some(operation),
     dissect,
 };
 
@@ -93,10 +95,99 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
     match message {
         [0x81 | 0x82, 0x00..=0x0c, high, low, ..] => {
             let length = usize::from(u16::from_be_bytes([*high, *low]));
-            (length == message.len()).then_some(Recognition::STRONG)
+            (length == message.len()).then_some(Recognition {
+                strong: true,
+                from: role(message),
+            })
         }
         // LLC unnumbered information between BACnet's access points (clause 7.1).
         [0x82, 0x82 | 0x83, 0x03, 0x01, ..] => Some(Recognition::STRONG),
+        _ => None,
+    }
+}
+
+/// Which end sends such an APDU (clause 20.1): both are at the same port, so that nothing else shows it.
+fn role(message: &[u8]) -> Option<Role> {
+    let (_, rest) = network_layer(message).ok()??;
+    let npdu = npdu(rest).ok().filter(|npdu| !npdu.network_message)?;
+    match *npdu.rest {
+        // Confirmed requests; Who-Has and Who-Is.
+        [0x00..=0x0f, ..] | [0x10..=0x1f, 7 | 8, ..] => Some(Role::Client),
+        // I-Am and I-Have; acknowledgements, errors, refusals.
+        [0x10..=0x1f, 0 | 1, ..] | [0x20..=0x3f | 0x50..=0x7f, ..] => Some(Role::Server),
+        _ => None,
+    }
+}
+
+/// Names of confirmed services (clause 21, BACnetConfirmedServiceChoice).
+const CONFIRMED: [(u16, &str); 32] = [
+    (0, "acknowledge alarm"),
+    (1, "confirmed cov notification"),
+    (2, "confirmed event notification"),
+    (3, "get alarm summary"),
+    (4, "get enrollment summary"),
+    (5, "subscribe cov"),
+    (6, "atomic read file"),
+    (7, "atomic write file"),
+    (8, "add list element"),
+    (9, "remove list element"),
+    (10, "create object"),
+    (11, "delete object"),
+    (12, "read property"),
+    (13, "read property conditional"),
+    (14, "read property multiple"),
+    (15, "write property"),
+    (16, "write property multiple"),
+    (17, "device communication control"),
+    (18, "confirmed private transfer"),
+    (19, "confirmed text message"),
+    (20, "reinitialise device"),
+    (21, "vt open"),
+    (22, "vt close"),
+    (23, "vt data"),
+    (24, "authenticate"),
+    (25, "request key"),
+    (26, "read range"),
+    (27, "life safety operation"),
+    (28, "subscribe cov property"),
+    (29, "get event information"),
+    (30, "subscribe cov property multiple"),
+    (31, "confirmed cov notification multiple"),
+];
+/// Names of unconfirmed services.
+const UNCONFIRMED: [(u16, &str); 14] = [
+    (0, "i-am"),
+    (1, "i-have"),
+    (2, "unconfirmed cov notification"),
+    (3, "unconfirmed event notification"),
+    (4, "unconfirmed private transfer"),
+    (5, "unconfirmed text message"),
+    (6, "time synchronisation"),
+    (7, "who-has"),
+    (8, "who-is"),
+    (9, "utc time synchronisation"),
+    (10, "write group"),
+    (11, "unconfirmed cov notification multiple"),
+    (12, "who-am-i"),
+    (13, "you-are"),
+];
+
+fn operation(message: &[u8]) -> Option<Operation> {
+    let (_, rest) = network_layer(message).ok()??;
+    let npdu = npdu(rest).ok()?;
+    match *npdu.rest {
+        [kind, ..] if npdu.network_message => {
+            Some(Operation::of(&[], "network message", kind.into()))
+        }
+        // A later segment has the service at the same place.
+        [0x08..=0x0f, _, _, _, _, service, ..] | [0x00..=0x07, _, _, service, ..] => Some(
+            Operation::of(&CONFIRMED, "confirmed service", service.into()),
+        ),
+        [0x10..=0x1f, service, ..] => Some(Operation::of(
+            &UNCONFIRMED,
+            "unconfirmed service",
+            service.into(),
+        )),
         _ => None,
     }
 }

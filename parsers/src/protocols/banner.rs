@@ -56,6 +56,7 @@ pub static FTP: Protocol = Protocol {
                 .then_some(Recognition::WEAK.from(Role::Client)),
         }
     },
+    operation: None,
     dissect: |message, out| {
         if message.from == Role::Server {
             reply(message, b"220", FTP_BANNER, out);
@@ -101,6 +102,7 @@ pub static SMTP: Protocol = Protocol {
             _ => None,
         }
     },
+    operation: None,
     dissect: |message, out| {
         if message.from == Role::Server && message.nth < 2 {
             reply(message, b"220", SMTP_BANNER, out);
@@ -125,6 +127,7 @@ pub static POP3: Protocol = Protocol {
             .any(|begin| message.starts_with(begin))
             .then_some(Recognition::WEAK.from(Role::Client)),
     },
+    operation: None,
     dissect: |message, out| {
         if message.from == Role::Server && message.nth == 0 {
             let line = lines(message.bytes)
@@ -151,6 +154,7 @@ pub static IMAP: Protocol = Protocol {
         let greets = message.starts_with(b"* OK ") || message.starts_with(b"* PREAUTH ");
         greets.then_some(Recognition::STRONG.from(Role::Server))
     },
+    operation: None,
     dissect: |message, out| {
         if message.from == Role::Server && message.nth == 0 {
             let line = lines(message.bytes)
@@ -178,6 +182,7 @@ pub static TELNET: Protocol = Protocol {
         [0xff, 0xfa, 0..=49, ..] => Some(Recognition::STRONG),
         _ => None,
     },
+    operation: None,
     dissect: dissect_telnet,
 };
 

@@ -20,6 +20,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[ADDRESS, ANSWERING_FUNCTION],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 

@@ -26,6 +26,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[AP_TITLE, DEVICE_CLASS, SERIAL_NUMBER, STANDARD],
     frame: Some(frame),
     recognise,
+    operation: None,
     dissect,
 };
 

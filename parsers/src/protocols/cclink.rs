@@ -33,6 +33,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[GROUP, VENDOR_CODE, MODEL_CODE, EQUIPMENT_VERSION, MAC],
     frame: None,
     recognise: |message| kind(message).map(|kind| Recognition::STRONG.from(kind.role())),
+    operation: None,
     dissect,
 };
 
@@ -44,6 +45,7 @@ pub static IE: Protocol = Protocol {
     keys: &[NODE_NUMBER, NETWORK],
     frame: None,
     recognise: |message| raw_network(message).map(|_| Recognition::STRONG),
+    operation: None,
     dissect: dissect_raw,
 };
 

@@ -4,6 +4,7 @@
 //! appendix C-1.4 (paths).
 
 use crate::octets::{array, counted8, le16, le32, octet, take};
+use crate::operation::Operation;
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
 use crate::statement::{Key, Out, Place, Subject};
 use crate::text::is_printable;
@@ -55,6 +56,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: None,
     recognise,
+    operation: Some(operation),
     dissect,
 };
 
@@ -177,6 +179,66 @@ fn logical(mut path: &[u8]) -> Result<(Option<u16>, Option<u16>), Fault> {
         }
     }
     Ok((class, attribute))
+}
+
+/// Names of the common services (volume 1, appendix A) and of those of connections and controllers.
+const SERVICES: [(u16, &str); 26] = [
+    (0x01, "get attributes all"),
+    (0x02, "set attributes all"),
+    (0x03, "get attribute list"),
+    (0x04, "set attribute list"),
+    (0x05, "reset"),
+    (0x06, "start"),
+    (0x07, "stop"),
+    (0x08, "create"),
+    (0x09, "delete"),
+    (0x0a, "multiple services"),
+    (0x0d, "apply attributes"),
+    (0x0e, "get attribute single"),
+    (0x10, "set attribute single"),
+    (0x11, "find next object instance"),
+    (0x15, "restore"),
+    (0x16, "save"),
+    (0x17, "nop"),
+    (0x18, "get member"),
+    (0x19, "set member"),
+    (0x1a, "insert member"),
+    (0x1b, "remove member"),
+    (0x4c, "read tag"),
+    (0x4d, "write tag"),
+    (0x52, "read tag fragmented"),
+    (0x53, "write tag fragmented"),
+    (0x55, "get instance attribute list"),
+];
+/// Names of the connection manager's own services (volume 1, table 3-5.8).
+const CONNECTIONS: [(u16, &str); 5] = [
+    (0x4e, "forward close"),
+    (0x52, "unconnected send"),
+    (0x54, "forward open"),
+    (0x5a, "get connection owner"),
+    (0x5b, "large forward open"),
+];
+
+/// The service; of an unconnected send, the one within it.
+pub(super) fn operation(message: &[u8]) -> Option<Operation> {
+    let [service, words, path @ ..] = message else {
+        return None;
+    };
+    if service & REPLY != 0 {
+        return None;
+    }
+    let (path, rest) = path.split_at_checked(usize::from(*words).saturating_mul(2))?;
+    let manager = path.starts_with(&[0x20, 0x06]);
+    match (*service, rest) {
+        // Priority, ticks, length.
+        (UNCONNECTED_SEND, [_, _, _, _, inner, ..]) if manager && inner & REPLY == 0 => {
+            Some(Operation::hex(&SERVICES, "service", (*inner).into()))
+        }
+        (service, _) if manager && service >= 0x4b => {
+            Some(Operation::hex(&CONNECTIONS, "service", service.into()))
+        }
+        (service, _) => Some(Operation::hex(&SERVICES, "service", service.into())),
+    }
 }
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {

@@ -39,6 +39,7 @@ pub static MYSQL: Protocol = Protocol {
         }
         _ => None,
     },
+    operation: None,
     dissect: |message, out| {
         if let [_, _, _, 0, 10, version @ ..] = message.bytes {
             out.say(Subject::Sender, MYSQL_VERSION, version);
@@ -67,6 +68,7 @@ pub static POSTGRESQL: Protocol = Protocol {
         }
         _ => None,
     },
+    operation: None,
     dissect: |message, out| {
         if let [b'S', _, _, _, _, rest @ ..] = message.bytes
             && let Some(version) = rest.strip_prefix(b"server_version\0")
@@ -107,6 +109,7 @@ pub static VNC: Protocol = Protocol {
     recognise: |message| {
         (message.starts_with(b"RFB 00") && message.len() == 12).then_some(Recognition::STRONG)
     },
+    operation: None,
     dissect: dissect_vnc,
 };
 

@@ -25,6 +25,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[INTERFACE, HOST_BINDING],
     frame: Some(frame),
     recognise,
+    operation: Some(profinet_io::operation_of_call),
     dissect: |message, out| match message.bytes {
         [CONNECTIONLESS, ..] => profinet_io::dissect_call(message, out),
         _ => dissect(message, out),

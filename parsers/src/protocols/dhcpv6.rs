@@ -59,6 +59,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 

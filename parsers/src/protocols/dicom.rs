@@ -5,6 +5,7 @@
 //! PS3.3 §C.7.5.1 (General Equipment), PS3.4 §F.7.2.1 (Modality Performed Procedure Step), PS3.6 (dictionary, UIDs).
 
 use crate::octets::{array, counted16, foreign, head, le16, le32, more, take};
+use crate::operation::Operation;
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{is_printable, unpadded};
@@ -73,6 +74,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: Some(frame),
     recognise,
+    operation: Some(operation),
     dissect,
 };
 
@@ -140,6 +142,51 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
         [3 | 5..=7, 0, 0, 0, 0, 4, ..] => Some(Recognition::WEAK),
         _ => None,
     }
+}
+
+/// Names of requests (PS3.7 §E.1).
+const COMMANDS: [(u16, &str); 12] = [
+    (0x0001, "C-STORE"),
+    (0x0010, "C-GET"),
+    (0x0020, "C-FIND"),
+    (0x0021, "C-MOVE"),
+    (0x0030, "C-ECHO"),
+    (0x0100, "N-EVENT-REPORT"),
+    (0x0110, "N-GET"),
+    (0x0120, "N-SET"),
+    (0x0130, "N-ACTION"),
+    (0x0140, "N-CREATE"),
+    (0x0150, "N-DELETE"),
+    (0x0fff, "C-CANCEL"),
+];
+
+/// The command field of a command set; answers have its highest bit.
+fn operation(message: &[u8]) -> Option<Operation> {
+    /// More elements than come before the command field.
+    const BEFORE: usize = 4;
+    if let [ASSOCIATE_RQ, ..] = message {
+        return Some(Operation::word("associate"));
+    }
+    let (head, mut rest) = message.split_first_chunk::<12>()?;
+    let [DATA, .., control] = *head else {
+        return None;
+    };
+    // The first fragment of a command, in Implicit VR Little Endian (PS3.7 §6.3.1).
+    if control & 1 == 0 || !rest.starts_with(&[0, 0, 0, 0]) {
+        return None;
+    }
+    for _ in 0..=BEFORE {
+        let (element, after) = rest.split_first_chunk::<8>()?;
+        let [g0, g1, e0, e1, l0, l1, l2, l3] = *element;
+        let length = usize::try_from(u32::from_le_bytes([l0, l1, l2, l3])).ok()?;
+        let (value, after) = after.split_at_checked(length)?;
+        if [g0, g1, e0, e1] == [0, 0, 0, 1] {
+            let code = u16::from_le_bytes(*value.first_chunk::<2>()?);
+            return (code & 0x8000 == 0).then(|| Operation::hex(&COMMANDS, "command", code));
+        }
+        rest = after;
+    }
+    None
 }
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {

@@ -73,6 +73,7 @@ pub static UBNT: Protocol = Protocol {
     ],
     frame: None,
     recognise: ubnt_recognise,
+    operation: None,
     dissect: ubnt_dissect,
 };
 
@@ -94,6 +95,7 @@ pub static SADP: Protocol = Protocol {
         (find(message, b"<Probe>").is_some() && find(message, b"<Types>").is_some())
             .then_some(Recognition::STRONG.from(Role::Client))
     },
+    operation: None,
     dissect: sadp_dissect,
 };
 
@@ -117,6 +119,7 @@ pub static DHIP: Protocol = Protocol {
             .starts_with(DHIP_MARK)
             .then_some(Recognition::STRONG)
     },
+    operation: None,
     dissect: dhip_dissect,
 };
 
@@ -133,6 +136,7 @@ pub static DROPBOX: Protocol = Protocol {
             && json::has(message, b"namespaces"))
         .then_some(Recognition::STRONG)
     },
+    operation: None,
     dissect: dropbox_dissect,
 };
 
@@ -144,6 +148,7 @@ pub static SYNCTHING: Protocol = Protocol {
     keys: &[SYNCTHING_ID],
     frame: None,
     recognise: |message| syncthing_id(message).map(|_| Recognition::STRONG),
+    operation: None,
     dissect: |message, out| {
         if let Some(id) = syncthing_id(message.bytes) {
             let hex = Hex(id);
@@ -163,6 +168,7 @@ pub static STEAM: Protocol = Protocol {
     recognise: |message| {
         (message.starts_with(STEAM_MARK) && message.len() > 12).then_some(Recognition::STRONG)
     },
+    operation: None,
     dissect: steam_dissect,
 };
 

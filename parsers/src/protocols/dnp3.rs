@@ -3,6 +3,7 @@
 //! Spec: IEEE 1815-2012 clause 9 (link layer), clause 8 (transport), clause 4 (application), annex A.1 (group 0).
 
 use crate::octets::{array, counted8, foreign, head, octet, take, whole};
+use crate::operation::Operation;
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::is_printable;
@@ -47,6 +48,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: Some(frame),
     recognise,
+    operation: Some(operation),
     dissect,
 };
 
@@ -100,6 +102,54 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
         return None;
     };
     (crc(header) == u16::from_le_bytes([low, high])).then_some(Recognition::STRONG.from(role))
+}
+
+/// Names of the functions of requests (IEEE 1815 §4.2.2.5).
+const FUNCTIONS: [(u16, &str); 34] = [
+    (0, "confirm"),
+    (1, "read"),
+    (2, "write"),
+    (3, "select"),
+    (4, "operate"),
+    (5, "direct operate"),
+    (6, "direct operate without answer"),
+    (7, "immediate freeze"),
+    (8, "immediate freeze without answer"),
+    (9, "freeze and clear"),
+    (10, "freeze and clear without answer"),
+    (11, "freeze at time"),
+    (12, "freeze at time without answer"),
+    (13, "cold restart"),
+    (14, "warm restart"),
+    (15, "initialise data"),
+    (16, "initialise application"),
+    (17, "start application"),
+    (18, "stop application"),
+    (19, "save configuration"),
+    (20, "enable unsolicited responses"),
+    (21, "disable unsolicited responses"),
+    (22, "assign class"),
+    (23, "delay measurement"),
+    (24, "record current time"),
+    (25, "open file"),
+    (26, "close file"),
+    (27, "delete file"),
+    (28, "get file information"),
+    (29, "authenticate file"),
+    (30, "abort file transfer"),
+    (31, "activate configuration"),
+    (32, "authenticate"),
+    (33, "authenticate without answer"),
+];
+
+/// Of the first fragment: transport header, application control, function.
+fn operation(message: &[u8]) -> Option<Operation> {
+    match message.get(10..)? {
+        [transport, _, function @ ..=0x7f, ..] if transport & 0x40 != 0 => {
+            Some(Operation::of(&FUNCTIONS, "function", (*function).into()))
+        }
+        _ => None,
+    }
 }
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {

@@ -39,6 +39,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[NAME, VERSION_BIND, HOSTNAME_BIND],
     frame: Some(frame),
     recognise: |message| recognise(message, Flavour::Unicast),
+    operation: None,
     dissect: |message, out| dissect(message, Flavour::Unicast, out),
 };
 
@@ -50,6 +51,7 @@ pub static MDNS: Protocol = Protocol {
     keys: &[MDNS_NAME, MDNS_SERVICE, MDNS_INSTANCE, MDNS_TXT, MDNS_HINFO],
     frame: None,
     recognise: |message| recognise(message, Flavour::Multicast),
+    operation: None,
     dissect: |message, out| dissect(message, Flavour::Multicast, out),
 };
 
@@ -61,6 +63,7 @@ pub static LLMNR: Protocol = Protocol {
     keys: &[LLMNR_NAME],
     frame: None,
     recognise: |message| recognise(message, Flavour::LinkLocal),
+    operation: None,
     dissect: |message, out| dissect(message, Flavour::LinkLocal, out),
 };
 

@@ -27,6 +27,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[MACHINE, SYSTEM_NAME, VERSION, PORT, ADDRESS],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 

@@ -21,6 +21,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[AUTONOMOUS_SYSTEM, SOFTWARE_VERSION, FIELD_VERSION],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 

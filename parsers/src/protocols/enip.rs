@@ -3,6 +3,7 @@
 //! Spec: ODVA, The CIP Networks Library, volume 2, chapter 2 (encapsulation, §2-4.2 `ListIdentity`, §2-6 common packet format).
 
 use crate::octets::{be16, foreign, head, le16, le32, take, whole};
+use crate::operation::Operation;
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition};
 use crate::statement::{Key, Out, Subject};
 
@@ -36,6 +37,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: Some(frame),
     recognise,
+    operation: Some(operation),
     dissect,
 };
 
@@ -82,6 +84,26 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
     } else {
         Recognition::WEAK
     })
+}
+
+/// Names of commands (volume 2, table 2-3.2).
+const COMMANDS: [(u16, &str); 6] = [
+    (0x0004, "list services"),
+    (0x0063, "list identity"),
+    (0x0064, "list interfaces"),
+    (0x0065, "register session"),
+    (0x0066, "unregister session"),
+    (0x0070, "send unit data"),
+];
+
+/// The CIP service, where the command carries one.
+fn operation(message: &[u8]) -> Option<Operation> {
+    let mut rest = message;
+    match le16(&mut rest, "command").ok()? {
+        SEND_RR_DATA | SEND_UNIT_DATA => super::cip::operation(request(message)?),
+        0 => None,
+        command => Some(Operation::hex(&COMMANDS, "command", command)),
+    }
 }
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {

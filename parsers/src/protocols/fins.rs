@@ -3,6 +3,7 @@
 //! Spec: Omron, Communications Commands Reference Manual (W342), §5-3-17 (CONTROLLER DATA READ), §5-3-18 (CONNECTION DATA READ); W421 (FINS/TCP).
 
 use crate::octets::{foreign, head, octet, take, whole};
+use crate::operation::Operation;
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Place, Subject};
 use crate::text::{is_printable, unpadded};
@@ -23,6 +24,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[MODEL, VERSION, UNIT_MODEL],
     frame: Some(frame),
     recognise,
+    operation: Some(operation),
     dissect,
 };
 
@@ -76,6 +78,51 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
             fits.then_some(found.from(role))
         }
         _ => tcp.then_some(Recognition::STRONG),
+    }
+}
+
+/// Names of commands (W227 §5-1-1).
+const COMMANDS: [((u16, u16), &str); 32] = [
+    ((1, 1), "memory area read"),
+    ((1, 2), "memory area write"),
+    ((1, 3), "memory area fill"),
+    ((1, 4), "multiple memory area read"),
+    ((1, 5), "memory area transfer"),
+    ((2, 1), "parameter area read"),
+    ((2, 2), "parameter area write"),
+    ((2, 3), "parameter area clear"),
+    ((3, 4), "program area protect"),
+    ((3, 5), "program area protect clear"),
+    ((3, 6), "program area read"),
+    ((3, 7), "program area write"),
+    ((3, 8), "program area clear"),
+    ((4, 1), "run"),
+    ((4, 2), "stop"),
+    ((5, 1), "controller data read"),
+    ((5, 2), "connection data read"),
+    ((6, 1), "controller status read"),
+    ((6, 0x20), "cycle time read"),
+    ((7, 1), "clock read"),
+    ((7, 2), "clock write"),
+    ((0x20, 1), "message read"),
+    ((0x21, 1), "error clear"),
+    ((0x21, 2), "error log read"),
+    ((0x21, 3), "error log clear"),
+    ((0x22, 1), "file name read"),
+    ((0x22, 2), "single file read"),
+    ((0x22, 3), "single file write"),
+    ((0x22, 4), "memory card format"),
+    ((0x22, 5), "file delete"),
+    ((0x23, 1), "forced set and reset"),
+    ((0x23, 2), "forced set and reset cancel"),
+];
+
+fn operation(message: &[u8]) -> Option<Operation> {
+    match *body(message) {
+        [control, _, _, _, _, _, _, _, _, _, main, sub, ..] if control & 0x40 == 0 => Some(
+            Operation::pair(&COMMANDS, "command", main.into(), sub.into()),
+        ),
+        _ => None,
     }
 }
 

@@ -26,6 +26,7 @@ pub static SRTP: Protocol = Protocol {
     keys: &[CONTROLLER_NAME, PROGRAM_NAME],
     frame: Some(frame),
     recognise,
+    operation: None,
     dissect,
 };
 
@@ -37,6 +38,7 @@ pub static EGD: Protocol = Protocol {
     keys: &[PRODUCER_ID, EXCHANGE_ID],
     frame: None,
     recognise: recognise_egd,
+    operation: None,
     dissect: dissect_egd,
 };
 

@@ -19,6 +19,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[ADDRESS],
     frame: Some(frame),
     recognise,
+    operation: None,
     dissect,
 };
 

@@ -4,6 +4,7 @@
 //! MLLP, release 2; IHE Devices Technical Framework, volume 3 (MDC codes of device attributes).
 
 use crate::octets::{foreign, more};
+use crate::operation::Operation;
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition};
 use crate::statement::{Key, Out, Subject};
 use crate::text::find;
@@ -57,6 +58,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: Some(frame),
     recognise,
+    operation: Some(operation),
     dissect,
 };
 
@@ -85,6 +87,31 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
     message
         .starts_with(b"\x0bMSH")
         .then_some(Recognition::STRONG)
+}
+
+/// Types of messages (HL7 table 0076), the most usual ones.
+const TYPES: [&str; 34] = [
+    "ACK", "ADT", "BAR", "DFT", "MDM", "MFK", "MFN", "NMD", "OMG", "OML", "OMP", "ORG", "ORL",
+    "ORM", "ORR", "ORU", "OUL", "PPR", "QBP", "QCN", "QRY", "QVR", "RAS", "RDE", "RDS", "REF",
+    "RGV", "RRE", "RSP", "SIU", "SRM", "SSU", "TCU", "VXU",
+];
+
+/// MSH-9: type and trigger event.
+fn operation(message: &[u8]) -> Option<Operation> {
+    let header = message.strip_prefix(b"\x0b").unwrap_or(message);
+    let separator = header.get(3)?;
+    let header = header.split(|octet| *octet == b'\r').next()?;
+    // MSH-1 is the separator itself.
+    let field = header.split(|octet| octet == separator).nth(8)?;
+    let kind = field.get(..3)?;
+    let Some(kind) = TYPES.iter().find(|known| known.as_bytes() == kind) else {
+        return Some(Operation::word("other message"));
+    };
+    // Behind the component separator.
+    match field.get(4..).and_then(|rest| rest.first_chunk::<3>()) {
+        Some(event) => Some(Operation::triggered(kind, *event)),
+        None => Some(Operation::word(kind)),
+    }
 }
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {

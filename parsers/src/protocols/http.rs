@@ -4,6 +4,7 @@
 //! HNAP 1.2 (`GetDeviceSettings`). Credentials, cookies and paths are never read.
 
 use crate::octets::{foreign, more};
+use crate::operation::Operation;
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{between, find, header, lines};
@@ -69,6 +70,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: Some(frame),
     recognise,
+    operation: Some(operation),
     dissect,
 };
 
@@ -219,6 +221,13 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
     let start = lines(message).next()?;
     let version = role == Role::Server || find(start, b" HTTP/1.").is_some();
     version.then_some(Recognition::STRONG.from(role))
+}
+
+fn operation(message: &[u8]) -> Option<Operation> {
+    let method = METHODS.iter().find(|method| message.starts_with(method))?;
+    std::str::from_utf8(method)
+        .ok()
+        .map(|method| Operation::word(method.trim_ascii_end()))
 }
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {

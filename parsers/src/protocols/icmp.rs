@@ -34,6 +34,7 @@ pub static ICMP: Protocol = Protocol {
         | [MASK_REPLY, 0, _, _, _, _, _, _, _, _, _, _] => Some(Recognition::STRONG),
         _ => None,
     },
+    operation: None,
     dissect: dissect_icmp,
 };
 
@@ -49,6 +50,7 @@ pub static IGMP: Protocol = Protocol {
         [QUERY | 0x12 | 0x16 | 0x17 | 0x22, _, _, _, _, _, _, _, ..] => Some(Recognition::STRONG),
         _ => None,
     },
+    operation: None,
     dissect: dissect_igmp,
 };
 

@@ -3,6 +3,7 @@
 //! Spec: IEC 60870-5-104:2006 §5 (APCI), IEC 60870-5-101 §7.2 (ASDU).
 
 use crate::octets::{foreign, head, whole};
+use crate::operation::Operation;
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 
@@ -17,6 +18,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[COMMON_ADDRESS],
     frame: Some(frame),
     recognise,
+    operation: Some(operation),
     dissect,
 };
 
@@ -47,6 +49,56 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
                 ..=40 => Recognition::STRONG.from(Role::Server),
                 _ => Recognition::STRONG,
             })
+        }
+        _ => None,
+    }
+}
+
+/// Names of what a controlling station sends (IEC 60870-5-101 §7.2.1).
+const TYPES: [(u16, &str); 34] = [
+    (45, "single command"),
+    (46, "double command"),
+    (47, "regulating step command"),
+    (48, "set point normalised"),
+    (49, "set point scaled"),
+    (50, "set point short float"),
+    (51, "bit string command"),
+    (58, "single command with time"),
+    (59, "double command with time"),
+    (60, "regulating step command with time"),
+    (61, "set point normalised with time"),
+    (62, "set point scaled with time"),
+    (63, "set point short float with time"),
+    (64, "bit string command with time"),
+    (100, "interrogation"),
+    (101, "counter interrogation"),
+    (102, "read"),
+    (103, "clock synchronisation"),
+    (104, "test"),
+    (105, "reset process"),
+    (106, "delay acquisition"),
+    (107, "test with time"),
+    (110, "parameter normalised"),
+    (111, "parameter scaled"),
+    (112, "parameter short float"),
+    (113, "parameter activation"),
+    (120, "file ready"),
+    (121, "section ready"),
+    (122, "call file"),
+    (123, "last section"),
+    (124, "acknowledge file"),
+    (125, "segment"),
+    (126, "directory"),
+    (127, "query log"),
+];
+
+fn operation(message: &[u8]) -> Option<Operation> {
+    match *message {
+        [_, _, 0x07, ..] => Some(Operation::word("start data transfer")),
+        [_, _, 0x13, ..] => Some(Operation::word("stop data transfer")),
+        [_, _, 0x43, ..] => Some(Operation::word("test frame")),
+        [_, _, control, _, _, _, kind @ 45..=255, ..] if control & 1 == 0 => {
+            Some(Operation::of(&TYPES, "type", kind.into()))
         }
         _ => None,
     }

@@ -26,6 +26,7 @@ pub static GOOSE: Protocol = Protocol {
     keys: &[CONTROL_BLOCK, DATA_SET, GOOSE_ID],
     frame: None,
     recognise: |message| pdu(message, 0x61).ok().map(|_| Recognition::STRONG),
+    operation: None,
     dissect: |message, out| {
         for field in elements(pdu(message.bytes, 0x61)?) {
             match field.tag {
@@ -47,6 +48,7 @@ pub static SAMPLED_VALUES: Protocol = Protocol {
     keys: &[SV_ID, SV_DATA_SET],
     frame: None,
     recognise: |message| pdu(message, 0x60).ok().map(|_| Recognition::STRONG),
+    operation: None,
     dissect: dissect_sampled_values,
 };
 

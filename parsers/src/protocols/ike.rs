@@ -22,6 +22,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[VENDOR_ID, VERSION],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 

@@ -50,6 +50,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 

@@ -22,6 +22,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[INITIATOR, TARGET, ALIAS],
     frame: Some(frame),
     recognise,
+    operation: None,
     dissect,
 };
 

@@ -17,6 +17,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[SYSTEM],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 

@@ -72,6 +72,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: Some(frame),
     recognise,
+    operation: None,
     dissect,
 };
 

@@ -27,6 +27,7 @@ pub static NETBEUI: Protocol = Protocol {
     keys: &[NETBEUI_NAME],
     frame: None,
     recognise: |message| netbios_frame(message).ok().map(|_| Recognition::STRONG),
+    operation: None,
     dissect: dissect_netbeui,
 };
 
@@ -46,6 +47,7 @@ pub static IPX_SAP: Protocol = Protocol {
             .ok()
             .map(|_| Recognition::STRONG)
     },
+    operation: None,
     dissect: dissect_sap,
 };
 
@@ -57,6 +59,7 @@ pub static APPLETALK_NBP: Protocol = Protocol {
     keys: &[NBP_ENTITY, NBP_OBJECT],
     frame: None,
     recognise: |message| name_binding(message).ok().map(|_| Recognition::STRONG),
+    operation: None,
     dissect: dissect_nbp,
 };
 

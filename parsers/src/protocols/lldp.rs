@@ -82,6 +82,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 

@@ -22,6 +22,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[NEURON_ID, PROGRAM_ID, VENDOR_CODE],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 

@@ -4,6 +4,7 @@
 //! SLMP Reference Manual (SH-080956). The search (0x57, 0xd7) and the greeting (0x5a, 0xda) are as sent.
 
 use crate::octets::{array, foreign, head, le16, more, take, whole};
+use crate::operation::Operation;
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::unpadded;
@@ -26,6 +27,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[MODEL, MODEL_CODE],
     frame: Some(frame),
     recognise,
+    operation: Some(operation),
     dissect,
 };
 
@@ -208,6 +210,41 @@ fn command(kind: Kind, message: &[u8]) -> Option<u16> {
         } => digits(message.get(before.checked_add(18)?..)?),
         _ => None,
     }
+}
+
+/// Names of commands (SH-080008 §5.2).
+const COMMANDS: [(u16, &str); 26] = [
+    (0x0101, "read cpu model"),
+    (0x0401, "batch read"),
+    (0x0403, "random read"),
+    (0x0406, "batch read of blocks"),
+    (0x0601, "read intelligent module"),
+    (0x0613, "buffer memory read"),
+    (0x0619, "loopback"),
+    (0x0801, "register monitor"),
+    (0x0802, "monitor"),
+    (0x1001, "remote run"),
+    (0x1002, "remote stop"),
+    (0x1003, "remote pause"),
+    (0x1005, "remote latch clear"),
+    (0x1006, "remote reset"),
+    (0x1401, "batch write"),
+    (0x1402, "random write"),
+    (0x1406, "batch write of blocks"),
+    (0x1601, "write intelligent module"),
+    (0x1613, "buffer memory write"),
+    (0x1617, "clear error"),
+    (0x1630, "unlock"),
+    (0x1631, "lock"),
+    (0x1810, "read directory"),
+    (0x1827, "open file"),
+    (0x1828, "read file"),
+    (0x1829, "write file"),
+];
+
+fn operation(message: &[u8]) -> Option<Operation> {
+    let command = command(kind(message)?, message)?;
+    Some(Operation::hex(&COMMANDS, "command", command))
 }
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {

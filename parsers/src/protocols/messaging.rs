@@ -45,6 +45,7 @@ pub static MQTT: Protocol = Protocol {
     keys: &[MQTT_CLIENT, MQTT_VERSION, MQTT_BROKER, SPARKPLUG],
     frame: Some(mqtt_frame),
     recognise: recognise_mqtt,
+    operation: None,
     dissect: dissect_mqtt,
 };
 
@@ -62,6 +63,7 @@ pub static AMQP: Protocol = Protocol {
     ],
     frame: Some(amqp_frame),
     recognise: recognise_amqp,
+    operation: None,
     dissect: dissect_amqp,
 };
 
@@ -73,6 +75,7 @@ pub static NATS: Protocol = Protocol {
     keys: &[NATS_NAME, NATS_VERSION, NATS_GO, NATS_CLIENT],
     frame: Some(nats_frame),
     recognise: recognise_nats,
+    operation: None,
     dissect: dissect_nats,
 };
 

@@ -4,6 +4,7 @@
 //! (nameplates). Transport: RFC 1006, X.224, X.225 (session), X.226 (presentation).
 
 use crate::ber::{element, elements, expect};
+use crate::operation::Operation;
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition, Role, finish};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{find, is_printable, unpadded};
@@ -52,6 +53,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: Some(tpkt::frame),
     recognise,
+    operation: Some(operation),
     dissect,
 };
 
@@ -115,6 +117,62 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
             || matches!(after, [_, 0xa8 | 0xa9, ..] | [_, _, 0xa8 | 0xa9, ..])
     });
     (tpdu.code == 0xf0 && (opens || answers)).then_some(Recognition::STRONG.from(role))
+}
+
+/// Names of confirmed services (ISO 9506-2 §7, `ConfirmedServiceRequest`).
+const SERVICES: [(u16, &str); 37] = [
+    (0, "status"),
+    (1, "get name list"),
+    (2, "identify"),
+    (3, "rename"),
+    (4, "read"),
+    (5, "write"),
+    (6, "get variable access attributes"),
+    (11, "define named variable list"),
+    (12, "get named variable list attributes"),
+    (13, "delete named variable list"),
+    (26, "initiate download sequence"),
+    (27, "download segment"),
+    (28, "terminate download sequence"),
+    (29, "initiate upload sequence"),
+    (30, "upload segment"),
+    (31, "terminate upload sequence"),
+    (32, "request domain download"),
+    (33, "request domain upload"),
+    (34, "load domain content"),
+    (35, "store domain content"),
+    (36, "delete domain"),
+    (37, "get domain attributes"),
+    (38, "create program invocation"),
+    (39, "delete program invocation"),
+    (40, "start"),
+    (41, "stop"),
+    (42, "resume"),
+    (43, "reset"),
+    (44, "kill"),
+    (65, "read journal"),
+    (67, "initialise journal"),
+    (72, "file open"),
+    (73, "file read"),
+    (74, "file close"),
+    (75, "file rename"),
+    (76, "file delete"),
+    (77, "file directory"),
+];
+
+/// The tag behind the invocation's number.
+fn operation(message: &[u8]) -> Option<Operation> {
+    let (CONFIRMED_REQUEST, body) = pdu(message)? else {
+        return None;
+    };
+    let (rest, _invocation) = finish(expect(0x02, "invocation", body)).ok()?;
+    let code = match *rest {
+        // Tags above 30 take another octet, or two.
+        [tag, low @ ..=0x7f, ..] if tag & 0x1f == 0x1f => low,
+        [tag, ..] if tag & 0x1f != 0x1f => tag & 0x1f,
+        _ => return None,
+    };
+    Some(Operation::of(&SERVICES, "service", code.into()))
 }
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {

@@ -29,6 +29,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[IDENTITY, VERSION, PLATFORM, SOFTWARE_ID, BOARD, INTERFACE],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 

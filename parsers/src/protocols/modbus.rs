@@ -11,6 +11,7 @@ use nom::multi::length_data;
 use nom::number::complete::u8;
 use nom::number::streaming::be_u16;
 
+use crate::operation::Operation;
 use crate::protocol::{
     Carrier, Cut, Fault, Framed, Message, Parsed, Protocol, Recognition, Role, finish,
 };
@@ -50,6 +51,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: Some(frame),
     recognise,
+    operation: Some(operation),
     dissect,
 };
 
@@ -161,6 +163,47 @@ fn key_of(object: u8) -> Option<Key> {
         4 => Some(PRODUCT_NAME),
         5 => Some(MODEL_NAME),
         6 => Some(USER_APPLICATION_NAME),
+        _ => None,
+    }
+}
+
+/// Names of functions (§5.1).
+const FUNCTIONS: [(u16, &str); 18] = [
+    (1, "read coils"),
+    (2, "read discrete inputs"),
+    (3, "read holding registers"),
+    (4, "read input registers"),
+    (5, "write single coil"),
+    (6, "write single register"),
+    (7, "read exception status"),
+    (8, "diagnostics"),
+    (11, "get event counter"),
+    (12, "get event log"),
+    (15, "write multiple coils"),
+    (16, "write multiple registers"),
+    (17, "report server id"),
+    (20, "read file record"),
+    (21, "write file record"),
+    (22, "mask write register"),
+    (23, "read and write multiple registers"),
+    (24, "read fifo queue"),
+];
+/// Encapsulated interfaces (§6.19).
+const INTERFACES: [((u16, u16), &str); 2] = [
+    ((43, 13), "canopen general reference"),
+    ((43, 14), "read device identification"),
+];
+
+fn operation(message: &[u8]) -> Option<Operation> {
+    match message.get(MBAP..)? {
+        [90, ..] => super::umas::operation(message.get(MBAP..)?),
+        [43, interface, ..] => Some(Operation::pair(
+            &INTERFACES,
+            "function",
+            43,
+            (*interface).into(),
+        )),
+        [code @ 1..=0x7f, ..] => Some(Operation::of(&FUNCTIONS, "function", (*code).into())),
         _ => None,
     }
 }

@@ -48,6 +48,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: Some(frame),
     recognise,
+    operation: None,
     dissect,
 };
 

@@ -30,6 +30,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[SOURCE_NAME],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 
@@ -41,6 +42,7 @@ pub static BROWSER: Protocol = Protocol {
     keys: &[SERVER_NAME, DOMAIN_NAME, OS_VERSION, COMMENT, SERVER_TYPE],
     frame: None,
     recognise: recognise_browser,
+    operation: None,
     dissect: dissect_browser,
 };
 

@@ -26,6 +26,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[NAME, GROUP, MASTER_OF, CONTROLLER_OF, UNIT_ID],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 

@@ -24,6 +24,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[ROUTER_LIFETIME, NAME_SERVER, ROUTER_MESSAGE],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 

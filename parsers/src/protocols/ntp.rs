@@ -28,6 +28,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[VERSION, STRATUM, REFERENCE, DAEMON, SYSTEM, PROCESSOR],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 

@@ -6,6 +6,7 @@
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use crate::octets::{foreign, head, le16, le32, octet, take, whole};
+use crate::operation::Operation;
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Joined, Key, Out, Subject};
 use crate::text::{find, is_printable};
@@ -51,6 +52,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: Some(frame),
     recognise,
+    operation: Some(operation),
     dissect,
 };
 
@@ -96,6 +98,58 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
         strong: true,
         from: role,
     })
+}
+
+/// Names of services by the numeric id of their request in its binary encoding (part 6, annex A).
+const SERVICES: [(u16, &str); 30] = [
+    (422, "find servers"),
+    (428, "get endpoints"),
+    (461, "create session"),
+    (467, "activate session"),
+    (473, "close session"),
+    (479, "cancel"),
+    (488, "add nodes"),
+    (494, "add references"),
+    (500, "delete nodes"),
+    (506, "delete references"),
+    (527, "browse"),
+    (533, "browse next"),
+    (554, "translate browse paths"),
+    (560, "register nodes"),
+    (566, "unregister nodes"),
+    (631, "read"),
+    (664, "history read"),
+    (673, "write"),
+    (700, "history update"),
+    (712, "call"),
+    (751, "create monitored items"),
+    (763, "modify monitored items"),
+    (769, "set monitoring mode"),
+    (781, "delete monitored items"),
+    (787, "create subscription"),
+    (793, "modify subscription"),
+    (799, "set publishing mode"),
+    (826, "publish"),
+    (832, "republish"),
+    (847, "delete subscriptions"),
+];
+
+/// A service that is not known is not told: its id may be a part of something encrypted, or of a later chunk.
+fn operation(message: &[u8]) -> Option<Operation> {
+    match message {
+        [b'H', b'E', b'L', ..] => Some(Operation::word("hello")),
+        [b'O', b'P', b'N', ..] => Some(Operation::word("open secure channel")),
+        [b'C', b'L', b'O', ..] => Some(Operation::word("close secure channel")),
+        [b'M', b'S', b'G', ..] => {
+            let [1, 0, low, high] = message.get(24..)?.first_chunk::<4>()? else {
+                return None;
+            };
+            let id = u16::from_le_bytes([*low, *high]);
+            let known = SERVICES.iter().any(|(known, _)| *known == id);
+            known.then(|| Operation::of(&SERVICES, "service", id))
+        }
+        _ => None,
+    }
 }
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {

@@ -26,6 +26,7 @@ pub static BITTORRENT: Protocol = Protocol {
     keys: &[BITTORRENT_CLIENT, BITTORRENT_NAME],
     frame: Some(bittorrent_frame),
     recognise: bittorrent_recognise,
+    operation: None,
     dissect: bittorrent_dissect,
 };
 
@@ -37,6 +38,7 @@ pub static STRATUM: Protocol = Protocol {
     keys: &[STRATUM_AGENT],
     frame: Some(stratum_frame),
     recognise: stratum_recognise,
+    operation: None,
     dissect: stratum_dissect,
 };
 
@@ -48,6 +50,7 @@ pub static SOCKS: Protocol = Protocol {
     keys: &[],
     frame: Some(socks_frame),
     recognise: socks_recognise,
+    operation: None,
     dissect: |_, _| Ok(()),
 };
 
@@ -62,6 +65,7 @@ pub static STUN: Protocol = Protocol {
         let length = stun_length(*message.first_chunk()?)?;
         (length == message.len()).then_some(Recognition::STRONG)
     },
+    operation: None,
     dissect: stun_dissect,
 };
 

@@ -48,6 +48,7 @@ pub static PROTOCOL: Protocol = Protocol {
         let controls = header && find(message, b"HDR.control_id").is_some();
         controls.then_some(Recognition::STRONG)
     },
+    operation: None,
     dissect,
 };
 

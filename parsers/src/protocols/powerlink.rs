@@ -38,6 +38,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 

@@ -62,6 +62,7 @@ pub static IPP: Protocol = Protocol {
     ],
     frame: None,
     recognise: recognise_ipp,
+    operation: None,
     dissect: dissect_ipp,
 };
 
@@ -79,6 +80,7 @@ pub static JETDIRECT: Protocol = Protocol {
     ],
     frame: Some(frame),
     recognise,
+    operation: None,
     dissect,
 };
 

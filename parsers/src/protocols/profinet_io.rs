@@ -4,6 +4,7 @@
 //! `PDInterfaceDataReal`); DCE 1.1: RPC (C706) §12.5 (connectionless PDUs), appendix O (endpoint mapper).
 
 use crate::octets::{array, be16, be32, octet, take};
+use crate::operation::Operation;
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Place, Subject};
 use crate::text::{is_printable, unpadded};
@@ -63,6 +64,7 @@ pub static PROTOCOL: Protocol = Protocol {
         }
         _ => None,
     },
+    operation: None,
     dissect: |message, out| match call(message.bytes) {
         Some(call) if call.interface != Interface::EndpointMapper => context(call, out),
         _ => Ok(()),
@@ -198,6 +200,26 @@ fn call(message: &[u8]) -> Option<Call<'_>> {
         object,
         body: rest,
     })
+}
+
+/// Names of the operations of a call (IEC 61158-6-10 §5.2.40).
+const OPERATIONS: [(u16, &str); 6] = [
+    (0, "connect"),
+    (1, "release"),
+    (2, "read"),
+    (3, "write"),
+    (4, "control"),
+    (5, "read implicit"),
+];
+
+/// What a call asks for.
+pub(super) fn operation_of_call(message: &[u8]) -> Option<Operation> {
+    let call = call(message).filter(|call| call.kind == 0)?;
+    let names: &[(u16, &str)] = match call.interface {
+        Interface::ProfinetIo => &OPERATIONS,
+        Interface::EndpointMapper => &[(2, "endpoint lookup")],
+    };
+    Some(Operation::of(names, "operation", call.operation))
 }
 
 /// For the registration of DCE/RPC: a call of PROFINET's, or of the endpoint mapper that goes with it.

@@ -26,6 +26,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[NAS_IDENTIFIER, VENDOR_ID],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 

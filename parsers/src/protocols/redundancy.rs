@@ -43,6 +43,7 @@ pub static VRRP: Protocol = Protocol {
     keys: &[VRRP_VERSION, VRRP_GROUP, VRRP_PRIORITY, VRRP_ADDRESS],
     frame: None,
     recognise: |message| vrrp_form(message).map(|_| Recognition::STRONG),
+    operation: None,
     dissect: dissect_vrrp,
 };
 
@@ -58,6 +59,7 @@ pub static CARP: Protocol = Protocol {
         [0x21, 1..=255, _, 7, _, _, ..] if message.len() == 36 => Some(Recognition::STRONG),
         _ => None,
     },
+    operation: None,
     dissect: |message, out| {
         if let [_, group, ..] = message.bytes {
             let octets = message.bytes.get(1..2).unwrap_or_default();
@@ -81,6 +83,7 @@ pub static HSRP: Protocol = Protocol {
     ],
     frame: None,
     recognise: recognise_hsrp,
+    operation: None,
     dissect: |message, out| match message.bytes {
         [1, ..] => hsrp_fields(message.bytes, out),
         _ => hsrp_first(message.bytes, out),

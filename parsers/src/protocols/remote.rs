@@ -28,6 +28,7 @@ pub static TEAMVIEWER: Protocol = Protocol {
     keys: &[],
     frame: Some(teamviewer_frame),
     recognise: teamviewer_recognise,
+    operation: None,
     dissect: |_, _| Ok(()),
 };
 
@@ -39,6 +40,7 @@ pub static ANYDESK: Protocol = Protocol {
     keys: &[],
     frame: None,
     recognise: |common_name| (common_name == b"AnyDesk Client").then_some(Recognition::STRONG),
+    operation: None,
     dissect: |_, _| Ok(()),
 };
 
@@ -65,6 +67,7 @@ pub static RUSTDESK: Protocol = Protocol {
         let message = rustdesk_unframed(message).unwrap_or(message);
         rendezvous(message).and_then(|(kind, body)| rustdesk_recognise(kind, body))
     },
+    operation: None,
     dissect: rustdesk_dissect,
 };
 
@@ -76,6 +79,7 @@ pub static RADMIN: Protocol = Protocol {
     keys: &[],
     frame: Some(radmin_frame),
     recognise: radmin_recognise,
+    operation: None,
     dissect: |_, _| Ok(()),
 };
 

@@ -27,6 +27,7 @@ pub static RPC: Protocol = Protocol {
     keys: &[MACHINE_NAME, PROGRAM],
     frame: Some(frame),
     recognise,
+    operation: None,
     dissect,
 };
 
@@ -38,6 +39,7 @@ pub static NFS: Protocol = Protocol {
     keys: &[NFS_VERSION],
     frame: None,
     recognise: recognise_nfs,
+    operation: None,
     dissect: dissect_nfs,
 };
 

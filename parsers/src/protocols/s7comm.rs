@@ -4,6 +4,7 @@
 //! chapter 34 (SZL ids 0x0011, 0x001C, 0x0111, 0x0132), and what controllers send. Transport: RFC 1006, X.224.
 
 use crate::octets::{be16, octet, take};
+use crate::operation::Operation;
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{Text, find, is_printable, unpadded};
@@ -67,6 +68,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: Some(frame),
     recognise,
+    operation: Some(operation),
     dissect,
 };
 
@@ -78,6 +80,7 @@ pub static PLUS: Protocol = Protocol {
     keys: &[PLUS_IDENTITY, PLUS_CLIENT, PLUS_RELEASE],
     frame: Some(frame),
     recognise: recognise_plus,
+    operation: None,
     dissect: dissect_plus,
 };
 
@@ -101,6 +104,75 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
                 strong: true,
                 from: role,
             })
+        }
+        _ => None,
+    }
+}
+
+/// Names of a job's functions.
+const JOBS: [(u16, &str); 12] = [
+    (0x00, "cpu services"),
+    (0x04, "read variables"),
+    (0x05, "write variables"),
+    (0x1a, "request download"),
+    (0x1b, "download block"),
+    (0x1c, "end download"),
+    (0x1d, "start upload"),
+    (0x1e, "upload"),
+    (0x1f, "end upload"),
+    (0x28, "plc control"),
+    (0x29, "plc stop"),
+    (0xf0, "setup communication"),
+];
+/// Names of the functions of user data, by group.
+const USER_DATA: [((u16, u16), &str); 12] = [
+    ((1, 1), "request diagnostic data"),
+    ((1, 2), "variable table"),
+    ((2, 1), "cyclic read"),
+    ((2, 4), "cyclic read unsubscribe"),
+    ((3, 1), "list blocks"),
+    ((3, 2), "list blocks of type"),
+    ((3, 3), "get block information"),
+    ((4, 1), "read system status list"),
+    ((4, 2), "subscribe to messages"),
+    ((5, 1), "password"),
+    ((7, 1), "read clock"),
+    ((7, 2), "set clock"),
+];
+
+fn operation(message: &[u8]) -> Option<Operation> {
+    match *tpdu(message).ok()?.data {
+        [0x32, 1, _, _, _, _, _, _, _, _, function, ..] => {
+            Some(Operation::of(&JOBS, "function", function.into()))
+        }
+        // The parameters: a head of three octets, their length, request or answer, kind and group, function.
+        [
+            0x32,
+            7,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            0,
+            1,
+            0x12,
+            _,
+            _,
+            group,
+            function,
+            ..,
+        ] if group >> 4 == 4 => {
+            let group = (group & 0x0f).into();
+            Some(Operation::pair(
+                &USER_DATA,
+                "user data function",
+                group,
+                function.into(),
+            ))
         }
         _ => None,
     }

@@ -24,6 +24,7 @@ pub static SIP: Protocol = Protocol {
     keys: &[SIP_USER_AGENT, SIP_SERVER],
     frame: Some(|input| frame(input, b"SIP/2.0")),
     recognise: |message| recognise(message, b"SIP/2.0"),
+    operation: None,
     dissect: |message, out| dissect(message, SIP_USER_AGENT, SIP_SERVER, out),
 };
 
@@ -35,6 +36,7 @@ pub static RTSP: Protocol = Protocol {
     keys: &[RTSP_USER_AGENT, RTSP_SERVER],
     frame: Some(|input| frame(input, b"RTSP/1.0")),
     recognise: |message| recognise(message, b"RTSP/1.0"),
+    operation: None,
     dissect: |message, out| dissect(message, RTSP_USER_AGENT, RTSP_SERVER, out),
 };
 

@@ -76,6 +76,7 @@ pub static TPLINK_SHP: Protocol = Protocol {
     ],
     frame: Some(shp_frame),
     recognise: shp_recognise,
+    operation: None,
     dissect: shp_dissect,
 };
 
@@ -96,6 +97,7 @@ pub static TUYA: Protocol = Protocol {
         let ends = message.ends_with(&[0, 0, 0xaa, 0x55]) || message.ends_with(&[0, 0, 0x99, 0x66]);
         (length == message.len() && ends).then_some(Recognition::STRONG)
     },
+    operation: None,
     dissect: tuya_dissect,
 };
 
@@ -115,6 +117,7 @@ pub static MIIO: Protocol = Protocol {
         }
         _ => None,
     },
+    operation: None,
     dissect: miio_dissect,
 };
 
@@ -140,6 +143,7 @@ pub static LIFX: Protocol = Protocol {
             }
         })
     },
+    operation: None,
     dissect: lifx_dissect,
 };
 
@@ -166,6 +170,7 @@ pub static YEELIGHT: Protocol = Protocol {
         (announces && find(message, b"location: yeelight://").is_some())
             .then_some(Recognition::STRONG.from(Role::Server))
     },
+    operation: None,
     dissect: yeelight_dissect,
 };
 

@@ -4,6 +4,7 @@
 //! RFC 1002 §4.3 (session service).
 
 use crate::octets::{array, foreign, head, le16, more, octet, take};
+use crate::operation::Operation;
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{Text, find};
@@ -39,6 +40,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: Some(frame),
     recognise,
+    operation: Some(operation),
     dissect,
 };
 
@@ -95,6 +97,73 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
         [0, _, _, _, 0xfc | 0xfd, b'S', b'M', b'B', ..] => Some(Recognition::STRONG),
         [0x81, ..] => Some(Recognition::WEAK.from(Role::Client)),
         [0x82 | 0x85, ..] => Some(Recognition::WEAK),
+        _ => None,
+    }
+}
+
+/// Names of commands of versions 2 and 3 ([MS-SMB2] §2.2.1).
+const COMMANDS: [(u16, &str); 19] = [
+    (0, "negotiate"),
+    (1, "session setup"),
+    (2, "logoff"),
+    (3, "tree connect"),
+    (4, "tree disconnect"),
+    (5, "create"),
+    (6, "close"),
+    (7, "flush"),
+    (8, "read"),
+    (9, "write"),
+    (10, "lock"),
+    (11, "ioctl"),
+    (12, "cancel"),
+    (13, "echo"),
+    (14, "query directory"),
+    (15, "change notify"),
+    (16, "query information"),
+    (17, "set information"),
+    (18, "oplock break"),
+];
+/// Names of commands of version 1 ([MS-CIFS] §2.2.2.1).
+const COMMANDS_1: [(u16, &str); 12] = [
+    (0x04, "smb1 close"),
+    (0x25, "smb1 transaction"),
+    (0x2b, "smb1 echo"),
+    (0x2d, "smb1 open"),
+    (0x2e, "smb1 read"),
+    (0x2f, "smb1 write"),
+    (0x32, "smb1 transaction 2"),
+    (0x71, "smb1 tree disconnect"),
+    (0x72, "smb1 negotiate"),
+    (0x73, "smb1 session setup"),
+    (0x75, "smb1 tree connect"),
+    (0xa2, "smb1 create"),
+];
+
+fn operation(message: &[u8]) -> Option<Operation> {
+    match *message {
+        [
+            0,
+            _,
+            _,
+            _,
+            0xff,
+            b'S',
+            b'M',
+            b'B',
+            command,
+            _,
+            _,
+            _,
+            _,
+            flags,
+            ..,
+        ] if flags & 0x80 == 0 => Some(Operation::of(&COMMANDS_1, "smb1 command", command.into())),
+        [0, _, _, _, 0xfe, b'S', b'M', b'B', ..] => {
+            let [low, high, _, _, flags] = *message.get(16..)?.first_chunk::<5>()?;
+            let command = u16::from_le_bytes([low, high]);
+            (flags & 1 == 0).then(|| Operation::of(&COMMANDS, "command", command))
+        }
+        [0, _, _, _, 0xfd, b'S', b'M', b'B', ..] => Some(Operation::word("encrypted")),
         _ => None,
     }
 }

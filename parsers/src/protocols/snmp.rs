@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::ber::{Oid, element, elements, expect, unsigned};
+use crate::operation::Operation;
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition, Role, finish};
 use crate::statement::{Key, Out, Subject};
 
@@ -61,6 +62,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: None,
     recognise,
+    operation: Some(operation),
     dissect,
 };
 
@@ -141,6 +143,25 @@ fn pdu(message: &[u8]) -> Result<Option<(u8, &[u8])>, Fault> {
     }
     let pdu = elements(scoped.value).nth(2);
     Ok(pdu.map(|pdu| (pdu.tag, pdu.value)))
+}
+
+/// Names of PDUs (RFC 3416 §3), by the number of their tag.
+const PDUS: [(u16, &str); 7] = [
+    (0, "get"),
+    (1, "get next"),
+    (3, "set"),
+    (4, "trap of version 1"),
+    (5, "get bulk"),
+    (6, "inform"),
+    (7, "trap"),
+];
+
+fn operation(message: &[u8]) -> Option<Operation> {
+    match pdu(message).ok()? {
+        Some((0xa2 | 0xa8, _)) => None,
+        Some((kind, _)) => Some(Operation::of(&PDUS, "pdu", (kind & 0x1f).into())),
+        None => Some(Operation::word("encrypted")),
+    }
 }
 
 fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {

@@ -25,6 +25,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[SERVER, USER_AGENT, TYPE, NAME, LOCATION],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 

@@ -23,6 +23,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[BANNER, HASSH, HASSH_SERVER],
     frame: Some(frame),
     recognise,
+    operation: None,
     dissect,
 };
 

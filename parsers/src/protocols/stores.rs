@@ -35,6 +35,7 @@ pub static REDIS: Protocol = Protocol {
     keys: &[REDIS_VERSION, REDIS_OS],
     frame: Some(redis_frame),
     recognise: recognise_redis,
+    operation: None,
     dissect: dissect_redis,
 };
 
@@ -51,6 +52,7 @@ pub static MONGODB: Protocol = Protocol {
     ],
     frame: Some(mongodb_frame),
     recognise: recognise_mongodb,
+    operation: None,
     dissect: dissect_mongodb,
 };
 
@@ -62,6 +64,7 @@ pub static ORACLE: Protocol = Protocol {
     keys: &[ORACLE_VERSION, ORACLE_BANNER, ORACLE_CLIENT],
     frame: Some(oracle_frame),
     recognise: recognise_oracle,
+    operation: None,
     dissect: dissect_oracle,
 };
 

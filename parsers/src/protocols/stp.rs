@@ -25,6 +25,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[VERSION, VLAN, BRIDGE, ROOT, REGION],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 

@@ -20,6 +20,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[ID_CODE, STATION_NAME],
     frame: Some(frame),
     recognise,
+    operation: None,
     dissect,
 };
 

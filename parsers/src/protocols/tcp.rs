@@ -22,6 +22,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[SYN, SYN_ACK],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 

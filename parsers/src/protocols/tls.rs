@@ -61,6 +61,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: Some(frame),
     recognise,
+    operation: None,
     dissect,
 };
 

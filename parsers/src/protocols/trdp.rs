@@ -24,6 +24,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[COM_ID, SOURCE_URI],
     frame: Some(frame),
     recognise,
+    operation: None,
     dissect,
 };
 

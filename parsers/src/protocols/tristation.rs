@@ -24,6 +24,7 @@ pub static PROTOCOL: Protocol = Protocol {
     keys: &[PATH, PROJECT, PROJECT_VERSION],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 

@@ -37,6 +37,7 @@ pub static PPTP: Protocol = Protocol {
             _ => Recognition::STRONG,
         })
     },
+    operation: None,
     dissect: pptp_dissect,
 };
 
@@ -55,6 +56,7 @@ pub static L2TP: Protocol = Protocol {
             _ => Recognition::STRONG,
         })
     },
+    operation: None,
     dissect: l2tp_dissect,
 };
 

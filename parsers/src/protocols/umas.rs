@@ -4,6 +4,7 @@
 //! and what controllers send. A message: function 90, session key, code; then data, lowest octet first.
 
 use crate::octets::{array, counted8, le16, le32, take};
+use crate::operation::Operation;
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{is_printable, unpadded};
@@ -33,6 +34,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: None,
     recognise,
+    operation: Some(operation),
     dissect,
 };
 
@@ -53,6 +55,50 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
             0x01..=0x0a | 0x10..=0x12 | 0x20..=0x29 | 0x30..=0x41 | 0x50..=0x58 | 0x70..=0x73,
             ..,
         ] => Some(Recognition::STRONG.from(Role::Client)),
+        _ => None,
+    }
+}
+
+/// Names of functions, as those who took the protocol apart call them.
+const FUNCTIONS: [((u16, u16), &str); 28] = [
+    ((90, 0x01), "umas initialise communication"),
+    ((90, 0x02), "umas read id"),
+    ((90, 0x03), "umas read project information"),
+    ((90, 0x04), "umas read plc information"),
+    ((90, 0x06), "umas read memory card information"),
+    ((90, 0x0a), "umas repeat"),
+    ((90, 0x10), "umas take reservation"),
+    ((90, 0x11), "umas release reservation"),
+    ((90, 0x12), "umas keep alive"),
+    ((90, 0x20), "umas read memory block"),
+    ((90, 0x21), "umas write memory block"),
+    ((90, 0x22), "umas read variables"),
+    ((90, 0x23), "umas write variables"),
+    ((90, 0x24), "umas read coils and registers"),
+    ((90, 0x25), "umas write coils and registers"),
+    ((90, 0x30), "umas begin upload"),
+    ((90, 0x31), "umas upload block"),
+    ((90, 0x32), "umas end upload"),
+    ((90, 0x33), "umas begin download"),
+    ((90, 0x34), "umas download block"),
+    ((90, 0x35), "umas end download"),
+    ((90, 0x39), "umas read ethernet master data"),
+    ((90, 0x40), "umas start plc"),
+    ((90, 0x41), "umas stop plc"),
+    ((90, 0x50), "umas monitor plc"),
+    ((90, 0x58), "umas check plc"),
+    ((90, 0x70), "umas read io object"),
+    ((90, 0x71), "umas write io object"),
+];
+
+pub(super) fn operation(message: &[u8]) -> Option<Operation> {
+    match *message {
+        [FUNCTION, _, code, ..] if code < 0xfd => Some(Operation::pair(
+            &FUNCTIONS,
+            "umas function",
+            FUNCTION.into(),
+            code.into(),
+        )),
         _ => None,
     }
 }

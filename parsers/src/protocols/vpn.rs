@@ -29,6 +29,7 @@ pub static OPENVPN: Protocol = Protocol {
             _ => None,
         })
     },
+    operation: None,
     dissect: |_, _| Ok(()),
 };
 
@@ -40,6 +41,7 @@ pub static WIREGUARD: Protocol = Protocol {
     keys: &[],
     frame: None,
     recognise: wireguard_recognise,
+    operation: None,
     dissect: |_, _| Ok(()),
 };
 
@@ -53,6 +55,7 @@ pub static TAILSCALE: Protocol = Protocol {
     recognise: |message| {
         (message.starts_with(DISCO) && message.len() >= DISCO_LEAST).then_some(Recognition::STRONG)
     },
+    operation: None,
     dissect: |_, _| Ok(()),
 };
 
@@ -68,6 +71,7 @@ pub static ZEROTIER: Protocol = Protocol {
             .is_ok_and(|hello| hello.is_some())
             .then_some(Recognition::STRONG)
     },
+    operation: None,
     dissect: zerotier_dissect,
 };
 
@@ -79,6 +83,7 @@ pub static HAMACHI: Protocol = Protocol {
     keys: &[],
     frame: Some(hamachi_frame),
     recognise: hamachi_recognise,
+    operation: None,
     dissect: |_, _| Ok(()),
 };
 

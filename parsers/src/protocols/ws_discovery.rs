@@ -65,6 +65,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ],
     frame: None,
     recognise,
+    operation: None,
     dissect,
 };
 
@@ -89,6 +90,7 @@ pub static SDC: Protocol = Protocol {
         let marked = marks.iter().any(|mark| find(message, mark).is_some());
         marked.then_some(Recognition::STRONG)
     },
+    operation: None,
     dissect: dissect_sdc,
 };
 

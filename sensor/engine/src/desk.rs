@@ -9,6 +9,7 @@ use fossick_model::{Time, Transport as Carried};
 use fossick_parsers::packet::{Ip, Tcp};
 use fossick_parsers::{Carrier, Mac, Message, Out, Protocol, Role, Statement, Subject};
 
+use crate::conversation::{Pair, Talk};
 use crate::counters::{Counters, Tally};
 use crate::cyclic::Cyclic;
 use crate::event::{Address, End, Event, Presence, Stamped, Who};
@@ -33,6 +34,8 @@ pub(crate) struct Desk {
     /// Who was told to hold which address, by hash, and when.
     holders: Generations<u64, Time>,
     pub hosts: Generations<End, Presence>,
+    /// Conversations that the ledger is not told of yet.
+    talks: Generations<Pair, Talk>,
     pub scratch: String,
     /// Octets that wait in the streams of the shard.
     pub waiting: usize,
@@ -50,6 +53,7 @@ impl Desk {
             said: Said::new(),
             holders: Generations::new(limits::HOLDERS),
             hosts: Generations::new(limits::HOSTS),
+            talks: Generations::new(limits::UNTOLD),
             scratch: String::new(),
             waiting: 0,
             counters: Counters::default(),
@@ -333,6 +337,7 @@ impl Desk {
         let nth = flow.halves.at(side).messages;
         flow.halves.at_mut(side).messages = nth.saturating_add(1);
         flow.halves.at_mut(side).spoke = true;
+        flow.said(side, protocol, bytes);
         if flow.quiet.of(bytes) >= limits::QUIET_AFTER && !nth.is_multiple_of(limits::SAMPLE_ONE_IN)
         {
             return;
@@ -647,6 +652,7 @@ impl Desk {
             half.asked.clone_from(&held.octets);
             half.asked.truncate(limits::ASKED);
             self.release(now, flow, side, &held, (ports.1, ports.0));
+            flow.said(side, protocol, &held.octets);
         }
     }
 
@@ -704,6 +710,7 @@ impl Desk {
                 self.merge(position, end, presence);
             }
         }
+        self.converse(position, flow);
         let ends = [Side::Low, Side::High].map(|side| {
             let end = flow.halves.at(side).end.filter(|_| flow.proven(side));
             end.and_then(End::address)
@@ -723,9 +730,49 @@ impl Desk {
         }
     }
 
+    /// Takes in the conversation that a flow is a part of.
+    fn converse(&mut self, position: u32, flow: &Flow) {
+        let Some((pair, talk)) = flow.conversation() else {
+            return;
+        };
+        if let Some(known) = self.talks.touch(&pair) {
+            known.merge(&talk);
+            return;
+        }
+        let (_, gone) = self.talks.insert(pair, talk);
+        self.tell_talks(position, gone);
+    }
+
+    fn tell_talks(&mut self, position: u32, mut talks: Vec<(Pair, Talk)>) {
+        talks.sort_unstable_by_key(|(pair, _)| *pair);
+        let shard = self.number;
+        let told = talks.into_iter().map(|(pair, talk)| Stamped {
+            shard,
+            position,
+            time: talk.last,
+            event: Event::Conversed {
+                pair,
+                talk: Box::new(talk),
+            },
+        });
+        self.out.extend(told);
+    }
+
+    /// Conversations of addresses that are forgotten are, too.
+    pub(crate) fn forget_talks(&mut self, forgotten: impl Fn(&Address) -> bool) {
+        self.talks.retain(|pair| {
+            let ends = [pair.client, pair.server];
+            !ends
+                .iter()
+                .any(|(vlan, ip)| forgotten(&Address::Ip(*vlan, *ip)))
+        });
+    }
+
     pub(crate) fn flush(&mut self, position: u32) {
         let hosts = self.hosts.drain().collect();
         self.tell(position, hosts);
+        let talks = self.talks.drain().collect();
+        self.tell_talks(position, talks);
     }
 }
 

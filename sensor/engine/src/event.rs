@@ -6,6 +6,8 @@ use std::sync::Arc;
 use fossick_model::{Time, Transport};
 use fossick_parsers::{Key, Mac, Place, Protocol};
 
+use crate::conversation::{Pair, Talk};
+
 /// An address that something is said of: hosts are put together from these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Address {
@@ -182,6 +184,8 @@ pub(crate) enum Event {
     Present { end: End, presence: Presence },
     /// Two hosts talked with one another.
     Talked { one: Address, other: Address },
+    /// A client used a service.
+    Conversed { pair: Pair, talk: Box<Talk> },
 }
 
 /// An event and when it happened.

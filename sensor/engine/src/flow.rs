@@ -7,6 +7,7 @@ use fossick_model::{Time, Transport};
 use fossick_parsers::packet::Ip;
 use fossick_parsers::{Protocol, Role};
 
+use crate::conversation::{Operations, Pair, Talk};
 use crate::event::{End, Presence};
 use crate::stream::{Piece, Stream};
 
@@ -187,8 +188,18 @@ pub(crate) struct Flow {
     pub told: Time,
     pub capture: u32,
     pub to_group: bool,
+    /// Its first frame was for a group on the link: a broadcast on a network whose size we do not know.
+    pub to_nobody: bool,
     /// Of its services.
     pub transport: Option<Transport>,
+    /// Ports of the low and the high end.
+    pub ports: (u16, u16),
+    /// The first protocol that was confirmed: what the port serves.
+    pub service: Option<&'static Protocol>,
+    /// It was the server that confirmed it: a client may try another protocol than the one that is served.
+    pub served: bool,
+    /// What the client asked for.
+    pub operations: Operations,
 }
 
 impl Flow {
@@ -205,7 +216,64 @@ impl Flow {
             told: Time(i64::MIN),
             capture,
             to_group,
+            to_nobody: false,
             transport,
+            ports: (0, 0),
+            service: None,
+            served: false,
+            operations: Operations::default(),
+        }
+    }
+
+    /// The conversation that it is a part of: both ends took part in it, or what one said was recognised.
+    pub fn conversation(&self) -> Option<(Pair, Talk)> {
+        let (client, server) = (self.client, self.client.other());
+        let heard = self.halves.at(client).spoke || self.halves.at(server).spoke;
+        if self.to_group
+            || self.to_nobody
+            || !(heard || (self.proven(client) && self.proven(server)))
+        {
+            return None;
+        }
+        let at = |side| {
+            let end: End = self.halves.at(side).end?;
+            Some((end.vlan, end.ip?))
+        };
+        let shown = [client, server].map(|side| self.halves.at(side));
+        let first = shown.into_iter().filter(|half| half.packets > 0);
+        let first = first.min_by_key(|half| (half.first, half.first_frame))?;
+        Some((
+            Pair {
+                client: at(client)?,
+                server: at(server)?,
+                port: match server {
+                    Side::Low => self.ports.0,
+                    Side::High => self.ports.1,
+                },
+                transport: self.transport?,
+            },
+            Talk {
+                protocol: self.service,
+                served: self.served,
+                operations: self.operations.clone(),
+                two_way: self.two_way(),
+                first: first.first,
+                last: self.last,
+                capture: self.capture,
+                frame: first.first_frame,
+            },
+        ))
+    }
+
+    /// This end spoke a protocol, and said this in it.
+    pub fn said(&mut self, side: Side, protocol: &'static Protocol, message: &[u8]) {
+        let serves = side != self.client;
+        if !self.served && !self.succeeded && (serves || self.service.is_none()) {
+            self.service = Some(protocol);
+            self.served = serves;
+        }
+        if !serves && let Some(operation) = protocol.operation.and_then(|read| read(message)) {
+            self.operations.add(operation);
         }
     }
 

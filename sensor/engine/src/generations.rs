@@ -138,6 +138,19 @@ impl<K: Hash + Eq, V> Generations<K, V> {
             .map(|entry| &mut entry.value)
     }
 
+    /// The entry, if it is held; that it was looked at is no use of it.
+    pub fn get(&self, key: &K) -> Option<&V> {
+        let entries = &self.entries;
+        let held = |place: &u32| at(entries, *place).is_some_and(|entry| entry.key == *key);
+        let place = self.places.find(self.hash.hash_one(key), held)?;
+        at(entries, *place).map(|entry| &entry.value)
+    }
+
+    /// Everything that is held, in the order of the row.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.entries.iter().map(|entry| (&entry.key, &entry.value))
+    }
+
     /// Everything that is held.
     pub fn drain(&mut self) -> impl Iterator<Item = (K, V)> {
         self.places.clear();

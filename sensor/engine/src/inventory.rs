@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fossick_fingerprints::Fingerprints;
-use fossick_model::Asset;
+use fossick_model::{Asset, Conversation, End, Evidence, Frames, Word};
+use fossick_parsers::PROTOCOLS;
 use hashbrown::{HashMap, HashSet};
 
 use crate::assets;
 use crate::census::{Census, Owner};
+use crate::conversation::{At, Kept as Conversed, Key as Talking};
 use crate::event::{Address, Stamped};
 use crate::facts::Reader;
 use crate::kept::Kept;
-use crate::ledger::{Ledger, NodeKey};
+use crate::ledger::{Ledger, Node, NodeKey};
 use crate::limits;
 use crate::place::Locality;
 use crate::record::{self, Row};
@@ -47,11 +49,16 @@ pub struct Round {
     pub ids: Vec<(String, String)>,
     /// Packets that prove something said since.
     pub packets: Vec<Kept>,
+    /// Conversations as they are to be written down, by key; nothing for those that are gone.
+    pub conversations: Vec<(String, Option<Conversation>)>,
 }
 
 /// The addresses of an asset that was forgotten.
 #[derive(Debug, Default)]
 pub struct Forgotten(pub(crate) Vec<Address>);
+
+/// Ids of the assets that nodes belong to, asked for once each.
+type Ids = HashMap<NodeKey, Option<String>>;
 
 /// How much is held.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -66,6 +73,12 @@ pub struct Held {
     pub refused: u64,
     /// In passing, and gave way.
     pub gave_way: u64,
+    /// Conversations.
+    pub conversations: usize,
+    /// Those that gave way to others.
+    pub conversations_gave_way: u64,
+    /// Those left out, because one host used too many unnamed ports of another.
+    pub conversations_left_out: u64,
     /// Packets that prove something and wait to be stored.
     pub packets: usize,
     /// Packets that could not be kept.
@@ -81,6 +94,7 @@ impl Inventory {
             ..Inventory::default()
         };
         inventory.ledger.locality = locality;
+        inventory.ledger.conversations.followed = keeps_packets;
         inventory
     }
 
@@ -123,6 +137,9 @@ impl Inventory {
             waiting: self.ledger.waiting(),
             refused: self.ledger.refused,
             gave_way: self.ledger.gave_way,
+            conversations: self.ledger.conversations.len(),
+            conversations_gave_way: self.ledger.conversations.gave_way,
+            conversations_left_out: self.ledger.conversations.left_out,
             packets: self.kept.len(),
             packets_given_up: self.kept_given_up,
         }
@@ -208,6 +225,14 @@ impl Inventory {
             .map(|key| record::row(&self.ledger, key))
             .collect();
         round.packets = std::mem::take(&mut self.kept);
+        let talks = &mut self.ledger.conversations;
+        let talks = talks.take_changed(sightings, limits::ROUND);
+        let mut ids = Ids::new();
+        for key in talks {
+            let kept = self.ledger.conversations.get(&key);
+            let told = kept.map(|kept| self.conversation(&key, kept, &mut ids));
+            round.conversations.push((key.text(), told));
+        }
         round
     }
 
@@ -262,6 +287,113 @@ impl Inventory {
             .collect();
         let id = self.id(owner);
         assets::asset(owner, members, &id, &self.ledger.locality, external, reader)
+    }
+
+    /// Who was seen to use which service of whom, in order of client, server and port.
+    pub fn conversations(&mut self) -> Vec<Conversation> {
+        let changed = self.ledger.take_changed(usize::MAX);
+        self.census.update(&self.ledger, &changed);
+        self.ledger.touch(&changed);
+        let mut ids = Ids::new();
+        let all = self.ledger.conversations.all().into_iter();
+        all.map(|(key, kept)| self.conversation(key, kept, &mut ids))
+            .collect()
+    }
+
+    fn conversation(&self, key: &Talking, kept: &Conversed, ids: &mut Ids) -> Conversation {
+        let mut end = |(vlan, address): At, tenancy: u8| {
+            let key = NodeKey {
+                address: Address::Ip(vlan, address),
+                tenancy,
+                behind: None,
+            };
+            let asset = ids.entry(key).or_insert_with(|| self.id_at(&key)).clone();
+            End {
+                asset,
+                vlan,
+                address,
+            }
+        };
+        Conversation {
+            client: end(key.pair.client, key.tenancies.0),
+            server: end(key.pair.server, key.tenancies.1),
+            transport: key.pair.transport,
+            port: key.pair.port,
+            protocol: kept.protocol.map(Into::into),
+            operations: self.ledger.conversations.operations(kept),
+            two_way: kept.two_way,
+            first_seen: kept.first,
+            last_seen: kept.last,
+            evidence: Evidence {
+                capture: self.capture_named(kept.capture),
+                frames: Frames::One(kept.frame),
+                time: kept.first,
+                heard: true,
+                octets: Vec::new(),
+            },
+        }
+    }
+
+    /// Takes in conversations that were written down, after the nodes. Those that cannot be read are counted.
+    pub fn restore_conversations(
+        &mut self,
+        rows: &mut dyn Iterator<Item = (String, Conversation)>,
+    ) -> usize {
+        let names = self.captures.iter().zip(0_u32..);
+        let numbers: HashMap<Arc<str>, u32> = names
+            .map(|(name, number)| (Arc::clone(name), number))
+            .collect();
+        let mut unreadable = 0_usize;
+        for (key, told) in rows {
+            let Some(key) = Talking::read(&key) else {
+                unreadable = unreadable.saturating_add(1);
+                continue;
+            };
+            let named = |name: Word| PROTOCOLS.iter().find(|protocol| protocol.name == name);
+            let number = numbers.get(&told.evidence.capture).copied();
+            let kept = Conversed {
+                protocol: told.protocol.and_then(named).map(|protocol| protocol.name),
+                served: told.two_way,
+                operations: Vec::new(),
+                two_way: told.two_way,
+                first: told.first_seen,
+                last: told.last_seen,
+                capture: number.unwrap_or(u32::MAX),
+                frame: told
+                    .evidence
+                    .frames
+                    .all()
+                    .first()
+                    .copied()
+                    .unwrap_or_default(),
+            };
+            self.ledger
+                .conversations
+                .restore(key, kept, &told.operations);
+        }
+        unreadable
+    }
+
+    fn capture_named(&self, number: u32) -> Arc<str> {
+        let name = usize::try_from(number)
+            .ok()
+            .and_then(|number| self.captures.get(number));
+        name.map_or_else(|| Arc::from(""), Arc::clone)
+    }
+
+    /// Id of the asset of ours that this node belongs to.
+    fn id_at(&self, key: &NodeKey) -> Option<String> {
+        let owner = self.census.owner_of(key)?;
+        let members: Vec<NodeKey> = self.census.members(owner);
+        let ours = members.iter().any(|member| match member.address {
+            Address::Ip(_, ip) => self.ledger.locality.is_local(ip),
+            Address::Mac(_) => true,
+        });
+        let heard = members.iter().any(|member| {
+            let node = self.ledger.get(member);
+            member.behind.is_some() || node.is_some_and(Node::was_heard)
+        });
+        (ours && heard).then(|| self.id(owner))
     }
 
     /// Takes in what was written down before: names of captures, ids, ids of the assets that were published, rows. Rows that cannot be read are counted.
@@ -334,6 +466,9 @@ impl Inventory {
         if let Owner::Interface(mac) = owner {
             addresses.push(Address::Mac(mac));
         }
+        self.ledger
+            .conversations
+            .forget(|(vlan, ip)| addresses.contains(&Address::Ip(vlan, ip)));
         Some(Forgotten(addresses))
     }
 

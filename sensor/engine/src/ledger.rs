@@ -9,6 +9,7 @@ use fossick_model::{Time, Transport};
 use fossick_parsers::{Key, Mac, Place};
 use hashbrown::{HashMap, HashSet};
 
+use crate::conversation::{At, Conversations, Key as Talking};
 use crate::event::{Address, End, Event, Presence, Proof, Stamped, Who};
 use crate::limits;
 use crate::place::Locality;
@@ -72,6 +73,7 @@ pub(crate) struct Ledger {
     changed: HashSet<NodeKey>,
     /// Nodes that were heard since they were written down.
     heard: HashSet<NodeKey>,
+    pub conversations: Conversations,
     pub locality: Locality,
     /// Nodes that were refused because there are too many.
     pub refused: u64,
@@ -119,6 +121,14 @@ impl Ledger {
             }
             Event::Holds { mac, vlan, ip } => self.holds(mac, Address::Ip(vlan, ip)),
             Event::Present { end, presence } => self.present(end, presence),
+            Event::Conversed { pair, talk } => {
+                let tenancy = |(vlan, ip): At| {
+                    let address = Address::Ip(vlan, ip);
+                    self.current.get(&address).copied().unwrap_or_default()
+                };
+                let tenancies = (tenancy(pair.client), tenancy(pair.server));
+                self.conversations.apply(Talking { pair, tenancies }, &talk);
+            }
             Event::Talked { one, other } => {
                 for (who, peer) in [(one, other), (other, one)] {
                     let hash = FixedState::with_seed(2).hash_one(peer);

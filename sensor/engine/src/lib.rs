@@ -8,6 +8,7 @@
 mod assets;
 mod batch;
 mod census;
+mod conversation;
 mod counters;
 mod cyclic;
 mod desk;

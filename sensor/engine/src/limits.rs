@@ -48,10 +48,21 @@ pub const CYCLES: usize = 64;
 /// Of a quiet flow, one message in so many is dissected.
 pub const SAMPLE_ONE_IN: u32 = 16;
 
+/// Conversations that are being kept before the ledger is told.
+pub const UNTOLD: usize = 2048;
+/// Operations remembered of one conversation.
+pub const OPERATIONS: usize = 64;
+
 /// Addresses the ledger holds (all shards together). The youngest is refused: an inventory is not a cache.
 pub const NODES: usize = 262_144;
 /// Hosts that are not (yet) ours: on the Internet, or heard only in passing. The first to come give way.
 pub const PASSING: usize = 65_536;
+/// Conversations the ledger holds (both generations together); those that were quiet longest give way.
+pub const CONVERSATIONS: usize = 131_072;
+/// Services in no known protocol that one host is seen to use on another: more are counted, not kept.
+pub const UNNAMED: usize = 64;
+/// Operations told apart, of all protocols.
+pub const WORDS: usize = 8192;
 /// Octets of the batches kept for a while, from which packets are taken that prove something.
 pub const RECENT_OCTETS: usize = 8 * 1_048_576;
 /// Octets kept of a packet that proves something.

@@ -154,6 +154,7 @@ impl Shard {
             let mac = end.mac.map(Address::Mac);
             !end.address().iter().chain(&mac).any(forgotten)
         });
+        self.desk.forget_talks(forgotten);
         self.desk.forget_said();
         for flow in self.flows.young_mut() {
             flow.quiet = Quiet::default();
@@ -291,7 +292,9 @@ impl Shard {
                 _ => None,
             };
             let to_group = is_group(ip.destination);
-            let flow = Flow::new(client, now.capture, to_group, transport);
+            let mut flow = Flow::new(client, now.capture, to_group, transport);
+            flow.ports = (key.low.1, key.high.1);
+            flow.to_nobody = sender.mac.is_some() && receiver.mac.is_none();
             let (place, idle) = self.flows.insert(key, flow);
             let counters = &mut self.desk.counters;
             counters.flows_given_up = counters.flows_given_up.saturating_add(idle.len() as u64);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::asset::Asset;
 use crate::change::Change;
+use crate::conversation::Conversation;
 
 /// Version of the requests and replies in this file. A sensor refuses a client of another one, and says so.
 pub const VERSION: u16 = 1;
@@ -59,6 +60,17 @@ pub enum Request {
     Asset {
         /// Its id, one of its addresses, or its name.
         asset: String,
+    },
+    /// Who was seen to use which service of whom.
+    Conversations {
+        /// An address or the id of an asset that is an end of them; empty for all.
+        #[serde(default)]
+        with: String,
+        /// Those behind this one; empty to begin.
+        #[serde(default)]
+        after: String,
+        /// Conversations to list at most.
+        limit: usize,
     },
     /// The packets that prove what is known of an asset, as a pcapng file. Answered by [`Reply::Octets`].
     Evidence {
@@ -165,6 +177,14 @@ pub enum Reply {
     Changes {
         /// In order.
         changes: Vec<Change>,
+    },
+    /// Conversations, in an order of their own.
+    Conversations {
+        /// Those found.
+        conversations: Vec<Conversation>,
+        /// Where to go on, if there may be more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<String>,
     },
     /// Chunks of octets follow.
     Octets,

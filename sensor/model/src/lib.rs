@@ -3,6 +3,7 @@
 mod asset;
 mod change;
 mod control;
+mod conversation;
 mod difference;
 mod filter;
 mod kind;
@@ -15,6 +16,7 @@ pub use asset::{
 };
 pub use change::{Change, Event, Person, Reason};
 pub use control::{Hello, Order, Reply, Request, VERSION};
+pub use conversation::{Conversation, End};
 pub use difference::difference;
 pub use filter::{About, FIELDS, Field, Filter, FilterError};
 pub use kind::{Category, Kind};

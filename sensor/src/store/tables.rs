@@ -1,12 +1,15 @@
 //! What is in the store, table by table. Values are JSON, so that a newer program can read what an older one wrote.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use fossick_engine::{Kept, Row};
-use fossick_model::{Asset, Order, Time};
+use fossick_model::{Asset, Conversation, Order, Time};
 use fossick_parsers::packet::LinkType;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{
+    Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{Card, Memory};
@@ -27,6 +30,8 @@ pub const CAPTURES: TableDefinition<u32, &str> = TableDefinition::new("captures"
 pub const JOURNAL: TableDefinition<u64, &str> = TableDefinition::new("journal");
 /// Capture and frame → time (8 octets), link type (2), length on the wire (4), then the packet, masked.
 pub const PACKETS: TableDefinition<(u32, u64), &[u8]> = TableDefinition::new("packets");
+/// Key of a conversation → the conversation. A store of before there were any has no such table until one is written.
+pub const CONVERSATIONS: TableDefinition<&str, &str> = TableDefinition::new("conversations");
 /// Merges and splits, in the order in which they were ordered: asset and order.
 pub const ARRANGEMENTS: TableDefinition<u64, &str> = TableDefinition::new("arrangements");
 /// Outlet → the last entry of the journal that it has delivered. An entry with a number above is in its outbox.
@@ -66,6 +71,7 @@ pub fn create(txn: &WriteTransaction) -> Result<(), redb::Error> {
     txn.open_table(CAPTURES)?;
     txn.open_table(JOURNAL)?;
     txn.open_table(PACKETS)?;
+    txn.open_table(CONVERSATIONS)?;
     txn.open_table(ARRANGEMENTS)?;
     txn.open_table(OUTLETS)?;
     Ok(())
@@ -134,6 +140,35 @@ pub fn rows<T>(
             value: Some(value.value().to_owned()),
         });
     Ok(take(&mut rows))
+}
+
+/// Conversations that are wanted, in order of their keys from the one behind `after` on, so many at most; the key of the last
+/// that was looked at, if there may be more.
+pub fn conversations(
+    txn: &ReadTransaction,
+    after: &str,
+    limit: usize,
+    wanted: impl Fn(&Conversation) -> bool,
+) -> Result<(Vec<(String, Conversation)>, Option<String>), redb::Error> {
+    let mut found = Vec::new();
+    let table = match txn.open_table(CONVERSATIONS) {
+        Ok(table) => table,
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok((found, None)),
+        Err(error) => return Err(error.into()),
+    };
+    let behind = (Bound::Excluded(after), Bound::Unbounded);
+    for entry in table.range::<&str>(behind)? {
+        let (key, text) = entry?;
+        if let Ok(conversation) = serde_json::from_str(text.value())
+            && wanted(&conversation)
+        {
+            found.push((key.value().to_owned(), conversation));
+            if found.len() >= limit {
+                return Ok((found, Some(key.value().to_owned())));
+            }
+        }
+    }
+    Ok((found, None))
 }
 
 /// Every asset as lists show it.

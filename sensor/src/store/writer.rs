@@ -244,6 +244,13 @@ impl Writer {
                     None => nodes.remove(row.key.as_str())?,
                 };
             }
+            let mut conversations = txn.open_table(tables::CONVERSATIONS)?;
+            for (key, told) in &round.conversations {
+                match told {
+                    Some(told) => conversations.insert(key.as_str(), json(told).as_str())?,
+                    None => conversations.remove(key.as_str())?,
+                };
+            }
             let mut ids = txn.open_table(tables::IDS)?;
             for (owner, id) in &round.ids {
                 ids.insert(owner.as_str(), id.as_str())?;

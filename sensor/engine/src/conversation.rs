@@ -1,0 +1,404 @@
+//! Who talks to whom, in which protocol, and what is asked for: many connections, one conversation.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use fossick_model::{Time, Transport};
+use fossick_parsers::{Operation, Protocol};
+use hashbrown::{HashMap, HashSet};
+
+use crate::generations::{Generations, Place};
+use crate::limits;
+
+/// What was asked for, in the order in which it was first. Short, without repetition.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Operations(Vec<Operation>);
+
+impl Operations {
+    /// Takes one in. The latest is looked at first: most ask the same again and again.
+    pub fn add(&mut self, operation: Operation) {
+        let known = &self.0;
+        if known.last() != Some(&operation)
+            && known.len() < limits::OPERATIONS
+            && !known.contains(&operation)
+        {
+            self.0.push(operation);
+        }
+    }
+
+    /// Takes others in.
+    pub fn merge(&mut self, others: &Operations) {
+        for operation in &others.0 {
+            self.add(*operation);
+        }
+    }
+}
+
+/// An end: VLAN tag and address.
+pub(crate) type At = (u16, IpAddr);
+
+/// What all connections of a conversation have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Pair {
+    pub client: At,
+    pub server: At,
+    pub port: u16,
+    pub transport: Transport,
+}
+
+/// What a shard tells of a conversation.
+#[derive(Debug, Clone)]
+pub(crate) struct Talk {
+    pub protocol: Option<&'static Protocol>,
+    /// The server confirmed it.
+    pub served: bool,
+    pub operations: Operations,
+    pub two_way: bool,
+    pub first: Time,
+    pub last: Time,
+    /// A packet that shows it, the first of them.
+    pub capture: u32,
+    pub frame: u64,
+}
+
+impl Talk {
+    /// Takes in another connection, or the same some time later.
+    pub fn merge(&mut self, other: &Talk) {
+        if self.protocol.is_none() || (other.served && !self.served) {
+            self.protocol = other.protocol;
+            self.served = other.served;
+        }
+        self.operations.merge(&other.operations);
+        self.two_way |= other.two_way;
+        if other.first < self.first {
+            self.first = other.first;
+            self.capture = other.capture;
+            self.frame = other.frame;
+        }
+        self.last = self.last.max(other.last);
+    }
+}
+
+/// The same as [`Pair`], and which of its holders had each address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub pair: Pair,
+    pub tenancies: (u8, u8),
+}
+
+/// What is kept of a conversation.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    pub protocol: Option<&'static str>,
+    /// The server confirmed it.
+    pub served: bool,
+    /// Words of [`Conversations::words`], in the order in which they came.
+    pub operations: Vec<u16>,
+    pub two_way: bool,
+    pub first: Time,
+    pub last: Time,
+    pub capture: u32,
+    pub frame: u64,
+}
+
+/// All conversations, or rather those that went on last.
+#[derive(Debug)]
+pub(crate) struct Conversations {
+    held: Generations<Key, Kept>,
+    /// Every operation that anybody asked for, as it is shown.
+    words: Vec<Arc<str>>,
+    numbers: HashMap<Operation, u16>,
+    /// Services in no known protocol on ports that nobody registered, by client and server.
+    unnamed: HashMap<(At, At), u16>,
+    /// Whether anybody asks for what changed.
+    pub followed: bool,
+    /// Those of which something changed, besides when they were heard last, and those that gave way.
+    changed: HashSet<Key>,
+    /// Those that were heard again.
+    heard: HashSet<Key>,
+    /// Gave way to others.
+    pub gave_way: u64,
+    /// Left out: one host uses too many unnamed ports of another.
+    pub left_out: u64,
+}
+
+impl Default for Conversations {
+    fn default() -> Self {
+        Conversations {
+            held: Generations::new(limits::CONVERSATIONS),
+            words: Vec::new(),
+            numbers: HashMap::new(),
+            unnamed: HashMap::new(),
+            followed: false,
+            changed: HashSet::new(),
+            heard: HashSet::new(),
+            gave_way: 0,
+            left_out: 0,
+        }
+    }
+}
+
+impl Conversations {
+    /// Takes in what a shard tells.
+    pub fn apply(&mut self, key: Key, talk: &Talk) {
+        let name = talk.protocol.map(|protocol| protocol.name);
+        let mut changed = false;
+        let place = match self.held.find(&key) {
+            Some(place) => place,
+            None if name.is_none() && !self.has_room(&key) => {
+                self.left_out = self.left_out.saturating_add(1);
+                return;
+            }
+            None => {
+                let kept = Kept {
+                    protocol: name,
+                    served: talk.served,
+                    operations: Vec::new(),
+                    two_way: false,
+                    first: talk.first,
+                    last: talk.last,
+                    capture: talk.capture,
+                    frame: talk.frame,
+                };
+                changed = true;
+                self.insert(key, kept)
+            }
+        };
+        let mut operations = Vec::new();
+        for operation in &talk.operations.0 {
+            operations.extend(self.number(*operation));
+        }
+        let mut named = false;
+        if let Some(kept) = self.held.at(place) {
+            named = kept.protocol.is_none() && name.is_some();
+            changed |= named || (talk.two_way && !kept.two_way) || talk.first < kept.first;
+            if named || (talk.served && !kept.served) {
+                changed |= kept.protocol != name;
+                kept.protocol = name;
+                kept.served = talk.served;
+            }
+            kept.two_way |= talk.two_way;
+            if talk.first < kept.first {
+                kept.first = talk.first;
+                kept.capture = talk.capture;
+                kept.frame = talk.frame;
+            }
+            kept.last = kept.last.max(talk.last);
+            for number in operations {
+                if kept.operations.len() < limits::OPERATIONS && !kept.operations.contains(&number)
+                {
+                    if kept.operations.len() == kept.operations.capacity() {
+                        kept.operations.reserve_exact(2);
+                    }
+                    kept.operations.push(number);
+                    changed = true;
+                }
+            }
+        }
+        if named {
+            self.release(&key);
+        }
+        self.note(key, changed);
+    }
+
+    /// Takes in one that was written down.
+    pub fn restore(&mut self, key: Key, kept: Kept, operations: &[String]) {
+        if kept.protocol.is_none() && !self.has_room(&key) {
+            return;
+        }
+        let operations = operations.iter().filter_map(|word| self.word(word));
+        let operations = operations.collect();
+        self.insert(key, Kept { operations, ..kept });
+    }
+
+    /// Those that changed, or merely were heard again, so many at most, in order. Some are gone.
+    pub fn take_changed(&mut self, heard: bool, most: usize) -> Vec<Key> {
+        let mut taken: Vec<Key> = self.changed.iter().take(most).copied().collect();
+        for key in &taken {
+            self.changed.remove(key);
+            self.heard.remove(key);
+        }
+        if heard {
+            let room = most.saturating_sub(taken.len());
+            let again: Vec<Key> = self.heard.iter().take(room).copied().collect();
+            for key in &again {
+                self.heard.remove(key);
+            }
+            taken.extend(again);
+        }
+        taken.sort_unstable();
+        taken
+    }
+
+    /// One of them.
+    pub fn get(&self, key: &Key) -> Option<&Kept> {
+        self.held.get(key)
+    }
+
+    fn insert(&mut self, key: Key, kept: Kept) -> Place {
+        let (place, gone) = self.held.insert(key, kept);
+        for (key, kept) in gone {
+            self.gave_way = self.gave_way.saturating_add(1);
+            if kept.protocol.is_none() {
+                self.release(&key);
+            }
+            self.note(key, true);
+        }
+        place
+    }
+
+    fn note(&mut self, key: Key, changed: bool) {
+        if !self.followed {
+            return;
+        }
+        // While nothing can be written, those that gave way would gather without end.
+        if changed && self.changed.len() < limits::CONVERSATIONS.saturating_mul(2) {
+            self.changed.insert(key);
+        } else if self.heard.len() < limits::CONVERSATIONS {
+            self.heard.insert(key);
+        }
+    }
+
+    /// All of them, in order.
+    pub fn all(&self) -> Vec<(&Key, &Kept)> {
+        let mut all: Vec<(&Key, &Kept)> = self.held.iter().collect();
+        all.sort_unstable_by_key(|(key, _)| **key);
+        all
+    }
+
+    /// What is asked for in it, in order.
+    pub fn operations(&self, kept: &Kept) -> Vec<String> {
+        let words = kept.operations.iter();
+        let mut words: Vec<String> = words
+            .filter_map(|number| self.words.get(usize::from(*number)))
+            .map(ToString::to_string)
+            .collect();
+        words.sort_unstable();
+        words
+    }
+
+    /// How many are held.
+    pub fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Removes those with any of these addresses.
+    pub fn forget(&mut self, gone: impl Fn(At) -> bool) {
+        let unwanted = |key: &Key| gone(key.pair.client) || gone(key.pair.server);
+        let unwanted_now = self.held.iter().map(|(key, _)| *key).filter(unwanted);
+        for key in unwanted_now.collect::<Vec<Key>>() {
+            self.note(key, true);
+        }
+        self.held.retain(|key| !unwanted(key));
+        self.unnamed
+            .retain(|(client, server), _| !gone(*client) && !gone(*server));
+    }
+
+    fn number(&mut self, operation: Operation) -> Option<u16> {
+        if let Some(number) = self.numbers.get(&operation) {
+            return Some(*number);
+        }
+        let number = self.word(&operation.to_string())?;
+        self.numbers.insert(operation, number);
+        Some(number)
+    }
+
+    fn word(&mut self, word: &str) -> Option<u16> {
+        // Asked once for each operation, and for what was written down.
+        let known = self.words.iter().position(|known| **known == *word);
+        let number = known.unwrap_or(self.words.len());
+        if known.is_none() {
+            if self.words.len() >= limits::WORDS {
+                return None;
+            }
+            self.words.push(Arc::from(word));
+        }
+        u16::try_from(number).ok()
+    }
+
+    /// Makes room for a service in no known protocol, if the pair has any left.
+    fn has_room(&mut self, key: &Key) -> bool {
+        let count = self.unnamed.entry((key.pair.client, key.pair.server));
+        let count = count.or_default();
+        let room = usize::from(*count) < limits::UNNAMED;
+        if room {
+            *count = count.saturating_add(1);
+        }
+        room
+    }
+
+    fn release(&mut self, key: &Key) {
+        let ends = (key.pair.client, key.pair.server);
+        if let Some(count) = self.unnamed.get_mut(&ends) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.unnamed.remove(&ends);
+            }
+        }
+    }
+}
+
+impl Key {
+    /// As it is written down: transport and port, then VLAN tag, address and tenancy of client and server.
+    pub fn text(&self) -> String {
+        let Pair {
+            client,
+            server,
+            port,
+            transport,
+        } = self.pair;
+        let transport = match transport {
+            Transport::Tcp => "tcp",
+            Transport::Udp => "udp",
+        };
+        let (held, served) = self.tenancies;
+        format!(
+            "{transport} {port} {} {} {held} {} {} {served}",
+            client.0, client.1, server.0, server.1
+        )
+    }
+
+    /// The other way round.
+    pub fn read(text: &str) -> Option<Key> {
+        let mut words = text.split(' ');
+        let transport = match words.next()? {
+            "tcp" => Transport::Tcp,
+            "udp" => Transport::Udp,
+            _ => return None,
+        };
+        let port = words.next()?.parse().ok()?;
+        let mut end = || -> Option<(At, u8)> {
+            let at = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+            Some((at, words.next()?.parse().ok()?))
+        };
+        let ((client, held), (server, served)) = (end()?, end()?);
+        Some(Key {
+            pair: Pair {
+                client,
+                server,
+                port,
+                transport,
+            },
+            tenancies: (held, served),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_as_it_was_written() {
+        let key = Key {
+            pair: Pair {
+                client: (7, "2001:db8::1".parse().unwrap()),
+                server: (0, "10.0.0.2".parse().unwrap()),
+                port: 502,
+                transport: Transport::Tcp,
+            },
+            tenancies: (0, 3),
+        };
+        assert_eq!(Key::read(&key.text()), Some(key));
+    }
+}
