@@ -6,6 +6,6 @@ mod propose;
 mod render;
 
 pub use dry_run::{Trial, Verdict, dry_run};
-pub use life::{Refusal, approve, deploy, observe};
-pub use propose::{NoPolicy, Question, propose};
+pub use life::{LEAST_WATCH, Refusal, Watch, approve, begin, deploy, export, observe, try_out};
+pub use propose::{LEAST_LEARNT, NoPolicy, Question, propose};
 pub use render::{Format, render};

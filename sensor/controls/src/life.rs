@@ -1,26 +1,37 @@
-//! `proposed → approved → deployed → verified | violated | stale`: what moves a control, and what must be so before it moves.
+//! `proposed → dry-run → approved → exported → deployed → verified | violated | stale`: what moves a control, and what must be
+//! so before it moves.
 
-use fossick_model::{Asset, Control, ControlState, Conversation, Demand, Staleness, Time};
+use fossick_model::{
+    Answered, Asset, Control, ControlState, Conversation, Demand, Evidence, Policy, Staleness, Time,
+};
 
 use crate::dry_run::{Trial, Verdict, dry_run};
+use crate::propose::addresses;
+
+/// How long is listened before silence counts, unless somebody says otherwise: what is done once a day has been done. Seconds.
+pub const LEAST_WATCH: i64 = 86_400;
 
 /// Why a control does not move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// An earlier step is missing, or the control has come further.
-    #[error("the control is not in the state that comes before this one")]
-    OutOfOrder,
+    #[error("the control is {state}: {next}")]
+    OutOfOrder {
+        /// Where it is.
+        state: &'static str,
+        /// What can be done there.
+        next: &'static str,
+    },
     /// Nobody stands behind it.
     #[error("a name is needed")]
     NoName,
-    /// Another asset was handed over.
-    #[error("this is another asset's control")]
-    AnotherAsset,
     /// One direction of its traffic is heard at most.
     #[error("its traffic is heard one way only: silence proves nothing where the sensor is deaf")]
     HeardOneWay,
-    /// It never spoke.
-    #[error("it never spoke: silence proves nothing where nothing is heard")]
+    /// It never spoke, or to everybody alone.
+    #[error(
+        "it was never heard to speak with anybody: silence proves nothing where nothing is heard"
+    )]
     NeverSpoke,
     /// Not long enough.
     #[error("heard for {heard} of the {least} seconds that it takes")]
@@ -35,42 +46,92 @@ pub enum Refusal {
         "nothing that is allowed was heard both ways since: the asset or the sensor may be cut off"
     )]
     NothingHeard,
-    /// Something forbidden was heard, and no packet since then shows whether it went through.
-    #[error(
-        "{count} forbidden conversations were heard, and it is not clear that they were stopped"
-    )]
-    Unclear {
-        /// How many.
-        count: usize,
-    },
+}
+
+/// A policy begins its way.
+#[must_use]
+pub fn begin(policy: Policy, by: &str, at: Time) -> Control {
+    let by = by.to_owned();
+    Control {
+        policy,
+        state: ControlState::Proposed { by, at },
+        waits: None,
+    }
+}
+
+/// It was tried on these conversations.
+///
+/// # Errors
+///
+/// It was approved already.
+pub fn try_out(
+    control: &mut Control,
+    conversations: &[Conversation],
+    by: &str,
+    at: Time,
+) -> Result<(), Refusal> {
+    match control.state {
+        ControlState::Proposed { .. } | ControlState::DryRun { .. } => {}
+        _ => return Err(out_of_order(control)),
+    }
+    let trials = dry_run(&control.policy, conversations);
+    let stops = trials.iter().filter(|trial| is_forbidden(trial)).count();
+    control.state = ControlState::DryRun {
+        by: named(by)?,
+        at,
+        passes: trials.len().saturating_sub(stops),
+        stops,
+    };
+    Ok(())
 }
 
 /// Somebody agrees to a control.
 ///
 /// # Errors
 ///
-/// It was not just proposed, or nobody is named.
+/// It was not tried before, or nobody is named.
 pub fn approve(control: &mut Control, by: &str, at: Time) -> Result<(), Refusal> {
-    if control.state != ControlState::Proposed {
-        return Err(Refusal::OutOfOrder);
+    if !matches!(control.state, ControlState::DryRun { .. }) {
+        return Err(out_of_order(control));
     }
     let by = named(by)?;
     control.state = ControlState::Approved { by, at };
     Ok(())
 }
 
-/// Somebody says that a device holds it from now on.
+/// It is handed out in the words of a device. Once it is deployed this changes nothing.
 ///
 /// # Errors
 ///
 /// It was not approved before, or nobody is named.
-pub fn deploy(control: &mut Control, by: &str, at: Time) -> Result<(), Refusal> {
+pub fn export(control: &mut Control, format: &str, by: &str, at: Time) -> Result<(), Refusal> {
     match control.state {
-        ControlState::Approved { at: approved, .. } if approved <= at => {}
-        _ => return Err(Refusal::OutOfOrder),
+        ControlState::Approved { .. } | ControlState::Exported { .. } => {
+            control.state = ControlState::Exported {
+                by: named(by)?,
+                at,
+                format: format.to_owned(),
+            };
+            Ok(())
+        }
+        ControlState::Proposed { .. } | ControlState::DryRun { .. } => Err(out_of_order(control)),
+        _ => Ok(()),
+    }
+}
+
+/// Somebody says that a device holds it from now on; `least` seconds are listened before silence counts.
+///
+/// # Errors
+///
+/// It was not exported before, or nobody is named.
+pub fn deploy(control: &mut Control, by: &str, at: Time, least: i64) -> Result<(), Refusal> {
+    match control.state {
+        ControlState::Exported { at: exported, .. } if exported <= at => {}
+        _ => return Err(out_of_order(control)),
     }
     let by = named(by)?;
-    control.state = ControlState::Deployed { by, at };
+    control.state = ControlState::Deployed { by, at, least };
+    control.waits = None;
     Ok(())
 }
 
@@ -81,91 +142,127 @@ fn named(by: &str) -> Result<String, Refusal> {
         .ok_or(Refusal::NoName)
 }
 
-/// Holds a control against what is heard by packet time `now`, and what demands it now.
-/// `least` is how long must be listened before silence counts, in seconds.
+fn out_of_order(control: &Control) -> Refusal {
+    let state = control.state.name();
+    let next = match control.state {
+        ControlState::Proposed { .. } => "try it with `dry-run`",
+        ControlState::DryRun { .. } => "somebody must `approve` it",
+        ControlState::Approved { .. } => "`export` it for a device",
+        ControlState::Exported { .. } => "load it into the device, and say so with `deployed`",
+        ControlState::Deployed { .. } | ControlState::Verified { .. } => {
+            "it is watched; `propose` begins anew"
+        }
+        ControlState::Violated { .. } | ControlState::Stale { .. } => "`propose` begins anew",
+    };
+    Refusal::OutOfOrder { state, next }
+}
+
+/// What a control in force is held against.
+#[derive(Debug, Clone, Copy)]
+pub struct Watch<'a> {
+    /// The asset as it is now.
+    pub asset: &'a Asset,
+    /// What demands the control now, where that is known.
+    pub demand: Option<&'a Demand>,
+    /// What was heard of it, then and since.
+    pub conversations: &'a [Conversation],
+    /// Heard until.
+    pub now: Time,
+}
+
+/// Holds a control against what is heard.
 ///
 /// # Errors
 ///
 /// It is not in force, or what is heard does not suffice to call it verified: the state stays.
-pub fn observe(
-    control: &mut Control,
-    asset: &Asset,
-    demand: &Demand,
-    conversations: &[Conversation],
-    now: Time,
-    least: i64,
-) -> Result<(), Refusal> {
-    if asset.id != control.policy.asset {
-        return Err(Refusal::AnotherAsset);
-    }
+pub fn observe(control: &mut Control, watch: &Watch<'_>) -> Result<(), Refusal> {
     // A violation stands until somebody proposes and deploys anew.
-    let since = match control.state {
-        ControlState::Deployed { at, .. } => at,
-        ControlState::Verified { since, .. } => since,
-        _ => return Err(Refusal::OutOfOrder),
+    let (since, least) = match control.state {
+        ControlState::Deployed { at, least, .. } => (at, least),
+        ControlState::Verified { since, least, .. } => (since, least),
+        _ => return Err(out_of_order(control)),
     };
-    let trials = dry_run(&control.policy, conversations);
-    let after = |trial: &&Trial<'_>| trial.conversation.last_seen > since;
-    let forbidden = |trial: &&Trial<'_>| matches!(trial.verdict, Verdict::Blocked { .. });
-    let through = |trial: &&Trial<'_>| {
-        // Both its directions and its packet must be of the time after: older ones prove nothing about now.
-        let one = trial.conversation;
-        one.two_way && one.first_seen > since && one.evidence.time > since
-    };
-    if let Some(trial) = trials.iter().filter(forbidden).find(through) {
+    let trials = dry_run(&control.policy, watch.conversations);
+    let forbidden = || trials.iter().filter(|trial| is_forbidden(trial));
+    if let Some((trial, evidence)) = forbidden().find_map(|trial| {
+        let answered = went_through(trial.conversation, since, least)?;
+        Some((trial, answered))
+    }) {
         let conversation = Box::new(trial.conversation.clone());
         control.state = ControlState::Violated {
             since,
             conversation,
+            evidence,
         };
         return Ok(());
     }
-    if *demand != control.policy.demand {
-        let reason = Staleness::DemandChanged {
-            now: demand.clone(),
-        };
+    if let Some(reason) = staleness(&control.policy, watch, &trials) {
         control.state = ControlState::Stale { reason };
         return Ok(());
     }
-    let until = control.policy.baseline.last;
-    let unknown = |trial: &&Trial<'_>| {
-        trial.verdict == Verdict::Blocked { why: None } && trial.conversation.first_seen <= until
-    };
-    if let Some(trial) = trials.iter().find(unknown) {
-        let conversation = Box::new(trial.conversation.clone());
-        let reason = Staleness::BaselineChanged { conversation };
-        control.state = ControlState::Stale { reason };
-        return Ok(());
-    }
-    for word in &asset.visibility {
+    for word in &watch.asset.visibility {
         match word.as_ref() {
             "one-way" => return Err(Refusal::HeardOneWay),
-            "never-spoke" => return Err(Refusal::NeverSpoke),
+            "never-spoke" | "broadcast-only" => return Err(Refusal::NeverSpoke),
             _ => {}
         }
     }
-    let heard = now.0.saturating_sub(since.0) / 1_000_000_000;
+    let heard = watch.now.0.saturating_sub(since.0) / SECOND;
     if heard < least {
         return Err(Refusal::TooEarly { heard, least });
     }
-    // Attempts that nobody answered are what a filter leaves of a forbidden conversation; one that was two-way before
-    // and is heard still may be either.
-    let unclear = |trial: &&Trial<'_>| trial.conversation.two_way;
-    let count = trials
-        .iter()
-        .filter(forbidden)
-        .filter(after)
-        .filter(unclear)
-        .count();
-    if count > 0 {
-        return Err(Refusal::Unclear { count });
-    }
-    let alive = |trial: &&Trial<'_>| {
-        matches!(trial.verdict, Verdict::Allowed { .. }) && trial.conversation.two_way
+    let after = |trial: &&Trial<'_>| {
+        let answered = trial.conversation.answered.as_ref();
+        answered.is_some_and(|answered| answered.last > since)
     };
-    if !trials.iter().filter(after).any(|trial| alive(&trial)) {
+    let allowed = trials.iter().filter(|trial| !is_forbidden(trial));
+    let allowed = allowed.filter(after).count();
+    if allowed == 0 {
         return Err(Refusal::NothingHeard);
     }
-    control.state = ControlState::Verified { since, until: now };
+    let attempts = forbidden().filter(|trial| trial.conversation.last_seen > since);
+    control.state = ControlState::Verified {
+        since,
+        until: watch.now,
+        least,
+        allowed,
+        attempts: attempts.count(),
+    };
     Ok(())
+}
+
+const SECOND: i64 = 1_000_000_000;
+
+fn is_forbidden(trial: &Trial<'_>) -> bool {
+    matches!(trial.verdict, Verdict::Blocked { .. })
+}
+
+/// The packet that shows that a forbidden conversation went through: it began after the control was in force and was
+/// answered. One from before may take its time to end, as its retransmissions do, but not for as long as is listened.
+fn went_through(conversation: &Conversation, since: Time, least: i64) -> Option<Evidence> {
+    let Answered {
+        began,
+        last,
+        evidence,
+    } = conversation.answered.as_ref()?;
+    let late = Time(since.0.saturating_add(least.saturating_mul(SECOND)));
+    (*began > since || *last > late).then(|| evidence.clone())
+}
+
+fn staleness(policy: &Policy, watch: &Watch<'_>, trials: &[Trial<'_>]) -> Option<Staleness> {
+    if let Some(demand) = watch.demand.filter(|demand| **demand != policy.demand) {
+        let now = demand.clone();
+        return Some(Staleness::DemandChanged { now });
+    }
+    let mut now = addresses(watch.asset).into_iter();
+    if let Some(address) = now.find(|address| !policy.addresses.contains(address)) {
+        return Some(Staleness::NewAddress { address });
+    }
+    let until = policy.baseline.last;
+    let unknown = |trial: &&Trial<'_>| {
+        trial.verdict == Verdict::Blocked { why: None } && trial.conversation.first_seen <= until
+    };
+    let trial = trials.iter().find(unknown)?;
+    let conversation = Box::new(trial.conversation.clone());
+    Some(Staleness::BaselineChanged { conversation })
 }

@@ -7,6 +7,12 @@ use fossick_model::{
     Transport, Why,
 };
 
+/// A shorter baseline misses what is done once a day. Seconds.
+pub const LEAST_LEARNT: i64 = 86_400;
+/// Where conversations were new in the last one of so many parts of the time, the baseline still grows.
+const PARTS: i64 = 4;
+const SECOND: i64 = 1_000_000_000;
+
 /// What a policy is asked for.
 #[derive(Debug)]
 pub struct Question<'a> {
@@ -22,6 +28,8 @@ pub struct Question<'a> {
     pub vulnerable: &'a [(Transport, u16)],
     /// Rules that an operator added before, which stay.
     pub kept: &'a [Rule],
+    /// Somebody accepts a baseline shorter than [`LEAST_LEARNT`].
+    pub from_little: bool,
 }
 
 /// Why there is no policy.
@@ -33,13 +41,23 @@ pub enum NoPolicy {
     /// Nothing was heard.
     #[error("no conversation of the asset was heard: a policy would cut it off")]
     NoConversation,
+    /// Not for long enough.
+    #[error(
+        "it was heard for {heard} of the {least} seconds that a baseline takes: what comes more seldom would be cut off"
+    )]
+    TooShort {
+        /// Seconds from the first packet to the last.
+        heard: i64,
+        /// Seconds that are wanted.
+        least: i64,
+    },
 }
 
 /// The least policy that what was heard needs.
 ///
 /// # Errors
 ///
-/// The asset has no address, or was not heard in a conversation.
+/// The asset has no address, or was not heard in a conversation, or not for long enough.
 pub fn propose(question: Question<'_>) -> Result<Policy, NoPolicy> {
     let addresses = addresses(question.asset);
     if addresses.is_empty() {
@@ -51,6 +69,11 @@ pub fn propose(question: Question<'_>) -> Result<Policy, NoPolicy> {
         .filter_map(|heard| Some((direction(heard, &question.asset.id, &addresses)?, heard)))
         .collect();
     let baseline = baseline(&heard).ok_or(NoPolicy::NoConversation)?;
+    if baseline.short && !question.from_little {
+        let heard = baseline.last.0.saturating_sub(baseline.first.0) / SECOND;
+        let least = LEAST_LEARNT;
+        return Err(NoPolicy::TooShort { heard, least });
+    }
     let mut rules: Vec<Rule> = Vec::new();
     let mut left_out = Vec::new();
     for (direction, conversation) in heard {
@@ -70,11 +93,16 @@ pub fn propose(question: Question<'_>) -> Result<Policy, NoPolicy> {
         }
     }
     for kept in question.kept {
-        let an_operators = matches!(kept.origin, Origin::Operator { .. });
-        if an_operators && !rules.iter().any(|known| same(known, kept)) {
-            rules.push(kept.clone());
+        if !matches!(kept.origin, Origin::Operator { .. }) {
+            continue;
+        }
+        // Where it was heard as well it stays the operator's: another baseline may not have heard it.
+        match rules.iter_mut().find(|known| same(known, kept)) {
+            Some(known) => known.origin = kept.origin.clone(),
+            None => rules.push(kept.clone()),
         }
     }
+    left_out.retain(|left: &LeftOut| !rules.iter().any(|rule| rule.allows(&left.conversation)));
     rules.sort_by_key(|rule| {
         (
             rule.direction,
@@ -100,7 +128,8 @@ pub fn propose(question: Question<'_>) -> Result<Policy, NoPolicy> {
     })
 }
 
-fn addresses(asset: &Asset) -> Vec<IpAddr> {
+/// Those by which it can be fenced in, sorted.
+pub(crate) fn addresses(asset: &Asset) -> Vec<IpAddr> {
     let Some(addresses) = &asset.addresses else {
         return Vec::new();
     };
@@ -134,8 +163,8 @@ pub(crate) fn direction(
 fn baseline(heard: &[(Direction, &Conversation)]) -> Option<Baseline> {
     let first = heard.iter().map(|(_, one)| one.first_seen).min()?;
     let last = heard.iter().map(|(_, one)| one.last_seen).max()?;
-    let quarter = last.0.saturating_sub(first.0) / 4;
-    let late_from = Time(last.0.saturating_sub(quarter));
+    let heard_for = last.0.saturating_sub(first.0);
+    let late_from = Time(last.0.saturating_sub(heard_for / PARTS));
     // Where all was heard in one moment, nothing shows that it has stopped to grow.
     let late = heard
         .iter()
@@ -145,6 +174,7 @@ fn baseline(heard: &[(Direction, &Conversation)]) -> Option<Baseline> {
         first,
         last,
         conversations: heard.len(),
+        short: heard_for / SECOND < LEAST_LEARNT,
         late,
         growing: late > 0,
     })

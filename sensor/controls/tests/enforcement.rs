@@ -6,11 +6,12 @@
     clippy::arithmetic_side_effects
 )]
 
+mod common;
+
 use std::process::{Command, Stdio};
 
-use fossick_controls::{Format, Question, propose, render};
-use fossick_model::{Asset, Conversation, Demand, Policy};
-use serde_json::json;
+use common::policy;
+use fossick_controls::{Format, render};
 
 /// A server that listens on a port of each transport and family, and a client that says whether it was answered.
 const TALK: &str = r#"
@@ -36,79 +37,6 @@ try:
 except OSError:
     sys.exit(1)
 "#;
-
-fn asset() -> Asset {
-    serde_json::from_value(json!({
-        "id": "00aa11bb22cc33dd", "addresses": {"mac": [], "ipv4": ["10.9.2.2"], "ipv6": ["fd09:2::2"]},
-        "vlans": [], "hostnames": ["x\"; }\nflush ruleset\n#"], "category": "industrial", "protocols": [], "services": [],
-        "peers": 1, "first_seen": "2024-01-01T00:00:00Z", "last_seen": "2024-01-02T00:00:00Z", "visibility": [],
-        "children": [], "facts": [], "observations": [], "findings": []
-    }))
-    .unwrap()
-}
-
-fn heard(client: &str, server: &str, transport: &str, port: u16) -> Conversation {
-    serde_json::from_value(json!({
-        "client": {"address": client}, "server": {"address": server}, "transport": transport, "port": port,
-        "protocol": "modbus", "operations": ["read\n} \"holding"], "two_way": true,
-        "first_seen": "2024-01-01T00:00:00Z", "last_seen": "2024-01-02T00:00:00Z",
-        "evidence": {"capture": "a.pcap", "frame": 1, "time": "2024-01-01T00:00:00Z", "heard": true}
-    }))
-    .unwrap()
-}
-
-fn policy() -> Policy {
-    let conversations = [
-        heard("10.9.1.2", "10.9.2.2", "tcp", 502),
-        heard("10.9.1.2", "10.9.2.2", "udp", 161),
-        heard("fd09:1::2", "fd09:2::2", "tcp", 502),
-        heard("10.9.2.2", "10.9.1.2", "tcp", 514),
-        heard("fd09:2::2", "fd09:1::2", "udp", 123),
-        heard("10.9.1.2", "10.9.2.2", "tcp", 445),
-    ];
-    propose(Question {
-        asset: &asset(),
-        demand: Demand {
-            reason: "no fix\n}".into(),
-            source: "row".into(),
-        },
-        conversations: &conversations,
-        zones: &[],
-        vulnerable: &[(fossick_model::Transport::Tcp, 445)],
-        kept: &[],
-    })
-    .unwrap()
-}
-
-#[test]
-fn names_from_the_wire_stay_in_their_comments() {
-    for (format, mark) in [(Format::Nftables, "#"), (Format::CiscoIos, "!")] {
-        let text = render(&policy(), format).unwrap();
-        let flushes = text.lines().filter(|line| line.contains("flush"));
-        for line in flushes {
-            assert!(line.starts_with(mark), "{line}");
-        }
-        assert!(text.is_ascii(), "{text}");
-    }
-}
-
-#[test]
-fn access_lists_let_answers_through_and_others_alone() {
-    let text = render(&policy(), Format::CiscoIos).unwrap();
-    for line in [
-        " permit tcp host 10.9.1.2 host 10.9.2.2 eq 502",
-        " permit tcp host 10.9.2.2 eq 502 host 10.9.1.2 established",
-        " permit tcp host 10.9.2.2 host 10.9.1.2 eq 514",
-        " permit tcp host 10.9.1.2 eq 514 host 10.9.2.2 established",
-        " permit udp host fd09:1::2 eq 123 host fd09:2::2",
-        " deny ip any host 10.9.2.2 log",
-        " deny ipv6 host fd09:2::2 any log",
-        " permit ip any any",
-    ] {
-        assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
-    }
-    assert!(!text.contains("eq 445"), "{text}");
-}
 
 fn ip(line: &str) -> bool {
     let done = Command::new("ip")

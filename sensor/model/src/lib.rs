@@ -16,7 +16,7 @@ pub use asset::{
 };
 pub use change::{Change, Event, Person, Reason};
 pub use control::{Hello, Order, Reply, Request, VERSION};
-pub use conversation::{Conversation, End};
+pub use conversation::{Answered, Conversation, End};
 pub use difference::difference;
 pub use filter::{About, FIELDS, Field, Filter, FilterError};
 pub use kind::{Category, Kind};

@@ -143,6 +143,8 @@ pub struct Baseline {
     pub last: Time,
     /// Conversations of the asset in that time.
     pub conversations: usize,
+    /// Whether that is less than is wanted of a baseline: somebody accepted it all the same.
+    pub short: bool,
     /// How many of them were new in its last quarter.
     pub late: usize,
     /// New ones still came in the last quarter: what is allowed is not yet all that is needed.
@@ -249,21 +251,41 @@ impl fmt::Display for Why {
     }
 }
 
-/// A policy on its way into force.
+/// A policy on its way into force. An asset has one at most.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Control {
     /// What is to be held.
     pub policy: Policy,
     /// How far it has come.
+    #[serde(flatten)]
     pub state: ControlState,
+    /// Why the watch does not call it verified (yet).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<String>,
 }
 
-/// How far a control has come.
+/// How far a control has come. `by` is who did it, as the kernel names them; `at` is the sensor's clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "lowercase")]
+#[serde(tag = "state", rename_all = "kebab-case")]
 pub enum ControlState {
-    /// Nobody has agreed yet.
-    Proposed,
+    /// Nobody has looked yet at what it would stop.
+    Proposed {
+        /// Who asked for it.
+        by: String,
+        /// When.
+        at: Time,
+    },
+    /// It was tried on what was heard.
+    DryRun {
+        /// Who asked for it.
+        by: String,
+        /// When.
+        at: Time,
+        /// Conversations that it would let through.
+        passes: usize,
+        /// Conversations that it would stop.
+        stops: usize,
+    },
     /// Somebody agreed.
     Approved {
         /// Who.
@@ -271,12 +293,23 @@ pub enum ControlState {
         /// When.
         at: Time,
     },
+    /// It was handed out in the words of a device.
+    Exported {
+        /// To whom.
+        by: String,
+        /// When.
+        at: Time,
+        /// Of which device.
+        format: String,
+    },
     /// Somebody says that a device holds it.
     Deployed {
         /// Who.
         by: String,
         /// Since when.
         at: Time,
+        /// How long must be listened before silence counts, in seconds.
+        least: i64,
     },
     /// What is heard agrees with it.
     Verified {
@@ -284,19 +317,53 @@ pub enum ControlState {
         since: Time,
         /// Heard until.
         until: Time,
+        /// How long must be listened before silence counts, in seconds.
+        least: i64,
+        /// Conversations that it allows, heard in both directions since.
+        allowed: usize,
+        /// Conversations that it forbids, tried since and answered by nobody.
+        attempts: usize,
     },
     /// Something that it forbids went through.
     Violated {
         /// In force since.
         since: Time,
-        /// What went through, with its packet.
+        /// What went through.
         conversation: Box<Conversation>,
+        /// The packet that answered.
+        evidence: Evidence,
     },
     /// What it was made for is no longer so.
     Stale {
         /// Why.
         reason: Staleness,
     },
+}
+
+impl ControlState {
+    /// Its name, as JSON has it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            ControlState::Proposed { .. } => "proposed",
+            ControlState::DryRun { .. } => "dry-run",
+            ControlState::Approved { .. } => "approved",
+            ControlState::Exported { .. } => "exported",
+            ControlState::Deployed { .. } => "deployed",
+            ControlState::Verified { .. } => "verified",
+            ControlState::Violated { .. } => "violated",
+            ControlState::Stale { .. } => "stale",
+        }
+    }
+
+    /// Whether what is heard is held against it.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        matches!(
+            self,
+            ControlState::Deployed { .. } | ControlState::Verified { .. }
+        )
+    }
 }
 
 /// Why a control is stale.
@@ -312,5 +379,10 @@ pub enum Staleness {
     BaselineChanged {
         /// Which.
         conversation: Box<Conversation>,
+    },
+    /// The asset has an address that is not fenced in.
+    NewAddress {
+        /// Which.
+        address: IpAddr,
     },
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use fossick_model::{Direction, Network, Policy, Rule, Transport};
 
-use super::{header, name, purpose, transport};
+use super::{NOT_HELD, header, name, of_family, purpose, transport};
 
 const NOTES: &str = "\
 ! On the interface towards the asset: FROM lists inbound, TO lists outbound.
@@ -18,11 +18,15 @@ const NOTES: &str = "\
 
 /// Writes the lists, those of a family only where the asset has an address of it.
 pub(super) fn render(policy: &Policy) -> String {
-    let mut text = header(policy, "!", "Cisco IOS; not checked by a device");
+    let mut text = header(
+        policy,
+        "!",
+        "Cisco IOS, as an independent parser reads it; not checked by a device",
+        NOT_HELD,
+    );
     text += NOTES;
     for v4 in [true, false] {
-        let mut addresses = policy.addresses.clone();
-        addresses.retain(|address| address.is_ipv4() == v4);
+        let addresses = of_family(policy, v4);
         if !addresses.is_empty() {
             lists(&mut text, policy, &addresses, v4);
         }
@@ -37,12 +41,11 @@ fn lists(text: &mut String, policy: &Policy, addresses: &[IpAddr], v4: bool) {
         ("ipv6 access-list", "ipv6", "V6")
     };
     let list = format!("FOSSICK-{}-{family}", name(policy));
-    let of_family =
-        |rule: &&Rule| rule.local.is_ipv4() == v4 && rule.peer.address().is_ipv4() == v4;
+    let fits = |rule: &&Rule| rule.local.is_ipv4() == v4 && rule.peer.address().is_ipv4() == v4;
     for to in [true, false] {
         let side = if to { "TO" } else { "FROM" };
         let _ = writeln!(text, "no {begin} {list}-{side}\n{begin} {list}-{side}");
-        for rule in policy.rules.iter().filter(of_family) {
+        for rule in policy.rules.iter().filter(fits) {
             entry(text, rule, to);
         }
         for address in addresses {

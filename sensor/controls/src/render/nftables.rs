@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use fossick_model::{Direction, Policy, Rule};
 
-use super::{header, name, purpose, transport};
+use super::{NOT_HELD, header, is_one_family, name, purpose, transport};
 
 const NOTES: &str = "\
 # For a router (hook forward). Only packets to and from this asset are judged; all others pass to the next table.
@@ -20,7 +20,8 @@ pub(super) fn render(policy: &Policy) -> String {
     let mut text = header(
         policy,
         "#",
-        "nftables; this output is not checked by a device: nft -c -f FILE checks it",
+        "nftables, as a Linux kernel takes it; nft -c -f FILE checks this output",
+        NOT_HELD,
     );
     text += NOTES;
     // Named before it is deleted, so that deleting works the first time as well: the whole file is one transaction.
@@ -48,7 +49,7 @@ fn family(address: IpAddr) -> &'static str {
 
 /// A rule for what is asked, and one for what is answered.
 fn pair(text: &mut String, rule: &Rule) {
-    if rule.local.is_ipv4() != rule.peer.address().is_ipv4() {
+    if !is_one_family(rule) {
         return;
     }
     let (local, peer) = (rule.local.to_string(), rule.peer.to_string());
