@@ -46,6 +46,30 @@ pub(crate) struct Pair {
     pub transport: Transport,
 }
 
+/// The newest connection in which both ends took part.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Answered {
+    pub began: Time,
+    /// The server's last packet, in this connection or another.
+    pub last: Time,
+    /// The server's first packet in it.
+    pub time: Time,
+    pub capture: u32,
+    pub frame: u64,
+}
+
+impl Answered {
+    /// The newer of two.
+    fn newer(one: Option<Answered>, other: Option<Answered>) -> Option<Answered> {
+        let (Some(a), Some(b)) = (one, other) else {
+            return one.or(other);
+        };
+        let newest = if b.began > a.began { b } else { a };
+        let last = a.last.max(b.last);
+        Some(Answered { last, ..newest })
+    }
+}
+
 /// What a shard tells of a conversation.
 #[derive(Debug, Clone)]
 pub(crate) struct Talk {
@@ -59,6 +83,7 @@ pub(crate) struct Talk {
     /// A packet that shows it, the first of them.
     pub capture: u32,
     pub frame: u64,
+    pub answered: Option<Answered>,
 }
 
 impl Talk {
@@ -76,6 +101,7 @@ impl Talk {
             self.frame = other.frame;
         }
         self.last = self.last.max(other.last);
+        self.answered = Answered::newer(self.answered, other.answered);
     }
 }
 
@@ -99,6 +125,7 @@ pub(crate) struct Kept {
     pub last: Time,
     pub capture: u32,
     pub frame: u64,
+    pub answered: Option<Answered>,
 }
 
 /// All conversations, or rather those that went on last.
@@ -116,6 +143,8 @@ pub(crate) struct Conversations {
     changed: HashSet<Key>,
     /// Those that were heard again.
     heard: HashSet<Key>,
+    /// Addresses of which each new connection is a change.
+    watched: HashSet<IpAddr>,
     /// Gave way to others.
     pub gave_way: u64,
     /// Left out: one host uses too many unnamed ports of another.
@@ -132,6 +161,7 @@ impl Default for Conversations {
             followed: false,
             changed: HashSet::new(),
             heard: HashSet::new(),
+            watched: HashSet::new(),
             gave_way: 0,
             left_out: 0,
         }
@@ -159,6 +189,7 @@ impl Conversations {
                     last: talk.last,
                     capture: talk.capture,
                     frame: talk.frame,
+                    answered: None,
                 };
                 changed = true;
                 self.insert(key, kept)
@@ -169,6 +200,8 @@ impl Conversations {
             operations.extend(self.number(*operation));
         }
         let mut named = false;
+        let ends = [key.pair.client.1, key.pair.server.1];
+        let watched = !self.watched.is_empty() && ends.iter().any(|ip| self.watched.contains(ip));
         if let Some(kept) = self.held.at(place) {
             named = kept.protocol.is_none() && name.is_some();
             changed |= named || (talk.two_way && !kept.two_way) || talk.first < kept.first;
@@ -184,6 +217,10 @@ impl Conversations {
                 kept.frame = talk.frame;
             }
             kept.last = kept.last.max(talk.last);
+            let before = kept.answered.map(|answered| answered.began);
+            kept.answered = Answered::newer(kept.answered, talk.answered);
+            let newer = kept.answered.map(|answered| answered.began) != before;
+            changed |= newer && watched;
             for number in operations {
                 if kept.operations.len() < limits::OPERATIONS && !kept.operations.contains(&number)
                 {
@@ -228,6 +265,11 @@ impl Conversations {
         }
         taken.sort_unstable();
         taken
+    }
+
+    /// Each new connection of these addresses is a change from now on, not merely that they are heard again.
+    pub fn watch(&mut self, addresses: HashSet<IpAddr>) {
+        self.watched = addresses;
     }
 
     /// One of them.

@@ -7,7 +7,7 @@ use fossick_model::{Time, Transport};
 use fossick_parsers::packet::Ip;
 use fossick_parsers::{Protocol, Role};
 
-use crate::conversation::{Operations, Pair, Talk};
+use crate::conversation::{Answered, Operations, Pair, Talk};
 use crate::event::{End, Presence};
 use crate::stream::{Piece, Stream};
 
@@ -242,6 +242,14 @@ impl Flow {
         let shown = [client, server].map(|side| self.halves.at(side));
         let first = shown.into_iter().filter(|half| half.packets > 0);
         let first = first.min_by_key(|half| (half.first, half.first_frame))?;
+        let answer = self.halves.at(server);
+        let answered = self.two_way().then_some(Answered {
+            began: first.first,
+            last: answer.last,
+            time: answer.first,
+            capture: self.capture,
+            frame: answer.first_frame,
+        });
         Some((
             Pair {
                 client: at(client)?,
@@ -261,6 +269,7 @@ impl Flow {
                 last: self.last,
                 capture: self.capture,
                 frame: first.first_frame,
+                answered,
             },
         ))
     }

@@ -1,16 +1,17 @@
 //! Everything known, kept up as events arrive: what `read` prints at the end and a sensor publishes round by round.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use fossick_fingerprints::Fingerprints;
-use fossick_model::{Asset, Conversation, End, Evidence, Frames, Word};
+use fossick_model::{Answered, Asset, Conversation, End, Evidence, Frames, Time, Word};
 use fossick_parsers::PROTOCOLS;
 use hashbrown::{HashMap, HashSet};
 
 use crate::assets;
 use crate::census::{Census, Owner};
-use crate::conversation::{At, Kept as Conversed, Key as Talking};
+use crate::conversation::{Answered as Newest, At, Kept as Conversed, Key as Talking};
 use crate::event::{Address, Stamped};
 use crate::facts::Reader;
 use crate::kept::Kept;
@@ -324,14 +325,28 @@ impl Inventory {
             two_way: kept.two_way,
             first_seen: kept.first,
             last_seen: kept.last,
-            evidence: Evidence {
-                capture: self.capture_named(kept.capture),
-                frames: Frames::One(kept.frame),
-                time: kept.first,
-                heard: true,
-                octets: Vec::new(),
-            },
+            evidence: self.packet(kept.capture, kept.frame, kept.first),
+            answered: kept.answered.map(|answered| Answered {
+                began: answered.began,
+                last: answered.last,
+                evidence: self.packet(answered.capture, answered.frame, answered.time),
+            }),
         }
+    }
+
+    fn packet(&self, capture: u32, frame: u64, time: Time) -> Evidence {
+        Evidence {
+            capture: self.capture_named(capture),
+            frames: Frames::One(frame),
+            time,
+            heard: true,
+            octets: Vec::new(),
+        }
+    }
+
+    /// Each new connection of these addresses is a change from now on, so that whoever watches them is told at once.
+    pub fn watch(&mut self, addresses: HashSet<IpAddr>) {
+        self.ledger.conversations.watch(addresses);
     }
 
     /// Takes in conversations that were written down, after the nodes. Those that cannot be read are counted.
@@ -350,7 +365,10 @@ impl Inventory {
                 continue;
             };
             let named = |name: Word| PROTOCOLS.iter().find(|protocol| protocol.name == name);
-            let number = numbers.get(&told.evidence.capture).copied();
+            let number = |evidence: &Evidence| {
+                let known = numbers.get(&evidence.capture).copied();
+                known.unwrap_or(u32::MAX)
+            };
             let kept = Conversed {
                 protocol: told.protocol.and_then(named).map(|protocol| protocol.name),
                 served: told.two_way,
@@ -358,14 +376,15 @@ impl Inventory {
                 two_way: told.two_way,
                 first: told.first_seen,
                 last: told.last_seen,
-                capture: number.unwrap_or(u32::MAX),
-                frame: told
-                    .evidence
-                    .frames
-                    .all()
-                    .first()
-                    .copied()
-                    .unwrap_or_default(),
+                capture: number(&told.evidence),
+                frame: told.evidence.frames.first(),
+                answered: told.answered.as_ref().map(|answered| Newest {
+                    began: answered.began,
+                    last: answered.last,
+                    time: answered.evidence.time,
+                    capture: number(&answered.evidence),
+                    frame: answered.evidence.frames.first(),
+                }),
             };
             self.ledger
                 .conversations
