@@ -19,7 +19,7 @@ mod tpkt;
 
 pub use operation::Operation;
 pub use protocol::{
-    Carrier, Cut, Fault, Framed, Message, Parsed, Protocol, Recognition, Role, finish,
+    Asks, Carrier, Cut, Fault, Framed, Message, Parsed, Protocol, Recognition, Role, finish,
 };
 pub use protocols::PROTOCOLS;
 pub use statement::{Joined, Key, Mac, Out, Place, Statement, Subject};

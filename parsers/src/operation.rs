@@ -1,35 +1,29 @@
 //! What a request asks for: read in passing of every one of them, also where nobody reads the rest any more.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
-/// What a request asks for, as its protocol counts it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What a request asks for, as its protocol counts it. Made of words of ours and of codes alone, so that nothing a client
+/// writes is in it. Its name is looked up when it is shown, not when it is read.
+#[derive(Debug, Clone, Copy)]
 pub struct Operation {
-    /// Its name, or, where the code has none, the word for such codes.
-    name: &'static str,
-    code: u32,
     form: Form,
+    code: u32,
 }
 
-/// How an operation is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// How an operation is written: names by code, and the word for codes that have none.
+#[derive(Debug, Clone, Copy)]
 enum Form {
-    /// `read holding registers (3)`
-    Named,
-    /// `function 101`
-    Unnamed,
-    /// `memory area read (1/1)`: of the code, the lower 16 bits are the second number.
-    NamedPair,
-    /// `function 5/9`
-    UnnamedPair,
-    /// `batch read (0x0401)`
-    NamedHex,
-    /// `command 0x0999`
-    UnnamedHex,
+    /// `read holding registers (3)`, `function 101`
+    Decimal(&'static Names, &'static str),
+    /// `batch read (0x0401)`, `command 0x0999`
+    Hexadecimal(&'static Names, &'static str),
+    /// `memory area read (1/1)`, `function 5/9`: of the code, the lower 16 bits are the second number.
+    Pair(&'static PairNames, &'static str),
     /// `GET`
-    Word,
+    Word(&'static str),
     /// `ADT^A01`: the code is the three characters of the event.
-    Triggered,
+    Triggered(&'static str),
 }
 
 /// Names by code.
@@ -40,83 +34,150 @@ pub(crate) type PairNames = [((u16, u16), &'static str)];
 
 impl Operation {
     /// The name of a code where it has one, otherwise `word` and the code.
-    pub(crate) fn of(names: &Names, word: &'static str, code: u16) -> Operation {
-        Operation::named(names, word, code, (Form::Named, Form::Unnamed))
+    pub(crate) fn of(names: &'static Names, word: &'static str, code: u16) -> Operation {
+        Operation {
+            form: Form::Decimal(names, word),
+            code: code.into(),
+        }
     }
 
     /// The same, of a code that is written in hexadecimal.
-    pub(crate) fn hex(names: &Names, word: &'static str, code: u16) -> Operation {
-        Operation::named(names, word, code, (Form::NamedHex, Form::UnnamedHex))
+    pub(crate) fn hex(names: &'static Names, word: &'static str, code: u16) -> Operation {
+        Operation {
+            form: Form::Hexadecimal(names, word),
+            code: code.into(),
+        }
     }
 
     /// The same, of a code of two parts.
-    pub(crate) fn pair(names: &PairNames, word: &'static str, group: u16, code: u16) -> Operation {
-        let known = names.iter().find(|(pair, _)| *pair == (group, code));
-        let (name, form) = match known {
-            Some((_, name)) => (*name, Form::NamedPair),
-            None => (word, Form::UnnamedPair),
-        };
-        let code = u32::from(group) << 16 | u32::from(code);
-        Operation { name, code, form }
+    pub(crate) fn pair(
+        names: &'static PairNames,
+        word: &'static str,
+        group: u16,
+        code: u16,
+    ) -> Operation {
+        Operation {
+            form: Form::Pair(names, word),
+            code: u32::from(group) << 16 | u32::from(code),
+        }
     }
 
     /// One that is a word of the protocol itself.
     pub(crate) const fn word(name: &'static str) -> Operation {
-        let form = Form::Word;
         Operation {
-            name,
+            form: Form::Word(name),
             code: 0,
-            form,
         }
     }
 
-    /// A word and the event that occasioned it, in three characters.
+    /// A word and the event that occasioned it: a letter and two digits, otherwise it is left out.
     pub(crate) fn triggered(name: &'static str, event: [u8; 3]) -> Operation {
         let [a, b, c] = event;
-        let fits = event.iter().all(u8::is_ascii_alphanumeric);
-        Operation {
-            name,
-            code: if fits {
-                u32::from_be_bytes([0, a, b, c])
-            } else {
-                0
-            },
-            form: if fits { Form::Triggered } else { Form::Word },
+        if a.is_ascii_uppercase() && b.is_ascii_digit() && c.is_ascii_digit() {
+            Operation {
+                form: Form::Triggered(name),
+                code: u32::from_be_bytes([0, a, b, c]),
+            }
+        } else {
+            Operation::word(name)
         }
     }
 
-    fn named(
-        names: &Names,
-        word: &'static str,
-        code: u16,
-        (named, unnamed): (Form, Form),
-    ) -> Operation {
-        let known = names.iter().find(|(known, _)| *known == code);
-        let (name, form) = match known {
-            Some((_, name)) => (*name, named),
-            None => (word, unnamed),
+    /// Where its words stand: an address is compared sooner than a text. The same words may stand in two places, which
+    /// makes two operations that are shown alike.
+    fn place(&self) -> (*const u8, usize) {
+        let word = match self.form {
+            Form::Decimal(_, word)
+            | Form::Hexadecimal(_, word)
+            | Form::Pair(_, word)
+            | Form::Word(word)
+            | Form::Triggered(word) => word,
         };
-        let code = u32::from(code);
-        Operation { name, code, form }
+        let names = match self.form {
+            Form::Decimal(names, _) | Form::Hexadecimal(names, _) => names.as_ptr().addr(),
+            Form::Pair(names, _) => names.as_ptr().addr(),
+            Form::Word(_) | Form::Triggered(_) => 0,
+        };
+        (word.as_ptr(), names)
+    }
+}
+
+impl PartialEq for Operation {
+    fn eq(&self, other: &Operation) -> bool {
+        self.code == other.code && self.place() == other.place()
+    }
+}
+
+impl Eq for Operation {}
+
+impl Hash for Operation {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.code, self.place()).hash(state);
     }
 }
 
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Operation { name, code, form } = *self;
-        let (group, low) = (code >> 16, code & 0xffff);
+        let Operation { form, code } = *self;
+        let named = |names: &Names| {
+            let mut known = names.iter();
+            let found = known.find(|(known, _)| u32::from(*known) == code);
+            found.map(|(_, name)| *name)
+        };
         match form {
-            Form::Named => write!(f, "{name} ({code})"),
-            Form::Unnamed => write!(f, "{name} {code}"),
-            Form::NamedPair => write!(f, "{name} ({group}/{low})"),
-            Form::UnnamedPair => write!(f, "{name} {group}/{low}"),
-            Form::NamedHex => write!(f, "{name} (0x{code:04x})"),
-            Form::UnnamedHex => write!(f, "{name} 0x{code:04x}"),
-            Form::Word => f.write_str(name),
-            Form::Triggered => {
+            Form::Decimal(names, word) => match named(names) {
+                Some(name) => write!(f, "{name} ({code})"),
+                None => write!(f, "{word} {code}"),
+            },
+            Form::Hexadecimal(names, word) => match named(names) {
+                Some(name) => write!(f, "{name} (0x{code:04x})"),
+                None => write!(f, "{word} 0x{code:04x}"),
+            },
+            Form::Pair(names, word) => {
+                let (group, low) = (code >> 16, code & 0xffff);
+                let whole = |pair: (u16, u16)| u32::from(pair.0) << 16 | u32::from(pair.1);
+                match names.iter().find(|(pair, _)| whole(*pair) == code) {
+                    Some((_, name)) => write!(f, "{name} ({group}/{low})"),
+                    None => write!(f, "{word} {group}/{low}"),
+                }
+            }
+            Form::Word(name) => f.write_str(name),
+            Form::Triggered(name) => {
                 let [_, a, b, c] = code.to_be_bytes().map(char::from);
                 write!(f, "{name}^{a}{b}{c}")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [(u16, &str); 1] = [(3, "read")];
+
+    #[test]
+    fn codes_are_shown_with_their_names_and_without() {
+        let shown = [
+            Operation::of(&NAMES, "function", 3),
+            Operation::of(&NAMES, "function", 9),
+            Operation::hex(&NAMES, "command", 3),
+            Operation::pair(&[((1, 2), "stop")], "service", 1, 2),
+            Operation::pair(&[], "service", 1, 3),
+            Operation::triggered("ADT", *b"A01"),
+            Operation::triggered("ADT", *b"JOE"),
+        ];
+        assert_eq!(
+            shown.map(|operation| operation.to_string()),
+            [
+                "read (3)",
+                "function 9",
+                "read (0x0003)",
+                "stop (1/2)",
+                "service 1/3",
+                "ADT^A01",
+                "ADT"
+            ]
+        );
     }
 }

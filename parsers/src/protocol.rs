@@ -7,6 +7,9 @@ use nom::error::{ContextError, ErrorKind, ParseError};
 use crate::operation::Operation;
 use crate::statement::{Key, Mac, Out};
 
+/// What a client's message asks for.
+pub type Asks = fn(&[u8]) -> Option<Operation>;
+
 /// Which end of the conversation spoke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -221,7 +224,7 @@ pub struct Protocol {
     pub recognise: fn(&[u8]) -> Option<Recognition>,
     /// What a client's message asks for, from its first octets: asked of every one, so that it must be cheap. Nothing for
     /// what is an answer, or asks for nothing of its own.
-    pub operation: Option<fn(&[u8]) -> Option<Operation>>,
+    pub operation: Option<Asks>,
     /// Reads one whole message; on a fault, what was already said stays.
     pub dissect: for<'a> fn(Message<'a>, &mut Out<'_>) -> Result<(), Fault>,
 }
@@ -231,5 +234,12 @@ impl Protocol {
     #[must_use]
     pub fn expects(&self, carrier: Carrier) -> bool {
         self.carriers.contains(&carrier)
+    }
+
+    /// Whether a stream that begins with these octets may be of this protocol.
+    #[must_use]
+    pub fn may_begin(&self, octets: &[u8]) -> bool {
+        self.frame
+            .is_some_and(|frame| matches!(frame(octets), Ok(_) | Err(nom::Err::Incomplete(_))))
     }
 }

@@ -16,9 +16,16 @@ pub(crate) fn is_printable(octets: &[u8]) -> bool {
 
 /// Lines of a text protocol, without their ends; the last one too, ended or not.
 pub(crate) fn lines(octets: &[u8]) -> impl Iterator<Item = &[u8]> {
-    octets
-        .split(|octet| *octet == b'\n')
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+    let mut rest = Some(octets);
+    std::iter::from_fn(move || {
+        let here = rest?;
+        let (line, after) = match memchr::memchr(b'\n', here) {
+            Some(end) => (here.get(..end)?, here.get(end.saturating_add(1)..)),
+            None => (here, None),
+        };
+        rest = after;
+        Some(line.strip_suffix(b"\r").unwrap_or(line))
+    })
 }
 
 /// Where `needle` first stands in `octets`.
@@ -29,7 +36,7 @@ pub(crate) fn find(octets: &[u8], needle: &[u8]) -> Option<usize> {
     let mut from = 0_usize;
     loop {
         let places = octets.get(from..=last)?;
-        let ahead = places.iter().position(|c| *c == lower || *c == upper)?;
+        let ahead = memchr::memchr2(lower, upper, places)?;
         from = from.saturating_add(ahead).saturating_add(1);
         let rest = octets.get(from..)?.get(..others.len())?;
         if rest.eq_ignore_ascii_case(others) {

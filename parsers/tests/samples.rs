@@ -183,6 +183,11 @@ fn samples_are_recognised_and_cut_whole() {
             .iter()
             .any(|c| matches!(c, Carrier::Udp(_)));
         for (n, part) in sample.parts.iter().enumerate() {
+            // By its first octet alone a stream is given to those that may begin so.
+            let begins = part.bytes.get(..1).unwrap_or_default();
+            if protocol.frame.is_some() && !datagrams && !protocol.may_begin(begins) {
+                wrong.push(format!("{path}: the first octet of message {n} is refused"));
+            }
             match protocol.frame.map(|frame| frame(&part.bytes)) {
                 Some(Ok(cut)) if cut.length != part.bytes.len() => {
                     wrong.push(format!("{path}: message {n} is cut after {}", cut.length));

@@ -119,7 +119,7 @@ fn role(message: &[u8]) -> Option<Role> {
     }
 }
 
-/// Names of confirmed services (clause 21, BACnetConfirmedServiceChoice).
+/// Names of confirmed services (clause 21, `BACnetConfirmedServiceChoice`).
 const CONFIRMED: [(u16, &str); 32] = [
     (0, "acknowledge alarm"),
     (1, "confirmed cov notification"),

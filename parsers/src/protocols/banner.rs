@@ -193,16 +193,15 @@ const TELNET_MESSAGES: u32 = 8;
 
 /// Whole lines, as many as have arrived: a greeting of several lines is one message.
 fn frame(input: &[u8]) -> Framed {
-    if let Some(other) = input
+    // Lines of text end where something else begins (TLS after STARTTLS).
+    if input
         .iter()
-        .position(|octet| *octet < 0x09 || *octet == 0xff)
+        .take(4)
+        .any(|octet| *octet < 0x09 || *octet == 0xff)
     {
-        // Lines of text end where something else begins (TLS after STARTTLS).
-        if other < 4 {
-            return Err(foreign("line of text", input));
-        }
+        return Err(foreign("line of text", input));
     }
-    match input.iter().rposition(|octet| *octet == b'\n') {
+    match memchr::memrchr(b'\n', input) {
         Some(end) => Ok(Cut::whole(end.saturating_add(1))),
         None if input.len() > LONGEST => Err(foreign("line of text", input)),
         None => Err(more(input.len().saturating_add(1), input)),

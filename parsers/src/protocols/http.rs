@@ -133,24 +133,29 @@ fn frame(input: &[u8]) -> Framed {
         });
     };
     let head = input.get(..end).unwrap_or_default();
-    let named = |name: &[u8]| lines(head).find_map(|line| header(line, name));
-    let length = named(b"Content-Length")
+    // Of each header line the first counts.
+    let (mut length, mut kind, mut coding) = (None, None, None);
+    for line in lines(head) {
+        if let Some(value) = header(line, b"Content-Length") {
+            length = length.or(Some(value));
+        } else if let Some(value) = header(line, b"Content-Type") {
+            kind = kind.or(Some(value));
+        } else if let Some(value) = header(line, b"Transfer-Encoding") {
+            coding = coding.or(Some(value));
+        }
+    }
+    let length = length
         .and_then(|value| std::str::from_utf8(value).ok())
         .and_then(|value| value.parse::<u64>().ok());
-    let text = named(b"Content-Type").is_some_and(is_text);
-    let chunked =
-        named(b"Transfer-Encoding").is_some_and(|value| value.eq_ignore_ascii_case(b"chunked"));
+    let text = kind.is_some_and(is_text);
+    let chunked = coding.is_some_and(|value| value.eq_ignore_ascii_case(b"chunked"));
     match length {
         Some(length) if text && length <= LONGEST_BODY as u64 => {
             let whole = end.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
             crate::octets::whole(input, whole)
         }
         // A printer describes itself at length, the front of which is enough.
-        Some(length)
-            if text
-                && role(head) == Some(Role::Server)
-                && named(b"Content-Type").is_some_and(is_ipp) =>
-        {
+        Some(length) if text && role(head) == Some(Role::Server) && kind.is_some_and(is_ipp) => {
             let read = end.saturating_add(LONGEST_BODY);
             let skip = length.saturating_sub(LONGEST_BODY as u64);
             crate::octets::whole(input, read).map(|cut| Cut { skip, ..cut })
@@ -161,7 +166,7 @@ fn frame(input: &[u8]) -> Framed {
         }),
         None if chunked && role(head) == Some(Role::Server) => chunks(input, end),
         None if text && role(head) == Some(Role::Server) => {
-            let soap = named(b"Content-Type").and_then(|value| find(value, b"soap+xml"));
+            let soap = kind.and_then(|value| find(value, b"soap+xml"));
             soap.map_or(Ok(Cut::whole(end)), |_| envelope(input, end))
         }
         None => Ok(Cut::whole(end)),

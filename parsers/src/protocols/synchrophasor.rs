@@ -38,16 +38,12 @@ fn frame(input: &[u8]) -> Framed {
     whole(input, length)
 }
 
-/// CRC-CCITT of annex B: polynomial 0x1021, begun with ones.
+/// CRC-CCITT of annex B, an octet at a time as its program does: polynomial 0x1021 (bits 12, 5 and 0), begun with ones.
 fn crc(octets: &[u8]) -> u16 {
     octets.iter().fold(0xffff_u16, |crc, octet| {
-        (0..8).fold(crc ^ u16::from(*octet) << 8, |crc, _| {
-            if crc & 0x8000 == 0 {
-                crc << 1
-            } else {
-                crc << 1 ^ 0x1021
-            }
-        })
+        let quotient = crc >> 8 ^ u16::from(*octet);
+        let quotient = quotient ^ quotient >> 4;
+        crc << 8 ^ quotient << 12 ^ quotient << 5 ^ quotient
     })
 }
 

@@ -323,20 +323,45 @@ impl<'a> Iterator for AlpnNames<'a> {
     }
 }
 
-fn dashed(values: &[u16]) -> String {
-    let texts: Vec<String> = values.iter().map(ToString::to_string).collect();
-    texts.join("-")
+/// Appends a number in decimal. Client hellos hold hundreds; formatting each of them costs more than hashing all.
+fn push_decimal(text: &mut String, number: u16) {
+    if number >= 10 {
+        push_decimal(text, number / 10);
+    }
+    text.push(digit(number % 10));
+}
+
+/// Appends an octet in hexadecimal.
+fn push_hex(text: &mut String, octet: u8) {
+    text.push(digit(u16::from(octet >> 4)));
+    text.push(digit(u16::from(octet & 0x0f)));
+}
+
+/// Of a number below 16.
+fn digit(number: u16) -> char {
+    char::from_digit(number.into(), 16).unwrap_or_default()
+}
+
+/// Appends a list of JA3, and the comma before it.
+fn push_dashed(text: &mut String, values: impl Iterator<Item = u16>) {
+    text.push(',');
+    for (n, value) in values.enumerate() {
+        if n > 0 {
+            text.push('-');
+        }
+        push_decimal(text, value);
+    }
 }
 
 fn ja3(hello: &ClientHello<'_>) -> String {
-    let formats: Vec<u16> = hello.point_formats.iter().map(|f| u16::from(*f)).collect();
-    let text = format!(
-        "{},{},{},{},{}",
-        hello.version,
-        dashed(&hello.ciphers),
-        dashed(&hello.extensions),
-        dashed(&hello.groups),
-        dashed(&formats)
+    let mut text = String::with_capacity(512);
+    push_decimal(&mut text, hello.version);
+    push_dashed(&mut text, hello.ciphers.iter().copied());
+    push_dashed(&mut text, hello.extensions.iter().copied());
+    push_dashed(&mut text, hello.groups.iter().copied());
+    push_dashed(
+        &mut text,
+        hello.point_formats.iter().copied().map(u16::from),
     );
     hex(&Md5::digest(text))
 }
@@ -371,8 +396,16 @@ fn ja4(hello: &ClientHello<'_>, transport: u8) -> String {
     );
     text.push_str(&alpn_ends(hello.alpn));
     let hex4 = |values: &[u16]| {
-        let texts: Vec<String> = values.iter().map(|value| format!("{value:04x}")).collect();
-        texts.join(",")
+        let mut text = String::with_capacity(values.len().saturating_mul(5));
+        for (n, value) in values.iter().enumerate() {
+            if n > 0 {
+                text.push(',');
+            }
+            let [high, low] = value.to_be_bytes();
+            push_hex(&mut text, high);
+            push_hex(&mut text, low);
+        }
+        text
     };
     let mut sorted = hello.ciphers.clone();
     sorted.sort_unstable();
@@ -430,10 +463,11 @@ fn truncated(text: &str) -> String {
 }
 
 fn hex(octets: &[u8]) -> String {
-    octets.iter().fold(String::new(), |mut text, octet| {
-        let _ = write!(text, "{octet:02x}");
-        text
-    })
+    let mut text = String::with_capacity(octets.len().saturating_mul(2));
+    for octet in octets {
+        push_hex(&mut text, *octet);
+    }
+    text
 }
 
 fn server_hello(body: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
@@ -456,10 +490,9 @@ fn server_hello(body: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
             _ => {}
         }
     }
-    let ja3s = hex(&Md5::digest(format!(
-        "{legacy},{cipher},{}",
-        dashed(&extensions)
-    )));
+    let mut text = format!("{legacy},{cipher}");
+    push_dashed(&mut text, extensions.into_iter());
+    let ja3s = hex(&Md5::digest(text));
     out.text(Subject::Sender, JA3S, body, format_args!("{ja3s}"));
     let name = match version {
         0x0304 => "1.3",

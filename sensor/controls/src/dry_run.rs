@@ -1,6 +1,6 @@
 //! What a policy would have done to what was heard.
 
-use fossick_model::{Conversation, Policy, Why};
+use fossick_model::{Asked, Conversation, Policy, Why};
 use serde::Serialize;
 
 use crate::propose::direction;
@@ -11,9 +11,9 @@ pub struct Trial<'a> {
     /// Whether it would have passed.
     #[serde(flatten)]
     pub verdict: Verdict,
-    /// Operations that the rule did not know; a filter of packets would have let them through.
+    /// What the rule did not know to be asked for; a filter of packets would have let it through.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub new_operations: Vec<&'a str>,
+    pub new_operations: Vec<&'a Asked>,
     /// Which.
     pub conversation: &'a Conversation,
 }
@@ -57,11 +57,14 @@ fn trial<'a>(policy: &Policy, conversation: &'a Conversation) -> Trial<'a> {
         };
     };
     let operations = conversation.operations.iter();
-    let new = operations
-        .filter(|operation| !rule.operations.is_empty() && !rule.operations.contains(operation));
+    let new = operations.filter(|asked| {
+        !rule.operations.is_empty()
+            && !rule.more_operations
+            && !rule.operations.contains(&asked.name)
+    });
     Trial {
         verdict: Verdict::Allowed { rule: rule.number },
-        new_operations: new.map(String::as_str).collect(),
+        new_operations: new.collect(),
         conversation,
     }
 }

@@ -2,7 +2,8 @@
 //! so before it moves.
 
 use fossick_model::{
-    Answered, Asset, Control, ControlState, Conversation, Demand, Evidence, Policy, Staleness, Time,
+    Answered, Asset, Control, ControlState, Conversation, Demand, Direction, Evidence, Policy,
+    Staleness, Time,
 };
 
 use crate::dry_run::{Trial, Verdict, dry_run};
@@ -34,9 +35,9 @@ pub enum Refusal {
     )]
     NeverSpoke,
     /// Not long enough.
-    #[error("heard for {heard} of the {least} seconds that it takes")]
+    #[error("what is allowed was heard for {heard} of the {least} seconds that it takes")]
     TooEarly {
-        /// Seconds since it was deployed.
+        /// Seconds from when it was deployed to the last packet of what is allowed.
         heard: i64,
         /// Seconds that are needed.
         least: i64,
@@ -166,8 +167,6 @@ pub struct Watch<'a> {
     pub demand: Option<&'a Demand>,
     /// What was heard of it, then and since.
     pub conversations: &'a [Conversation],
-    /// Heard until.
-    pub now: Time,
 }
 
 /// Holds a control against what is heard.
@@ -185,8 +184,8 @@ pub fn observe(control: &mut Control, watch: &Watch<'_>) -> Result<(), Refusal> 
     let trials = dry_run(&control.policy, watch.conversations);
     let forbidden = || trials.iter().filter(|trial| is_forbidden(trial));
     if let Some((trial, evidence)) = forbidden().find_map(|trial| {
-        let answered = went_through(trial.conversation, since, least)?;
-        Some((trial, answered))
+        let evidence = went_through(&control.policy, trial.conversation, since, least)?;
+        Some((trial, evidence))
     }) {
         let conversation = Box::new(trial.conversation.clone());
         control.state = ControlState::Violated {
@@ -207,23 +206,26 @@ pub fn observe(control: &mut Control, watch: &Watch<'_>) -> Result<(), Refusal> 
             _ => {}
         }
     }
-    let heard = watch.now.0.saturating_sub(since.0) / SECOND;
-    if heard < least {
-        return Err(Refusal::TooEarly { heard, least });
-    }
-    let after = |trial: &&Trial<'_>| {
-        let answered = trial.conversation.answered.as_ref();
-        answered.is_some_and(|answered| answered.last > since)
-    };
+    let answered = |trial: &Trial<'_>| Some(trial.conversation.answered.as_ref()?.last);
     let allowed = trials.iter().filter(|trial| !is_forbidden(trial));
-    let allowed = allowed.filter(after).count();
+    let allowed = allowed.filter_map(answered).filter(|last| *last > since);
+    let (allowed, until) = allowed.fold((0_usize, since), |(count, until), last| {
+        (count.saturating_add(1), until.max(last))
+    });
     if allowed == 0 {
         return Err(Refusal::NothingHeard);
     }
-    let attempts = forbidden().filter(|trial| trial.conversation.last_seen > since);
+    // What is allowed shows that the mirror still works: after the last of it, silence proves nothing.
+    let heard = until.0.saturating_sub(since.0) / SECOND;
+    if heard < least {
+        return Err(Refusal::TooEarly { heard, least });
+    }
+    let attempts = forbidden().filter(|trial| {
+        trial.conversation.last_seen > since && answered(trial).is_none_or(|last| last <= since)
+    });
     control.state = ControlState::Verified {
         since,
-        until: watch.now,
+        until,
         least,
         allowed,
         attempts: attempts.count(),
@@ -239,14 +241,37 @@ fn is_forbidden(trial: &Trial<'_>) -> bool {
 
 /// The packet that shows that a forbidden conversation went through: it began after the control was in force and was
 /// answered. One from before may take its time to end, as its retransmissions do, but not for as long as is listened.
-fn went_through(conversation: &Conversation, since: Time, least: i64) -> Option<Evidence> {
+fn went_through(
+    policy: &Policy,
+    conversation: &Conversation,
+    since: Time,
+    least: i64,
+) -> Option<Evidence> {
     let Answered {
         began,
         last,
         evidence,
     } = conversation.answered.as_ref()?;
+    let opened = match conversation.direction {
+        // What was opened before this sensor listened may be one that is allowed.
+        Direction::Unknown => {
+            let ends = [conversation.client.address, conversation.server.address];
+            let mut rules = policy.rules.iter();
+            let allowed = rules.any(|rule| {
+                rule.transport == conversation.transport
+                    && ends.contains(&rule.local)
+                    && ends.iter().any(|end| rule.peer.contains(*end))
+            });
+            if allowed {
+                return None;
+            }
+            false
+        }
+        Direction::Ports => false,
+        Direction::Opening | Direction::Role | Direction::Asked => *began > since,
+    };
     let late = Time(since.0.saturating_add(least.saturating_mul(SECOND)));
-    (*began > since || *last > late).then(|| evidence.clone())
+    (opened || *last > late).then(|| evidence.clone())
 }
 
 fn staleness(policy: &Policy, watch: &Watch<'_>, trials: &[Trial<'_>]) -> Option<Staleness> {
@@ -258,7 +283,7 @@ fn staleness(policy: &Policy, watch: &Watch<'_>, trials: &[Trial<'_>]) -> Option
     if let Some(address) = now.find(|address| !policy.addresses.contains(address)) {
         return Some(Staleness::NewAddress { address });
     }
-    let until = policy.baseline.last;
+    let until = policy.learnt.last;
     let unknown = |trial: &&Trial<'_>| {
         trial.verdict == Verdict::Blocked { why: None } && trial.conversation.first_seen <= until
     };

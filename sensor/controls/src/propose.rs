@@ -3,15 +3,12 @@
 use std::net::IpAddr;
 
 use fossick_model::{
-    Asset, Baseline, Conversation, Demand, Direction, LeftOut, Network, Origin, Policy, Rule, Time,
-    Transport, Why,
+    Asset, Baseline, Cast, Conversation, Demand, Learnt, LeftOut, Network, Origin, Policy, Rule,
+    Span, Transport, Way, Why,
 };
 
-/// A shorter baseline misses what is done once a day. Seconds.
-pub const LEAST_LEARNT: i64 = 86_400;
-/// Where conversations were new in the last one of so many parts of the time, the baseline still grows.
-const PARTS: i64 = 4;
-const SECOND: i64 = 1_000_000_000;
+/// Hours in which something was heard; a shorter baseline misses what is done once a day.
+pub const LEAST_HOURS: u64 = 24;
 
 /// What a policy is asked for.
 #[derive(Debug)]
@@ -22,13 +19,15 @@ pub struct Question<'a> {
     pub demand: Demand,
     /// What was heard; conversations of others are passed over.
     pub conversations: &'a [Conversation],
+    /// When anything was heard.
+    pub heard: &'a [Span],
     /// Networks that count as one peer each. Without any, each peer is allowed by its address.
     pub zones: &'a [Network],
     /// Services of the asset that the finding is about.
     pub vulnerable: &'a [(Transport, u16)],
     /// Rules that an operator added before, which stay.
     pub kept: &'a [Rule],
-    /// Somebody accepts a baseline shorter than [`LEAST_LEARNT`].
+    /// Somebody accepts a baseline shorter than [`LEAST_HOURS`].
     pub from_little: bool,
 }
 
@@ -43,13 +42,13 @@ pub enum NoPolicy {
     NoConversation,
     /// Not for long enough.
     #[error(
-        "it was heard for {heard} of the {least} seconds that a baseline takes: what comes more seldom would be cut off"
+        "it was heard in {hours} of the {least} hours that a baseline takes: what comes more seldom would be cut off"
     )]
     TooShort {
-        /// Seconds from the first packet to the last.
-        heard: i64,
-        /// Seconds that are wanted.
-        least: i64,
+        /// Hours in which something was heard, since its first packet.
+        hours: u64,
+        /// Hours that are wanted.
+        least: u64,
     },
 }
 
@@ -68,26 +67,35 @@ pub fn propose(question: Question<'_>) -> Result<Policy, NoPolicy> {
         .iter()
         .filter_map(|heard| Some((direction(heard, &question.asset.id, &addresses)?, heard)))
         .collect();
-    let baseline = baseline(&heard).ok_or(NoPolicy::NoConversation)?;
-    if baseline.short && !question.from_little {
-        let heard = baseline.last.0.saturating_sub(baseline.first.0) / SECOND;
-        let least = LEAST_LEARNT;
-        return Err(NoPolicy::TooShort { heard, least });
+    let last = heard.iter().map(|(_, one)| one.last_seen).max();
+    let last = last.ok_or(NoPolicy::NoConversation)?;
+    let baseline = Baseline::of(heard.iter().map(|(_, one)| *one), question.heard);
+    let (hours, least) = (baseline.hours, LEAST_HOURS);
+    let short = hours < least;
+    if short && !question.from_little {
+        return Err(NoPolicy::TooShort { hours, least });
     }
     let mut rules: Vec<Rule> = Vec::new();
     let mut left_out = Vec::new();
     for (direction, conversation) in heard {
-        if let Some(why) = why_not(direction, conversation, &question) {
-            let conversation = conversation.clone();
-            left_out.push(LeftOut { why, conversation });
-            continue;
-        }
-        let rule = rule(direction, conversation, question.zones);
+        let rule = match why_not(direction, conversation, &question) {
+            None => rule(direction, conversation, question.zones),
+            Some(why) => Err(why),
+        };
+        let rule = match rule {
+            Ok(rule) => rule,
+            Err(why) => {
+                let conversation = conversation.clone();
+                left_out.push(LeftOut { why, conversation });
+                continue;
+            }
+        };
         match rules.iter_mut().find(|known| same(known, &rule)) {
             Some(known) => {
                 known.operations.extend(rule.operations);
                 known.operations.sort();
                 known.operations.dedup();
+                known.more_operations |= rule.more_operations;
             }
             None => rules.push(rule),
         }
@@ -122,7 +130,11 @@ pub fn propose(question: Question<'_>) -> Result<Policy, NoPolicy> {
         label: label.unwrap_or_default(),
         addresses,
         demand: question.demand,
-        baseline,
+        learnt: Learnt {
+            baseline,
+            last,
+            short,
+        },
         rules,
         left_out,
     })
@@ -144,53 +156,31 @@ pub(crate) fn addresses(asset: &Asset) -> Vec<IpAddr> {
 }
 
 /// Who opens it, where it is one of the asset's own. By its address: that is what a filter sees.
-pub(crate) fn direction(
-    heard: &Conversation,
-    asset: &str,
-    addresses: &[IpAddr],
-) -> Option<Direction> {
+pub(crate) fn direction(heard: &Conversation, asset: &str, addresses: &[IpAddr]) -> Option<Way> {
     let own = |end: &fossick_model::End| {
         let others = end.asset.as_deref().is_some_and(|id| id != asset);
         addresses.contains(&end.address) && !others
     };
     match (own(&heard.server), own(&heard.client)) {
-        (true, false) => Some(Direction::Inbound),
-        (false, true) => Some(Direction::Outbound),
+        (true, false) => Some(Way::Inbound),
+        (false, true) => Some(Way::Outbound),
         _ => None,
     }
 }
 
-fn baseline(heard: &[(Direction, &Conversation)]) -> Option<Baseline> {
-    let first = heard.iter().map(|(_, one)| one.first_seen).min()?;
-    let last = heard.iter().map(|(_, one)| one.last_seen).max()?;
-    let heard_for = last.0.saturating_sub(first.0);
-    let late_from = Time(last.0.saturating_sub(heard_for / PARTS));
-    // Where all was heard in one moment, nothing shows that it has stopped to grow.
-    let late = heard
-        .iter()
-        .filter(|(_, one)| one.first_seen >= late_from)
-        .count();
-    Some(Baseline {
-        first,
-        last,
-        conversations: heard.len(),
-        short: heard_for / SECOND < LEAST_LEARNT,
-        late,
-        growing: late > 0,
-    })
-}
-
-fn why_not(direction: Direction, heard: &Conversation, question: &Question<'_>) -> Option<Why> {
+fn why_not(direction: Way, heard: &Conversation, question: &Question<'_>) -> Option<Why> {
     let peer = match direction {
-        Direction::Inbound => heard.client.address,
-        Direction::Outbound => heard.server.address,
+        Way::Inbound => heard.client.address,
+        Way::Outbound => heard.server.address,
     };
-    let service = (heard.transport, heard.port);
-    if peer.is_multicast() || is_broadcast(peer) {
+    let is_vulnerable = |(transport, port): &(Transport, u16)| {
+        (*transport, Some(*port)) == (heard.transport, heard.port)
+    };
+    if heard.cast != Cast::Unicast || peer.is_multicast() || is_broadcast(peer) {
         Some(Why::Group)
     } else if !is_local(peer, question.zones) {
         Some(Why::Internet)
-    } else if direction == Direction::Inbound && question.vulnerable.contains(&service) {
+    } else if direction == Way::Inbound && question.vulnerable.iter().any(is_vulnerable) {
         Some(Why::VulnerableService)
     } else if !heard.two_way {
         Some(Why::OneWay)
@@ -211,25 +201,31 @@ fn is_local(address: IpAddr, zones: &[Network]) -> bool {
     unasked || zones.iter().any(|zone| zone.contains(address))
 }
 
-fn rule(direction: Direction, heard: &Conversation, zones: &[Network]) -> Rule {
+fn rule(direction: Way, heard: &Conversation, zones: &[Network]) -> Result<Rule, Why> {
+    let port = heard.port.ok_or(Why::NoDirection)?;
     let (local, peer) = match direction {
-        Direction::Inbound => (heard.server.address, heard.client.address),
-        Direction::Outbound => (heard.client.address, heard.server.address),
+        Way::Inbound => (heard.server.address, heard.client.address),
+        Way::Outbound => (heard.client.address, heard.server.address),
     };
     let zone = zones.iter().find(|zone| zone.contains(peer));
-    Rule {
+    Ok(Rule {
         number: 0,
         direction,
         local,
         peer: zone.copied().unwrap_or_else(|| Network::host(peer)),
         transport: heard.transport,
-        port: heard.port,
+        port,
         protocol: heard.protocol.clone(),
-        operations: heard.operations.clone(),
+        operations: heard
+            .operations
+            .iter()
+            .map(|asked| asked.name.clone())
+            .collect(),
+        more_operations: heard.more_operations,
         origin: Origin::Baseline {
             evidence: heard.evidence.clone(),
         },
-    }
+    })
 }
 
 /// Whether a filter could not tell them apart.

@@ -10,7 +10,7 @@ mod suricata;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use fossick_model::{Direction, Network, Origin, Policy, Rule, Transport};
+use fossick_model::{Network, Origin, Policy, Rule, Transport, Way};
 
 /// Whose words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,12 +101,15 @@ fn name(policy: &Policy) -> String {
 /// device holds the rules to.
 fn header(policy: &Policy, mark: &str, checked: &str, holds: &str) -> String {
     let mut text = String::new();
-    let baseline = &policy.baseline;
+    let learnt = &policy.learnt;
+    let baseline = &learnt.baseline;
+    let quiet = baseline.quiet_hours;
     let grown = if baseline.growing {
-        format!("STILL GROWING: {} new in its last quarter", baseline.late)
+        format!("STILL GROWING: something new came {quiet} hours before its end")
     } else {
-        "nothing new in its last quarter".to_owned()
+        format!("nothing new in its last {quiet} hours")
     };
+    let since = baseline.since.unwrap_or(learnt.last);
     let lines = [
         format!(
             "Fossick control for {} (asset {})",
@@ -115,14 +118,14 @@ fn header(policy: &Policy, mark: &str, checked: &str, holds: &str) -> String {
         ),
         format!("Why: {}", plain(&policy.demand.reason)),
         format!("Source: {}", plain(&policy.demand.source)),
+        format!("Baseline (packet time): {} to {}", since, learnt.last),
         format!(
-            "Baseline (packet time): {} to {}",
-            baseline.first, baseline.last
+            "  {} conversations in {} hours heard; {grown}",
+            baseline.conversations, baseline.hours
         ),
-        format!("  {} conversations; {grown}", baseline.conversations),
         format!("Syntax: {checked}"),
     ];
-    let short = baseline
+    let short = learnt
         .short
         .then(|| "  SHORTER THAN IS WANTED of a baseline; somebody accepted that".to_owned());
     let seen = policy.rules.iter().any(|rule| !rule.operations.is_empty());
@@ -139,7 +142,7 @@ fn header(policy: &Policy, mark: &str, checked: &str, holds: &str) -> String {
             one.client.address,
             one.server.address,
             transport(one.transport),
-            one.port,
+            one.port.map_or("?".to_owned(), |port| port.to_string()),
             left.why
         );
     }
@@ -165,8 +168,8 @@ fn is_one_family(rule: &Rule) -> bool {
 fn ends(rule: &Rule) -> (Network, Network) {
     let local = Network::host(rule.local);
     match rule.direction {
-        Direction::Inbound => (rule.peer, local),
-        Direction::Outbound => (local, rule.peer),
+        Way::Inbound => (rule.peer, local),
+        Way::Outbound => (local, rule.peer),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The life of a control, as files: what is done and heard, and where the control is then.
 //!
 //! A line is a moment in seconds, what happens, and after `=>` what comes of it: the state, and after a colon why it stays.
-//! `heard CLIENT > SERVER TRANSPORT/PORT from FIRST to LAST [answered BEGAN to LAST]` adds a conversation, or says how one goes on.
+//! `heard CLIENT > SERVER TRANSPORT/PORT from FIRST to LAST [answered BEGAN to LAST]` adds a conversation, or says how one goes on;
+//! port 0 is one of which nothing shows the direction.
 //! With `BLESS=1` what comes of each line is written into the files.
 #![allow(
     clippy::unwrap_used,
@@ -19,8 +20,8 @@ use fossick_controls::{
     Question, Watch, approve, begin, deploy, dry_run, export, observe, propose, try_out,
 };
 use fossick_model::{
-    Answered, Asset, Control, ControlState, Conversation, Demand, Evidence, Frames, Origin, Rule,
-    Staleness, Time, Transport,
+    Answered, Asset, Control, ControlState, Conversation, Demand, Direction, Evidence, Frames,
+    Origin, Rule, Span, Staleness, Time, Transport,
 };
 
 struct World {
@@ -91,6 +92,10 @@ impl World {
         told.transport = transport;
         (told.first_seen, told.last_seen) = (time(first), time(last));
         told.evidence = packet(told.first_seen);
+        told.operations.clear();
+        if port == 0 {
+            (told.port, told.direction) = (None, Direction::Unknown);
+        }
         told.answered = match answered {
             [] => None,
             ["answered", began, "to", last] => Some(Answered {
@@ -127,6 +132,7 @@ impl World {
             asset: &self.asset,
             demand: self.demand.clone(),
             conversations: &self.conversations,
+            heard: &[Span::hours(0, Span::hour(now))],
             zones: &[],
             vulnerable: &vulnerable,
             kept: &kept,
@@ -182,7 +188,6 @@ impl World {
                             asset: &self.asset,
                             demand: Some(&self.demand),
                             conversations: &self.conversations,
-                            now,
                         },
                     ),
                     _ => panic!("{what} {words:?}"),
@@ -206,12 +211,12 @@ impl World {
         match &self.control.as_ref().unwrap().state {
             ControlState::Proposed { .. } => {
                 let policy = &self.control.as_ref().unwrap().policy;
-                let growing = if policy.baseline.growing {
+                let growing = if policy.learnt.baseline.growing {
                     ", still growing"
                 } else {
                     ""
                 };
-                let short = if policy.baseline.short { ", short" } else { "" };
+                let short = if policy.learnt.short { ", short" } else { "" };
                 format!(
                     " {} rules, {} left out{growing}{short}",
                     policy.rules.len(),
@@ -276,7 +281,8 @@ impl World {
                 };
                 format!(
                     "{} {} frame {frame} {verdict}",
-                    one.client.address, one.port
+                    one.client.address,
+                    one.port.unwrap_or_default()
                 )
             });
         each.collect::<Vec<_>>().join("; ")

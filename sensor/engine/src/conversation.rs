@@ -3,33 +3,57 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use fossick_model::{Time, Transport};
-use fossick_parsers::{Operation, Protocol};
+use fossick_model::{Cast, Direction, Time, Transport};
+use fossick_parsers::{Carrier, Operation, Protocol};
 use hashbrown::{HashMap, HashSet};
 
+use crate::event::{Places, Proof};
 use crate::generations::{Generations, Place};
 use crate::limits;
 
+/// Where something was asked for first.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct First {
+    pub capture: u32,
+    pub frame: u64,
+    pub time: Time,
+}
+
 /// What was asked for, in the order in which it was first. Short, without repetition.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Operations(Vec<Operation>);
+pub(crate) struct Operations {
+    known: Vec<(Operation, First)>,
+    /// There was more.
+    more: bool,
+}
 
 impl Operations {
-    /// Takes one in. The latest is looked at first: most ask the same again and again.
-    pub fn add(&mut self, operation: Operation) {
-        let known = &self.0;
-        if known.last() != Some(&operation)
-            && known.len() < limits::OPERATIONS
-            && !known.contains(&operation)
-        {
-            self.0.push(operation);
+    /// Takes one in.
+    pub fn add(&mut self, operation: Operation, capture: u32, frame: u64, time: Time) {
+        // Asked of every message; most ask for one of two or three things again and again.
+        if self.known.iter().any(|(known, _)| *known == operation) {
+            return;
         }
+        if self.known.len() >= limits::OPERATIONS {
+            self.more = true;
+            return;
+        }
+        if self.known.len() == self.known.capacity() {
+            self.known.reserve_exact(2);
+        }
+        let first = First {
+            capture,
+            frame,
+            time,
+        };
+        self.known.push((operation, first));
     }
 
     /// Takes others in.
     pub fn merge(&mut self, others: &Operations) {
-        for operation in &others.0 {
-            self.add(*operation);
+        self.more |= others.more;
+        for (operation, first) in &others.known {
+            self.add(*operation, first.capture, first.frame, first.time);
         }
     }
 }
@@ -42,6 +66,7 @@ pub(crate) type At = (u16, IpAddr);
 pub(crate) struct Pair {
     pub client: At,
     pub server: At,
+    /// 0 where the direction is unknown.
     pub port: u16,
     pub transport: Transport,
 }
@@ -77,7 +102,11 @@ pub(crate) struct Talk {
     /// The server confirmed it.
     pub served: bool,
     pub operations: Operations,
+    pub cast: Cast,
+    pub direction: Direction,
     pub two_way: bool,
+    /// Flows that were not told of before.
+    pub flows: u64,
     pub first: Time,
     pub last: Time,
     /// A packet that shows it, the first of them.
@@ -87,6 +116,15 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
+    /// The packet that shows it.
+    pub fn proof(&self) -> Proof {
+        Proof {
+            capture: self.capture,
+            time: self.first,
+            places: Places::One((self.frame, 0, 0)),
+        }
+    }
+
     /// Takes in another connection, or the same some time later.
     pub fn merge(&mut self, other: &Talk) {
         if self.protocol.is_none() || (other.served && !self.served) {
@@ -95,6 +133,8 @@ impl Talk {
         }
         self.operations.merge(&other.operations);
         self.two_way |= other.two_way;
+        self.direction = self.direction.min(other.direction);
+        self.flows = self.flows.saturating_add(other.flows);
         if other.first < self.first {
             self.first = other.first;
             self.capture = other.capture;
@@ -113,19 +153,30 @@ pub(crate) struct Key {
 }
 
 /// What is kept of a conversation.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a plain fact of its own"
+)]
 #[derive(Debug, Clone)]
 pub(crate) struct Kept {
     pub protocol: Option<&'static str>,
     /// The server confirmed it.
     pub served: bool,
-    /// Words of [`Conversations::words`], in the order in which they came.
-    pub operations: Vec<u16>,
+    /// Words of [`Conversations::words`], in the order in which they came, and where each was asked for first.
+    pub operations: Vec<(u16, First)>,
+    /// There were more.
+    pub more: bool,
+    pub cast: Cast,
+    pub direction: Direction,
     pub two_way: bool,
+    pub flows: u64,
     pub first: Time,
     pub last: Time,
     pub capture: u32,
     pub frame: u64,
     pub answered: Option<Answered>,
+    /// It is one of those of which two hosts may have [`limits::UNNAMED`].
+    pub unnamed: bool,
 }
 
 /// All conversations, or rather those that went on last.
@@ -135,7 +186,7 @@ pub(crate) struct Conversations {
     /// Every operation that anybody asked for, as it is shown.
     words: Vec<Arc<str>>,
     numbers: HashMap<Operation, u16>,
-    /// Services in no known protocol on ports that nobody registered, by client and server.
+    /// Services on ports that are not those of their protocol, or in no known protocol, by client and server.
     unnamed: HashMap<(At, At), u16>,
     /// Whether anybody asks for what changed.
     pub followed: bool,
@@ -149,6 +200,8 @@ pub(crate) struct Conversations {
     pub gave_way: u64,
     /// Left out: one host uses too many unnamed ports of another.
     pub left_out: u64,
+    /// Operations that could not be told apart any more.
+    pub operations_left_out: u64,
 }
 
 impl Default for Conversations {
@@ -164,88 +217,124 @@ impl Default for Conversations {
             watched: HashSet::new(),
             gave_way: 0,
             left_out: 0,
+            operations_left_out: 0,
         }
     }
 }
 
 impl Conversations {
-    /// Takes in what a shard tells.
-    pub fn apply(&mut self, key: Key, talk: &Talk) {
+    /// Takes in what a shard tells. True if it is a conversation that was not known.
+    pub fn apply(&mut self, key: Key, talk: &Talk) -> bool {
         let name = talk.protocol.map(|protocol| protocol.name);
-        let mut changed = false;
-        let place = match self.held.find(&key) {
+        let unnamed = !is_expected(talk.protocol, key.pair);
+        let known = self.held.find(&key);
+        let place = match known {
             Some(place) => place,
-            None if name.is_none() && !self.has_room(&key) => {
+            None if unnamed && !self.has_room(&key) => {
                 self.left_out = self.left_out.saturating_add(1);
-                return;
+                return false;
             }
             None => {
                 let kept = Kept {
                     protocol: name,
                     served: talk.served,
                     operations: Vec::new(),
-                    two_way: false,
+                    more: false,
+                    cast: talk.cast,
+                    direction: talk.direction,
+                    two_way: talk.two_way,
+                    flows: 0,
                     first: talk.first,
                     last: talk.last,
                     capture: talk.capture,
                     frame: talk.frame,
                     answered: None,
+                    unnamed,
                 };
-                changed = true;
                 self.insert(key, kept)
             }
         };
+        let new = known.is_none();
         let mut operations = Vec::new();
-        for operation in &talk.operations.0 {
-            operations.extend(self.number(*operation));
+        for (operation, first) in &talk.operations.known {
+            match self.number(*operation) {
+                Some(number) => operations.push((number, *first)),
+                None => self.operations_left_out = self.operations_left_out.saturating_add(1),
+            }
         }
-        let mut named = false;
         let ends = [key.pair.client.1, key.pair.server.1];
         let watched = !self.watched.is_empty() && ends.iter().any(|ip| self.watched.contains(ip));
+        let (mut changed, mut released) = (new, false);
         if let Some(kept) = self.held.at(place) {
-            named = kept.protocol.is_none() && name.is_some();
-            changed |= named || (talk.two_way && !kept.two_way) || talk.first < kept.first;
-            if named || (talk.served && !kept.served) {
-                changed |= kept.protocol != name;
+            let before = (
+                kept.protocol,
+                kept.two_way,
+                kept.direction,
+                kept.more,
+                kept.first,
+            );
+            if (kept.protocol.is_none() && name.is_some()) || (talk.served && !kept.served) {
                 kept.protocol = name;
                 kept.served = talk.served;
+                released = kept.unnamed && !unnamed;
+                kept.unnamed &= unnamed;
             }
             kept.two_way |= talk.two_way;
+            kept.direction = kept.direction.min(talk.direction);
+            kept.flows = kept.flows.saturating_add(talk.flows);
+            kept.more |= talk.operations.more;
             if talk.first < kept.first {
                 kept.first = talk.first;
                 kept.capture = talk.capture;
                 kept.frame = talk.frame;
             }
             kept.last = kept.last.max(talk.last);
-            let before = kept.answered.map(|answered| answered.began);
+            let began = kept.answered.map(|answered| answered.began);
             kept.answered = Answered::newer(kept.answered, talk.answered);
-            let newer = kept.answered.map(|answered| answered.began) != before;
-            changed |= newer && watched;
-            for number in operations {
-                if kept.operations.len() < limits::OPERATIONS && !kept.operations.contains(&number)
-                {
+            changed |= watched && kept.answered.map(|answered| answered.began) != began;
+            for (number, first) in operations {
+                if let Some((_, known)) = kept.operations.iter_mut().find(|(n, _)| *n == number) {
+                    // A flow that began sooner may be told of later.
+                    if first.time < known.time {
+                        *known = first;
+                        changed = true;
+                    }
+                } else if kept.operations.len() < limits::OPERATIONS {
                     if kept.operations.len() == kept.operations.capacity() {
                         kept.operations.reserve_exact(2);
                     }
-                    kept.operations.push(number);
+                    kept.operations.push((number, first));
                     changed = true;
+                } else {
+                    kept.more = true;
                 }
             }
+            let after = (
+                kept.protocol,
+                kept.two_way,
+                kept.direction,
+                kept.more,
+                kept.first,
+            );
+            changed |= before != after;
         }
-        if named {
+        if released {
             self.release(&key);
         }
         self.note(key, changed);
+        new
     }
 
-    /// Takes in one that was written down.
-    pub fn restore(&mut self, key: Key, kept: Kept, operations: &[String]) {
-        if kept.protocol.is_none() && !self.has_room(&key) {
+    /// Takes in one that was written down, with what was asked for.
+    pub fn restore(&mut self, key: Key, mut kept: Kept, asked: &[(String, First)]) {
+        if kept.unnamed && !self.has_room(&key) {
             return;
         }
-        let operations = operations.iter().filter_map(|word| self.word(word));
-        let operations = operations.collect();
-        self.insert(key, Kept { operations, ..kept });
+        let operations = asked
+            .iter()
+            .filter_map(|(word, first)| Some((self.word(word)?, *first)));
+        kept.operations = operations.collect();
+        self.insert(key, kept);
     }
 
     /// Those that changed, or merely were heard again, so many at most, in order. Some are gone.
@@ -281,7 +370,7 @@ impl Conversations {
         let (place, gone) = self.held.insert(key, kept);
         for (key, kept) in gone {
             self.gave_way = self.gave_way.saturating_add(1);
-            if kept.protocol.is_none() {
+            if kept.unnamed {
                 self.release(&key);
             }
             self.note(key, true);
@@ -308,15 +397,22 @@ impl Conversations {
         all
     }
 
-    /// What is asked for in it, in order.
-    pub fn operations(&self, kept: &Kept) -> Vec<String> {
-        let words = kept.operations.iter();
-        let mut words: Vec<String> = words
-            .filter_map(|number| self.words.get(usize::from(*number)))
-            .map(ToString::to_string)
+    /// What is asked for in it, in order of the words.
+    pub fn operations(&self, kept: &Kept) -> Vec<(&str, First)> {
+        let known = kept.operations.iter();
+        let mut told: Vec<(&str, First)> = known
+            .filter_map(|(number, first)| {
+                let word = self.words.get(usize::from(*number))?;
+                Some((&**word, *first))
+            })
             .collect();
-        words.sort_unstable();
-        words
+        told.sort_unstable_by_key(|(word, _)| *word);
+        told
+    }
+
+    /// How many changed since they were taken last.
+    pub fn waiting(&self) -> usize {
+        self.changed.len()
     }
 
     /// How many are held.
@@ -358,7 +454,7 @@ impl Conversations {
         u16::try_from(number).ok()
     }
 
-    /// Makes room for a service in no known protocol, if the pair has any left.
+    /// Makes room for a service that is not to be expected, if the pair has any left.
     fn has_room(&mut self, key: &Key) -> bool {
         let count = self.unnamed.entry((key.pair.client, key.pair.server));
         let count = count.or_default();
@@ -378,6 +474,15 @@ impl Conversations {
             }
         }
     }
+}
+
+/// Whether the port is one of those that the protocol is registered for, or no port.
+pub(crate) fn is_expected(protocol: Option<&Protocol>, pair: Pair) -> bool {
+    let on = match pair.transport {
+        Transport::Tcp => Carrier::Tcp(pair.port),
+        Transport::Udp => Carrier::Udp(pair.port),
+    };
+    pair.port == 0 || protocol.is_some_and(|protocol| protocol.expects(on))
 }
 
 impl Key {

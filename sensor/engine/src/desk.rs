@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use fossick_model::{Time, Transport as Carried};
+use fossick_model::{Direction, Time, Transport as Carried};
 use fossick_parsers::packet::{Ip, Tcp};
 use fossick_parsers::{Carrier, Mac, Message, Out, Protocol, Role, Statement, Subject};
 
@@ -13,7 +13,7 @@ use crate::conversation::{Pair, Talk};
 use crate::counters::{Counters, Tally};
 use crate::cyclic::Cyclic;
 use crate::event::{Address, End, Event, Presence, Stamped, Who};
-use crate::flow::{Flow, Held, Side};
+use crate::flow::{Flow, FlowKey, Held, Side};
 use crate::generations::Generations;
 use crate::limits;
 use crate::proof::{Now, Origin, Speakers, offset_in, proof, whom};
@@ -158,6 +158,7 @@ impl Desk {
                 // The ports are used again.
                 flow.protocol = None;
                 flow.succeeded = false;
+                flow.counted = false;
                 flow.halves.at_mut(Side::Low).tries = 0;
                 flow.halves.at_mut(Side::High).tries = 0;
             }
@@ -260,7 +261,10 @@ impl Desk {
                     let length = cut.length.clamp(1, rest.len());
                     let message = rest.get(..length).unwrap_or_default();
                     flow.faults = 0;
-                    if let Some(recognition) = (protocol.recognise)(message) {
+                    // Which end it came from is all that recognising a message could still tell.
+                    if flow.direction > Direction::Role
+                        && let Some(recognition) = (protocol.recognise)(message)
+                    {
                         flow.correct(side, recognition.from);
                     }
                     self.message(now, flow, side, protocol, message, origin, ports);
@@ -291,8 +295,8 @@ impl Desk {
                     if flow.faults > 2 {
                         flow.protocol = None;
                         flow.faults = 0;
-                        flow.halves.at_mut(side).maybe = None;
-                        flow.halves.at_mut(side.other()).maybe = None;
+                        flow.parties.at_mut(side).maybe = None;
+                        flow.parties.at_mut(side.other()).maybe = None;
                     }
                     return origin.octets.len();
                 }
@@ -336,8 +340,7 @@ impl Desk {
         let role = flow.role(side);
         let nth = flow.halves.at(side).messages;
         flow.halves.at_mut(side).messages = nth.saturating_add(1);
-        flow.halves.at_mut(side).spoke = true;
-        flow.said(side, protocol, bytes);
+        flow.said(now, side, protocol, bytes);
         if flow.quiet.of(bytes) >= limits::QUIET_AFTER && !nth.is_multiple_of(limits::SAMPLE_ONE_IN)
         {
             return;
@@ -345,7 +348,7 @@ impl Desk {
         let Some(speakers) = Desk::speakers(flow, side, ports) else {
             return;
         };
-        let asked = std::mem::take(&mut flow.halves.at_mut(side.other()).asked);
+        let asked = std::mem::take(&mut flow.parties.at_mut(side.other()).asked);
         let message = Message {
             from: role,
             bytes,
@@ -355,14 +358,14 @@ impl Desk {
             source: speakers.sender.mac,
         };
         let mut new = self.dissect(now, protocol, message, origin, speakers);
-        let half = flow.halves.at_mut(side);
-        if !half.told.is_some_and(|told| std::ptr::eq(told, protocol)) {
-            half.told = Some(protocol);
+        let party = flow.parties.at_mut(side);
+        if !party.told.is_some_and(|told| std::ptr::eq(told, protocol)) {
+            party.told = Some(protocol);
             new |= self.introduce(now, protocol, speakers);
         }
         flow.quiet.read(bytes, new);
-        flow.halves.at_mut(side.other()).asked = asked;
-        let kept = &mut flow.halves.at_mut(side).asked;
+        flow.parties.at_mut(side.other()).asked = asked;
+        let kept = &mut flow.parties.at_mut(side).asked;
         kept.clear();
         kept.extend_from_slice(bytes.get(..limits::ASKED).unwrap_or(bytes));
     }
@@ -371,8 +374,8 @@ impl Desk {
     pub(crate) fn speakers(flow: &Flow, side: Side, ports: (u16, u16)) -> Option<Speakers> {
         let serves = flow.role(side) == Role::Server && ports.0 != 0 && !flow.succeeded;
         Some(Speakers {
-            sender: flow.halves.at(side).end?,
-            receiver: flow.halves.at(side.other()).end?,
+            sender: flow.parties.at(side).end?,
+            receiver: flow.parties.at(side.other()).end?,
             service: flow.transport.filter(|_| serves).map(|t| (t, ports.0)),
         })
     }
@@ -572,7 +575,7 @@ impl Desk {
     ) {
         let answers = side != flow.client;
         // A lone answer to nothing may have been forged.
-        if answers && flow.halves.at(side.other()).packets == 0 {
+        if answers && !flow.halves.at(side.other()).seen {
             return;
         }
         let start = offset_in(now.octets, octets).unwrap_or_default();
@@ -594,7 +597,7 @@ impl Desk {
                 flow.halves.at_mut(side).held = Some(Box::new(held));
             }
         }
-        if let (true, Some(server)) = (answers, flow.halves.at(side).end.and_then(End::address)) {
+        if let (true, Some(server)) = (answers, flow.parties.at(side).end.and_then(End::address)) {
             self.serves(now, server, Carried::Tcp, ports.0, None);
         }
     }
@@ -647,12 +650,12 @@ impl Desk {
         let held = flow.halves.at_mut(side).held.take();
         if let Some(held) = held.filter(|held| std::ptr::eq(held.protocol, protocol)) {
             let half = flow.halves.at_mut(side);
-            half.spoke = true;
             half.messages = half.messages.saturating_add(1);
-            half.asked.clone_from(&held.octets);
-            half.asked.truncate(limits::ASKED);
+            let asked = &mut flow.parties.at_mut(side).asked;
+            asked.clone_from(&held.octets);
+            asked.truncate(limits::ASKED);
             self.release(now, flow, side, &held, (ports.1, ports.0));
-            flow.said(side, protocol, &held.octets);
+            flow.said(now, side, protocol, &held.octets);
         }
     }
 
@@ -696,9 +699,10 @@ impl Desk {
     }
 
     /// A flow is over: who took part in it.
-    pub(crate) fn end(&mut self, position: u32, flow: &Flow) {
+    pub(crate) fn end(&mut self, position: u32, key: &FlowKey, mut flow: Flow) {
         self.waiting = self.waiting.saturating_sub(flow.held());
-        self.tell_of(position, flow);
+        self.tell_of(position, &flow);
+        self.converse(position, key, &mut flow);
     }
 
     /// Who takes part in a flow.
@@ -710,9 +714,8 @@ impl Desk {
                 self.merge(position, end, presence);
             }
         }
-        self.converse(position, flow);
         let ends = [Side::Low, Side::High].map(|side| {
-            let end = flow.halves.at(side).end.filter(|_| flow.proven(side));
+            let end = flow.parties.at(side).end.filter(|_| flow.proven(side));
             end.and_then(End::address)
         });
         if let [Some(one), Some(other)] = ends
@@ -731,10 +734,11 @@ impl Desk {
     }
 
     /// Takes in the conversation that a flow is a part of.
-    fn converse(&mut self, position: u32, flow: &Flow) {
-        let Some((pair, talk)) = flow.conversation() else {
+    pub(crate) fn converse(&mut self, position: u32, key: &FlowKey, flow: &mut Flow) {
+        let Some((pair, talk)) = flow.conversation(key) else {
             return;
         };
+        flow.counted = true;
         if let Some(known) = self.talks.touch(&pair) {
             known.merge(&talk);
             return;

@@ -20,7 +20,7 @@ use crate::inventory::{Forgotten, Inventory};
 use crate::kept::Kept;
 use crate::limits::{RECENT_OCTETS, SHARDS};
 use crate::registry::Registry;
-use crate::shard::Shard;
+use crate::shard::{Seen, Shard};
 
 /// What a worker is asked to do.
 #[derive(Clone)]
@@ -92,6 +92,7 @@ impl Engine {
     pub fn read(&mut self, batch: &Arc<Batch>, inventory: &mut Inventory) {
         let frames = u64::try_from(batch.frames.len()).unwrap_or(u64::MAX);
         self.counters.frames = self.counters.frames.saturating_add(frames);
+        inventory.heard(batch);
         self.order(&Work::Read(Arc::clone(batch)), inventory);
     }
 
@@ -211,6 +212,7 @@ impl Engine {
         for stamped in all.drain(..) {
             let proof = match &stamped.event {
                 Event::Observed { proof, .. } if keeps => Some(proof.clone()),
+                Event::Conversed { talk, .. } if keeps => Some(talk.proof()),
                 _ => None,
             };
             if inventory.apply(stamped)
@@ -261,10 +263,11 @@ struct Share {
     first: usize,
     threads: usize,
     hash: FixedState,
-    panics: u64,
+    /// Of the batch being read: what is counted outside the shards.
+    counters: Counters,
     shards: Vec<Shard>,
-    /// Of each shard, which frames of the batch are its.
-    frames: Vec<Vec<usize>>,
+    /// How many frames each shard may have in the next batch, going by those before.
+    expected: Vec<usize>,
 }
 
 impl Share {
@@ -275,8 +278,8 @@ impl Share {
             first,
             threads,
             hash: FixedState::with_seed(1),
-            panics: 0,
-            frames: shards.iter().map(|_| Vec::new()).collect(),
+            counters: Counters::default(),
+            expected: vec![0; shards.len()],
             shards,
         }
     }
@@ -291,21 +294,16 @@ impl Share {
         self.take()
     }
 
-    /// Reads the frames of each shard in turn, so that what the shard remembers is near; their order within a shard is
-    /// all that matters.
+    /// Decodes frames as they lie in memory, then reads those of each shard in turn, so that what the shard remembers is
+    /// near; their order within a shard is all that matters.
     fn read(&mut self, batch: &Batch, registry: &Registry) {
-        self.sort(batch);
-        for (shard, frames) in self.shards.iter_mut().zip(&mut self.frames) {
-            for position in frames.drain(..) {
-                let Some(frame) = batch.frame(position) else {
-                    continue;
-                };
-                let packet = Packet::decode(frame.index.link, frame.octets);
-                let position = u32::try_from(position).unwrap_or(u32::MAX);
-                let read = || shard.frame(&frame, &packet, position, registry);
+        let sorted = self.sort(batch);
+        for (shard, frames) in self.shards.iter_mut().zip(&sorted) {
+            for seen in frames {
+                let read = || shard.frame(seen, registry);
                 // What a panic leaves half done in a shard are counts and buffers, which the next frame puts right.
                 if catch_unwind(AssertUnwindSafe(read)).is_err() {
-                    self.panics = self.panics.saturating_add(1);
+                    self.counters.panics = self.counters.panics.saturating_add(1);
                 }
             }
         }
@@ -323,24 +321,38 @@ impl Share {
         }
     }
 
-    /// Finds the frames of our shards.
-    fn sort(&mut self, batch: &Batch) {
+    /// The frames of each of our shards, decoded.
+    fn sort<'a>(&mut self, batch: &'a Batch) -> Vec<Vec<Seen<'a>>> {
+        let expected = self.expected.iter();
+        let mut sorted: Vec<Vec<Seen<'a>>> = expected.map(|n| Vec::with_capacity(*n)).collect();
         for position in 0..batch.frames.len() {
             let Some(frame) = batch.frame(position) else {
                 continue;
             };
-            // Most frames show whose they are without being decoded.
-            let shard = match bare_addresses(frame.index.link, frame.octets) {
-                Some((one, other)) => self.shard_between(one, other),
-                None => self.shard_of(&Packet::decode(frame.index.link, frame.octets)),
+            let own = |shard: usize| {
+                let ours = shard.checked_rem(self.threads) == Some(self.first);
+                shard.checked_div(self.threads).filter(|_| ours)
             };
-            if shard.checked_rem(self.threads) == Some(self.first) {
-                let own = shard.checked_div(self.threads);
-                if let Some(frames) = own.and_then(|own| self.frames.get_mut(own)) {
-                    frames.push(position);
+            // Most frames show whose they are without being decoded: those of other threads are not.
+            if self.threads > 1
+                && let Some((one, other)) = bare_addresses(frame.index.link, frame.octets)
+                && own(self.shard_between(one, other)).is_none()
+            {
+                continue;
+            }
+            let packet = Packet::decode(frame.index.link, frame.octets);
+            let shard = self.shard_of(&packet);
+            if let Some(frames) = own(shard).and_then(|own| sorted.get_mut(own)) {
+                if let Some(stop) = packet.stop {
+                    self.counters.stopped(stop);
                 }
+                frames.push(Seen::of(&frame, &packet, position));
             }
         }
+        for (expected, frames) in self.expected.iter_mut().zip(&sorted) {
+            *expected = frames.len().max(expected.saturating_sub(*expected / 16));
+        }
+        sorted
     }
 
     fn finish(&mut self) {
@@ -350,10 +362,7 @@ impl Share {
     }
 
     fn take(&mut self) -> Found {
-        let mut counters = Counters {
-            panics: std::mem::take(&mut self.panics),
-            ..Counters::default()
-        };
+        let mut counters = std::mem::take(&mut self.counters);
         let mut events = Vec::new();
         for shard in &mut self.shards {
             shard.take_events(&mut events);
@@ -374,7 +383,12 @@ impl Share {
     /// Both directions of a conversation and all fragments of a packet hash alike.
     fn shard_between(&self, one: IpAddr, other: IpAddr) -> usize {
         let mut hasher = self.hash.build_hasher();
-        hash_pair(one.min(other), one.max(other), &mut hasher);
+        let (low, high) = if one <= other {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        hash_pair(low, high, &mut hasher);
         one_of(hasher.finish())
     }
 }

@@ -10,23 +10,25 @@ use hashbrown::HashTable;
 /// Giving way is by idleness, in constant time, without a list to maintain.
 ///
 /// Entries lie in one row, in an order that depends on nothing but what was done to the map; the table holds their places.
-/// Growing therefore moves little, and an entry is found with one look-up.
+/// Growing therefore moves little, and an entry is found with one look-up. Keys lie in a row of their own, so that finding
+/// one brings nothing near but its key.
 #[derive(Debug)]
 pub(crate) struct Generations<K, V> {
     half: usize,
     /// Nobody who chooses keys can choose where they lie; no order depends on it.
     hash: RandomState,
     places: HashTable<u32>,
-    entries: Vec<Entry<K, V>>,
+    keys: Vec<Held<K>>,
+    /// In the order of the keys.
+    values: Vec<V>,
     /// Odd and even ones take turns.
     generation: bool,
     young: usize,
 }
 
 #[derive(Debug)]
-struct Entry<K, V> {
+struct Held<K> {
     key: K,
-    value: V,
     generation: bool,
 }
 
@@ -41,7 +43,8 @@ impl<K: Hash + Eq, V> Generations<K, V> {
             half: (capacity / 2).max(1),
             hash: RandomState::default(),
             places: HashTable::new(),
-            entries: Vec::new(),
+            keys: Vec::new(),
+            values: Vec::new(),
             generation: false,
             young: 0,
         }
@@ -49,13 +52,13 @@ impl<K: Hash + Eq, V> Generations<K, V> {
 
     /// The place of an entry, if it is held; used now.
     pub fn find(&mut self, key: &K) -> Option<Place> {
-        let entries = &self.entries;
-        let held = |place: &u32| at(entries, *place).is_some_and(|entry| entry.key == *key);
-        let place = *self.places.find(self.hash.hash_one(key), held)?;
+        let keys = &self.keys;
+        let same = |place: &u32| at(keys, *place).is_some_and(|held| held.key == *key);
+        let place = *self.places.find(self.hash.hash_one(key), same)?;
         let place = usize::try_from(place).ok()?;
-        let entry = self.entries.get_mut(place)?;
-        if entry.generation != self.generation {
-            entry.generation = self.generation;
+        let held = self.keys.get_mut(place)?;
+        if held.generation != self.generation {
+            held.generation = self.generation;
             self.young = self.young.saturating_add(1);
         }
         Some(Place(place))
@@ -63,7 +66,7 @@ impl<K: Hash + Eq, V> Generations<K, V> {
 
     /// The entry at a place that was found just now.
     pub fn at(&mut self, place: Place) -> Option<&mut V> {
-        self.entries.get_mut(place.0).map(|entry| &mut entry.value)
+        self.values.get_mut(place.0)
     }
 
     /// The entry, if it is held; used now.
@@ -74,15 +77,11 @@ impl<K: Hash + Eq, V> Generations<K, V> {
 
     /// Gives up what is not wanted.
     pub fn retain(&mut self, wanted: impl Fn(&K) -> bool) {
-        let before = self.entries.len();
-        self.entries.retain(|entry| wanted(&entry.key));
-        if self.entries.len() < before {
-            let young = self
-                .entries
-                .iter()
-                .filter(|entry| entry.generation == self.generation);
+        let unwanted = self.remove(|held| !wanted(&held.key));
+        if !unwanted.is_empty() {
+            let young = self.keys.iter();
+            let young = young.filter(|held| held.generation == self.generation);
             self.young = young.count();
-            self.register_all();
         }
     }
 
@@ -93,14 +92,11 @@ impl<K: Hash + Eq, V> Generations<K, V> {
         } else {
             Vec::new()
         };
-        let place = self.entries.len();
+        let place = self.keys.len();
         let hash = self.hash.hash_one(&key);
         let generation = self.generation;
-        self.entries.push(Entry {
-            key,
-            value,
-            generation,
-        });
+        self.keys.push(Held { key, generation });
+        self.values.push(value);
         self.young = self.young.saturating_add(1);
         self.register(hash, place);
         (Place(place), given_up)
@@ -109,16 +105,11 @@ impl<K: Hash + Eq, V> Generations<K, V> {
     /// The young grow old; what was old already is returned.
     pub fn age(&mut self) -> Vec<(K, V)> {
         let young = self.generation;
-        let old = self.entries.len().saturating_sub(self.young);
-        let mut given_up = Vec::new();
-        if old > 0 {
-            given_up.reserve_exact(old);
-            let gone = self
-                .entries
-                .extract_if(.., |entry| entry.generation != young);
-            given_up.extend(gone.map(|entry| (entry.key, entry.value)));
-            self.register_all();
-        }
+        let given_up = if self.keys.len() > self.young {
+            self.remove(|held| held.generation != young)
+        } else {
+            Vec::new()
+        };
         self.generation = !young;
         self.young = 0;
         given_up
@@ -126,62 +117,75 @@ impl<K: Hash + Eq, V> Generations<K, V> {
 
     /// How many are held.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.keys.len()
     }
 
     /// Those used since the last ageing.
-    pub fn young_mut(&mut self) -> impl Iterator<Item = &mut V> {
+    pub fn young_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
         let young = self.generation;
-        let entries = self.entries.iter_mut();
+        let entries = self.keys.iter().zip(&mut self.values);
         entries
-            .filter(move |entry| entry.generation == young)
-            .map(|entry| &mut entry.value)
+            .filter(move |(held, _)| held.generation == young)
+            .map(|(held, value)| (&held.key, value))
     }
 
     /// The entry, if it is held; that it was looked at is no use of it.
     pub fn get(&self, key: &K) -> Option<&V> {
-        let entries = &self.entries;
-        let held = |place: &u32| at(entries, *place).is_some_and(|entry| entry.key == *key);
-        let place = self.places.find(self.hash.hash_one(key), held)?;
-        at(entries, *place).map(|entry| &entry.value)
+        let keys = &self.keys;
+        let same = |place: &u32| at(keys, *place).is_some_and(|held| held.key == *key);
+        let place = *self.places.find(self.hash.hash_one(key), same)?;
+        self.values.get(usize::try_from(place).ok()?)
     }
 
     /// Everything that is held, in the order of the row.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.entries.iter().map(|entry| (&entry.key, &entry.value))
+        let keys = self.keys.iter().map(|held| &held.key);
+        keys.zip(&self.values)
     }
 
     /// Everything that is held.
     pub fn drain(&mut self) -> impl Iterator<Item = (K, V)> {
         self.places.clear();
         self.young = 0;
-        let entries = std::mem::take(&mut self.entries);
-        entries.into_iter().map(|entry| (entry.key, entry.value))
+        let keys = std::mem::take(&mut self.keys);
+        let values = std::mem::take(&mut self.values);
+        keys.into_iter().map(|held| held.key).zip(values)
+    }
+
+    /// Takes out what is gone, in order.
+    fn remove(&mut self, gone: impl Fn(&Held<K>) -> bool) -> Vec<(K, V)> {
+        let mut keys = self.keys.iter();
+        let leaves = |_: &mut V| keys.next().is_some_and(&gone);
+        let values: Vec<V> = self.values.extract_if(.., leaves).collect();
+        if values.is_empty() {
+            return Vec::new();
+        }
+        let keys = self.keys.extract_if(.., |held| gone(held));
+        let removed = keys.map(|held| held.key).zip(values).collect();
+        self.register_all();
+        removed
     }
 
     fn register_all(&mut self) {
         self.places.clear();
-        for place in 0..self.entries.len() {
-            if let Some(entry) = self.entries.get(place) {
-                let hash = self.hash.hash_one(&entry.key);
+        for place in 0..self.keys.len() {
+            if let Some(held) = self.keys.get(place) {
+                let hash = self.hash.hash_one(&held.key);
                 self.register(hash, place);
             }
         }
     }
 
     fn register(&mut self, hash: u64, place: usize) {
-        let (entries, state) = (&self.entries, &self.hash);
-        let rehash = |place: &u32| {
-            let entry = at(entries, *place);
-            entry.map_or(0, |entry| state.hash_one(&entry.key))
-        };
+        let (keys, state) = (&self.keys, &self.hash);
+        let rehash = |place: &u32| at(keys, *place).map_or(0, |held| state.hash_one(&held.key));
         let place = u32::try_from(place).unwrap_or(u32::MAX);
         self.places.insert_unique(hash, place, rehash);
     }
 }
 
-fn at<K, V>(entries: &[Entry<K, V>], place: u32) -> Option<&Entry<K, V>> {
-    entries.get(usize::try_from(place).ok()?)
+fn at<K>(keys: &[Held<K>], place: u32) -> Option<&Held<K>> {
+    keys.get(usize::try_from(place).ok()?)
 }
 
 #[cfg(test)]

@@ -5,13 +5,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use fossick_fingerprints::Fingerprints;
-use fossick_model::{Answered, Asset, Conversation, End, Evidence, Frames, Time, Word};
+use fossick_model::{
+    Answered, Asked, Asset, Conversation, End, Evidence, Frames, Span, Time, Word,
+};
 use fossick_parsers::PROTOCOLS;
 use hashbrown::{HashMap, HashSet};
 
 use crate::assets;
+use crate::batch::Batch;
 use crate::census::{Census, Owner};
-use crate::conversation::{Answered as Newest, At, Kept as Conversed, Key as Talking};
+use crate::conversation::{
+    Answered as Newest, At, First, Kept as Conversed, Key as Talking, is_expected,
+};
 use crate::event::{Address, Stamped};
 use crate::facts::Reader;
 use crate::kept::Kept;
@@ -52,6 +57,19 @@ pub struct Round {
     pub packets: Vec<Kept>,
     /// Conversations as they are to be written down, by key; nothing for those that are gone.
     pub conversations: Vec<(String, Option<Conversation>)>,
+    /// When anything was heard, if that changed: first and last hour of each span.
+    pub hours: Option<Vec<(i64, i64)>>,
+}
+
+impl Round {
+    /// Nothing changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+            && self.gone.is_empty()
+            && self.conversations.is_empty()
+            && self.hours.is_none()
+    }
 }
 
 /// The addresses of an asset that was forgotten.
@@ -78,8 +96,16 @@ pub struct Held {
     pub conversations: usize,
     /// Those that gave way to others.
     pub conversations_gave_way: u64,
+    /// Those that changed since the last round.
+    pub conversations_waiting: usize,
     /// Those left out, because one host used too many unnamed ports of another.
     pub conversations_left_out: u64,
+    /// Operations left out, because there are too many.
+    pub operations_left_out: u64,
+    /// Spans of time in which anything was heard.
+    pub spans: usize,
+    /// Those of them that gave way.
+    pub spans_gave_way: u64,
     /// Packets that prove something and wait to be stored.
     pub packets: usize,
     /// Packets that could not be kept.
@@ -111,7 +137,19 @@ impl Inventory {
         &self.captures
     }
 
-    /// Takes one event. True if it brought an observation that is kept.
+    /// Frames are about to be read.
+    pub(crate) fn heard(&mut self, batch: &Batch) {
+        let times = batch.frames.iter().map(|frame| frame.time);
+        self.ledger.hours.heard(times);
+    }
+
+    /// When anything was heard, in order.
+    #[must_use]
+    pub fn spans(&self) -> Vec<Span> {
+        self.ledger.hours.spans()
+    }
+
+    /// Takes one event. True if it brought an observation or a conversation that is new and kept.
     pub(crate) fn apply(&mut self, stamped: Stamped) -> bool {
         self.ledger.apply(stamped)
     }
@@ -140,7 +178,11 @@ impl Inventory {
             gave_way: self.ledger.gave_way,
             conversations: self.ledger.conversations.len(),
             conversations_gave_way: self.ledger.conversations.gave_way,
+            conversations_waiting: self.ledger.conversations.waiting(),
             conversations_left_out: self.ledger.conversations.left_out,
+            operations_left_out: self.ledger.conversations.operations_left_out,
+            spans: self.ledger.hours.spans().len(),
+            spans_gave_way: self.ledger.hours.gave_way,
             packets: self.kept.len(),
             packets_given_up: self.kept_given_up,
         }
@@ -234,6 +276,7 @@ impl Inventory {
             let told = kept.map(|kept| self.conversation(&key, kept, &mut ids));
             round.conversations.push((key.text(), told));
         }
+        round.hours = self.ledger.hours.take_changed();
         round
     }
 
@@ -290,15 +333,18 @@ impl Inventory {
         assets::asset(owner, members, &id, &self.ledger.locality, external, reader)
     }
 
-    /// Who was seen to use which service of whom, in order of client, server and port.
+    /// Who was seen to use which service of whom, in order of client, server and port; what is for groups comes behind.
     pub fn conversations(&mut self) -> Vec<Conversation> {
         let changed = self.ledger.take_changed(usize::MAX);
         self.census.update(&self.ledger, &changed);
         self.ledger.touch(&changed);
         let mut ids = Ids::new();
         let all = self.ledger.conversations.all().into_iter();
-        all.map(|(key, kept)| self.conversation(key, kept, &mut ids))
-            .collect()
+        let mut all: Vec<Conversation> = all
+            .map(|(key, kept)| self.conversation(key, kept, &mut ids))
+            .collect();
+        all.sort_by_key(|told| told.cast);
+        all
     }
 
     fn conversation(&self, key: &Talking, kept: &Conversed, ids: &mut Ids) -> Conversation {
@@ -315,37 +361,44 @@ impl Inventory {
                 address,
             }
         };
-        Conversation {
-            client: end(key.pair.client, key.tenancies.0),
-            server: end(key.pair.server, key.tenancies.1),
-            transport: key.pair.transport,
-            port: key.pair.port,
-            protocol: kept.protocol.map(Into::into),
-            operations: self.ledger.conversations.operations(kept),
-            two_way: kept.two_way,
-            first_seen: kept.first,
-            last_seen: kept.last,
-            evidence: self.packet(kept.capture, kept.frame, kept.first),
-            answered: kept.answered.map(|answered| Answered {
-                began: answered.began,
-                last: answered.last,
-                evidence: self.packet(answered.capture, answered.frame, answered.time),
-            }),
-        }
-    }
-
-    fn packet(&self, capture: u32, frame: u64, time: Time) -> Evidence {
-        Evidence {
+        let evidence = |capture: u32, frame: u64, time: Time| Evidence {
             capture: self.capture_named(capture),
             frames: Frames::One(frame),
             time,
             heard: true,
             octets: Vec::new(),
+        };
+        let asked = self.ledger.conversations.operations(kept).into_iter();
+        let asked = asked.map(|(word, first)| Asked {
+            name: word.to_owned(),
+            evidence: evidence(first.capture, first.frame, first.time),
+        });
+        Conversation {
+            client: end(key.pair.client, key.tenancies.0),
+            server: end(key.pair.server, key.tenancies.1),
+            cast: kept.cast,
+            direction: kept.direction,
+            transport: key.pair.transport,
+            port: Some(key.pair.port).filter(|port| *port > 0),
+            protocol: kept.protocol.map(Into::into),
+            operations: asked.collect(),
+            more_operations: kept.more,
+            two_way: kept.two_way,
+            flows: kept.flows,
+            first_seen: kept.first,
+            last_seen: kept.last,
+            evidence: evidence(kept.capture, kept.frame, kept.first),
+            answered: kept.answered.map(|answered| Answered {
+                began: answered.began,
+                last: answered.last,
+                evidence: evidence(answered.capture, answered.frame, answered.time),
+            }),
         }
     }
 
     /// Each new connection of these addresses is a change from now on, so that whoever watches them is told at once.
-    pub fn watch(&mut self, addresses: HashSet<IpAddr>) {
+    pub fn watch(&mut self, addresses: impl IntoIterator<Item = IpAddr>) {
+        let addresses = addresses.into_iter().collect();
         self.ledger.conversations.watch(addresses);
     }
 
@@ -358,6 +411,11 @@ impl Inventory {
         let numbers: HashMap<Arc<str>, u32> = names
             .map(|(name, number)| (Arc::clone(name), number))
             .collect();
+        let first = |evidence: &Evidence| First {
+            capture: numbers.get(&evidence.capture).copied().unwrap_or(u32::MAX),
+            frame: evidence.frames.all().first().copied().unwrap_or_default(),
+            time: evidence.time,
+        };
         let mut unreadable = 0_usize;
         for (key, told) in rows {
             let Some(key) = Talking::read(&key) else {
@@ -365,32 +423,46 @@ impl Inventory {
                 continue;
             };
             let named = |name: Word| PROTOCOLS.iter().find(|protocol| protocol.name == name);
-            let number = |evidence: &Evidence| {
-                let known = numbers.get(&evidence.capture).copied();
-                known.unwrap_or(u32::MAX)
-            };
+            let protocol = told.protocol.and_then(named).copied();
+            let shown = first(&told.evidence);
+            let asked = told.operations.iter();
+            let asked: Vec<(String, First)> = asked
+                .map(|asked| (asked.name.clone(), first(&asked.evidence)))
+                .collect();
             let kept = Conversed {
-                protocol: told.protocol.and_then(named).map(|protocol| protocol.name),
+                protocol: protocol.map(|protocol| protocol.name),
+                // Who was heard both ways was heard as a server.
                 served: told.two_way,
                 operations: Vec::new(),
+                more: told.more_operations,
+                cast: told.cast,
+                direction: told.direction,
                 two_way: told.two_way,
+                flows: told.flows,
                 first: told.first_seen,
                 last: told.last_seen,
-                capture: number(&told.evidence),
-                frame: told.evidence.frames.first(),
-                answered: told.answered.as_ref().map(|answered| Newest {
-                    began: answered.began,
-                    last: answered.last,
-                    time: answered.evidence.time,
-                    capture: number(&answered.evidence),
-                    frame: answered.evidence.frames.first(),
+                capture: shown.capture,
+                frame: shown.frame,
+                unnamed: !is_expected(protocol, key.pair),
+                answered: told.answered.as_ref().map(|answered| {
+                    let packet = first(&answered.evidence);
+                    Newest {
+                        began: answered.began,
+                        last: answered.last,
+                        time: packet.time,
+                        capture: packet.capture,
+                        frame: packet.frame,
+                    }
                 }),
             };
-            self.ledger
-                .conversations
-                .restore(key, kept, &told.operations);
+            self.ledger.conversations.restore(key, kept, &asked);
         }
         unreadable
+    }
+
+    /// Takes in when anything was heard, as it was written down.
+    pub fn restore_hours(&mut self, hours: &[(i64, i64)]) {
+        self.ledger.hours.restore(hours);
     }
 
     fn capture_named(&self, number: u32) -> Arc<str> {

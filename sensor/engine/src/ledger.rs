@@ -11,6 +11,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::conversation::{At, Conversations, Key as Talking};
 use crate::event::{Address, End, Event, Presence, Proof, Stamped, Who};
+use crate::hours::Hours;
 use crate::limits;
 use crate::place::Locality;
 
@@ -74,6 +75,7 @@ pub(crate) struct Ledger {
     /// Nodes that were heard since they were written down.
     heard: HashSet<NodeKey>,
     pub conversations: Conversations,
+    pub hours: Hours,
     pub locality: Locality,
     /// Nodes that were refused because there are too many.
     pub refused: u64,
@@ -82,7 +84,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Takes one event. True if it brought an observation that is kept.
+    /// Takes one event. True if it brought an observation or a conversation that is new and kept.
     pub fn apply(&mut self, stamped: Stamped) -> bool {
         match stamped.event {
             Event::Observed {
@@ -127,7 +129,8 @@ impl Ledger {
                     self.current.get(&address).copied().unwrap_or_default()
                 };
                 let tenancies = (tenancy(pair.client), tenancy(pair.server));
-                self.conversations.apply(Talking { pair, tenancies }, &talk);
+                let key = Talking { pair, tenancies };
+                return self.conversations.apply(key, &talk);
             }
             Event::Talked { one, other } => {
                 for (who, peer) in [(one, other), (other, one)] {

@@ -18,6 +18,7 @@ mod facts;
 mod flow;
 mod fragments;
 mod generations;
+mod hours;
 mod inventory;
 mod kept;
 mod ledger;

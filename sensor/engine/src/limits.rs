@@ -50,6 +50,8 @@ pub const SAMPLE_ONE_IN: u32 = 16;
 
 /// Conversations that are being kept before the ledger is told.
 pub const UNTOLD: usize = 2048;
+/// Segments or datagrams with data that one end sends in no known protocol, and unanswered, that make a conversation.
+pub const ONE_WAY: u8 = 3;
 /// Operations remembered of one conversation.
 pub const OPERATIONS: usize = 64;
 
@@ -59,10 +61,13 @@ pub const NODES: usize = 262_144;
 pub const PASSING: usize = 65_536;
 /// Conversations the ledger holds (both generations together); those that were quiet longest give way.
 pub const CONVERSATIONS: usize = 131_072;
-/// Services in no known protocol that one host is seen to use on another: more are counted, not kept.
+/// Services that one host is seen to use on another on ports that are not those of their protocol, or in no known one: more
+/// are counted, not kept.
 pub const UNNAMED: usize = 64;
 /// Operations told apart, of all protocols.
 pub const WORDS: usize = 8192;
+/// Spans of hours in which anything was heard; the first give way.
+pub const SPANS: usize = 1024;
 /// Octets of the batches kept for a while, from which packets are taken that prove something.
 pub const RECENT_OCTETS: usize = 8 * 1_048_576;
 /// Octets kept of a packet that proves something.

@@ -16,7 +16,7 @@ pub(crate) enum Identified {
     No,
 }
 
-/// Tries every stream protocol on the front of the data, those expected on these ports first.
+/// Tries every stream protocol that may begin like the data, those expected on these ports first.
 pub(crate) fn identify_stream(
     flow: &mut Flow,
     side: Side,
@@ -24,8 +24,11 @@ pub(crate) fn identify_stream(
     octets: &[u8],
     known: &Registry,
 ) -> Identified {
+    let Some(first) = octets.first() else {
+        return Identified::No;
+    };
     let mut waits = false;
-    for protocol in known.streams(ports) {
+    for protocol in known.streams(*first, ports) {
         let Some(frame) = protocol.frame else {
             continue;
         };
@@ -42,10 +45,10 @@ pub(crate) fn identify_stream(
             let length = cut.length.clamp(1, rest.len());
             let message = rest.get(..length).unwrap_or_default();
             if let Some(recognition) = (protocol.recognise)(message) {
-                let half = flow.halves.at_mut(side);
-                half.maybe = half.maybe.or(Some(protocol));
+                let party = flow.parties.at_mut(side);
+                party.maybe = party.maybe.or(Some(protocol));
                 let agreed = flow
-                    .halves
+                    .parties
                     .at(side.other())
                     .maybe
                     .is_some_and(|other| std::ptr::eq(other, protocol));
@@ -77,7 +80,7 @@ pub(crate) fn successor(
     known: &Registry,
 ) -> Option<&'static Protocol> {
     let current = flow.protocol?;
-    for protocol in known.streams(ports) {
+    for protocol in known.streams(*octets.first()?, ports) {
         let Some(frame) = protocol.frame.filter(|_| !std::ptr::eq(protocol, current)) else {
             continue;
         };
@@ -111,18 +114,18 @@ pub(crate) fn identify_datagram(
         let Some(recognition) = (protocol.recognise)(payload) else {
             continue;
         };
-        let other = flow.halves.at(side.other()).maybe;
+        let other = flow.parties.at(side.other()).maybe;
         let agreed = other.is_some_and(|other| std::ptr::eq(other, protocol));
         if recognition.strong || agreed {
             flow.protocol = Some(protocol);
             flow.correct(side, recognition.from);
             return;
         }
-        let half = flow.halves.at_mut(side);
-        if half.maybe.is_none() {
-            half.maybe = Some(protocol);
+        let party = flow.parties.at_mut(side);
+        if party.maybe.is_none() {
+            party.maybe = Some(protocol);
             let piece = locate(now, origin, payload).first().copied();
-            half.held = piece.map(|(frame, at, length)| {
+            flow.halves.at_mut(side).held = piece.map(|(frame, at, length)| {
                 Box::new(Held {
                     protocol,
                     octets: payload.to_vec(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fossick_model::Direction;
 use fossick_parsers::{Carrier, PROTOCOLS, Protocol};
 
 use crate::flow::Side;
@@ -9,7 +10,8 @@ use crate::flow::Side;
 /// The protocols that are switched on.
 pub(crate) struct Registry {
     by_carrier: BTreeMap<Carrier, Vec<&'static Protocol>>,
-    streams: Vec<&'static Protocol>,
+    /// By the first octet of the stream: those that may begin so.
+    streams: Vec<Vec<&'static Protocol>>,
     datagrams: Vec<&'static Protocol>,
     openings: Vec<&'static Protocol>,
     tcp_ports: Ports,
@@ -45,7 +47,7 @@ impl Registry {
     pub fn without(off: &[String]) -> Registry {
         let mut registry = Registry {
             by_carrier: BTreeMap::new(),
-            streams: Vec::new(),
+            streams: vec![Vec::new(); 256],
             datagrams: Vec::new(),
             openings: Vec::new(),
             tcp_ports: Ports::new(),
@@ -57,7 +59,11 @@ impl Registry {
         for protocol in PROTOCOLS.iter().filter(on) {
             let carried = |wanted: fn(&Carrier) -> bool| protocol.carriers.iter().any(wanted);
             if carried(|carrier| matches!(carrier, Carrier::Tcp(_))) {
-                registry.streams.push(protocol);
+                for (first, streams) in (0..=u8::MAX).zip(&mut registry.streams) {
+                    if protocol.may_begin(&[first]) {
+                        streams.push(*protocol);
+                    }
+                }
             }
             if carried(|carrier| matches!(carrier, Carrier::Udp(_))) {
                 registry.datagrams.push(protocol);
@@ -95,9 +101,18 @@ impl Registry {
             .unwrap_or_default()
     }
 
-    /// Stream protocols, those expected on either port first.
-    pub fn streams(&self, ports: (u16, u16)) -> impl Iterator<Item = &'static Protocol> + use<'_> {
-        expected_first(&self.tcp_ports, &self.streams, ports)
+    /// Stream protocols that may begin with this octet, those expected on either port first.
+    pub fn streams(
+        &self,
+        first: u8,
+        ports: (u16, u16),
+    ) -> impl Iterator<Item = &'static Protocol> + use<'_> {
+        let begun = self.streams.get(usize::from(first));
+        expected_first(
+            &self.tcp_ports,
+            begun.map(Vec::as_slice).unwrap_or_default(),
+            ports,
+        )
     }
 
     /// Datagram protocols, those expected on either port first.
@@ -108,8 +123,17 @@ impl Registry {
         expected_first(&self.udp_ports, &self.datagrams, ports)
     }
 
-    /// Which side opened a conversation of which the beginning was not seen, going by ports alone.
-    pub fn likely_client(&self, protocol: u8, ports: (u16, u16), sender: Side) -> Side {
+    /// Which side opened a conversation of which the beginning was not seen, going by ports and by who is heard first; and
+    /// what that is worth.
+    pub fn likely_client(
+        &self,
+        protocol: u8,
+        ports: (u16, u16),
+        sender: Side,
+    ) -> (Side, Direction) {
+        /// Clients take ports from here on (Linux; others, RFC 6335 §6 among them, from 49152 on).
+        const DYNAMIC: u16 = 32_768;
+        const UDP: u8 = 17;
         let registered = match protocol {
             6 => &self.tcp_registered,
             _ => &self.udp_registered,
@@ -121,7 +145,18 @@ impl Registry {
             (false, true) => true,
             _ => source >= destination,
         };
-        if from_client { sender } else { sender.other() }
+        let client = if from_client { sender } else { sender.other() };
+        let told = |of: &dyn Fn(u16) -> bool| of(source) != of(destination);
+        // In the order in which they are worth more.
+        let clearly = told(&known) || told(&|port| port < 1024) || told(&|port| port >= DYNAMIC);
+        if clearly {
+            return (client, Direction::Ports);
+        }
+        // Datagrams between two ports of clients are as likely a part of something that was agreed on elsewhere.
+        if protocol == UDP && destination < DYNAMIC {
+            return (sender, Direction::Asked);
+        }
+        (client, Direction::Unknown)
     }
 }
 

@@ -3,9 +3,10 @@
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::IpAddr;
 
+use foldhash::fast::FixedState;
 use fossick_model::{Time, Transport as Carried};
-use fossick_parsers::Carrier;
-use fossick_parsers::packet::{Ip, Net, Packet, Tcp, Transport};
+use fossick_parsers::packet::{Ip, Link, Net, Packet, Tcp, Transport};
+use fossick_parsers::{Carrier, Mac};
 
 use crate::batch::Frame;
 use crate::counters::Counters;
@@ -22,6 +23,58 @@ use crate::stream::Piece;
 
 /// The bits of a word that are a time.
 const MOMENTS: u64 = 0xff_ffff;
+
+/// A frame, decoded: what a shard reads.
+pub(crate) struct Seen<'a> {
+    now: Now<'a>,
+    vlan: u16,
+    link: Option<Link>,
+    net: Net<'a>,
+    /// What two copies of it have in common; nothing where there is nothing to read.
+    hash: Option<u64>,
+}
+
+impl<'a> Seen<'a> {
+    pub fn of(frame: &Frame<'a>, packet: &Packet<'a>, position: usize) -> Seen<'a> {
+        Seen {
+            now: Now {
+                position: u32::try_from(position).unwrap_or(u32::MAX),
+                capture: frame.index.capture,
+                frame: frame.index.number,
+                time: frame.index.time,
+                octets: frame.octets,
+            },
+            vlan: packet.vlan.unwrap_or_default(),
+            link: packet.link,
+            net: packet.net,
+            hash: hash_of(packet),
+        }
+    }
+}
+
+/// A hash of all that a packet keeps on its way through the network.
+fn hash_of(packet: &Packet<'_>) -> Option<u64> {
+    let mut hasher = FixedState::with_seed(0).build_hasher();
+    match &packet.net {
+        Net::Ip(ip) => {
+            // All but what a router changes: hops and the header checksum.
+            let (head, tail) = match ip.source {
+                IpAddr::V4(_) => (ip.octets.get(..8), ip.octets.get(12..)),
+                IpAddr::V6(_) => (ip.octets.get(..7), ip.octets.get(8..)),
+            };
+            let tail = tail.unwrap_or_default();
+            hasher.write(head.unwrap_or_default());
+            hasher.write(tail.get(..96).unwrap_or(tail));
+            hasher.write_usize(ip.octets.len());
+        }
+        Net::Other(_, payload) => {
+            let link = packet.link.map(|link| (link.source.0, link.destination.0));
+            (payload, link).hash(&mut hasher);
+        }
+        Net::Nothing => return None,
+    }
+    Some(hasher.finish())
+}
 
 /// A share of the traffic that knows nothing of the others.
 pub(crate) struct Shard {
@@ -59,64 +112,29 @@ impl Shard {
     }
 
     /// Reads one frame.
-    pub fn frame(
-        &mut self,
-        frame: &Frame<'_>,
-        packet: &Packet<'_>,
-        position: u32,
-        known: &Registry,
-    ) {
-        let now = Now {
-            position,
-            capture: frame.index.capture,
-            frame: frame.index.number,
-            time: frame.index.time,
-            octets: frame.octets,
-        };
-        if let Some(stop) = packet.stop {
-            self.desk.counters.stopped(stop);
-        }
-        if self.is_duplicate(packet, now.time) {
+    pub fn frame(&mut self, seen: &Seen<'_>, known: &Registry) {
+        let now = seen.now;
+        if seen.hash.is_some_and(|hash| self.again(hash, now.time)) {
             self.desk.counters.duplicates = self.desk.counters.duplicates.saturating_add(1);
             return;
         }
         self.age(now);
-        let vlan = packet.vlan.unwrap_or_default();
-        let mac = packet
-            .link
-            .map(|link| link.source)
-            .filter(|mac| is_somebody(*mac));
-        match &packet.net {
+        let end = |mac: Option<Mac>, ip| End {
+            vlan: seen.vlan,
+            mac: mac.filter(|mac| is_somebody(*mac)),
+            ip,
+        };
+        let source = seen.link.map(|link| link.source);
+        let destination = seen.link.map(|link| link.destination);
+        match &seen.net {
             Net::Ip(ip) => {
-                let sender = End {
-                    vlan,
-                    mac,
-                    ip: Some(ip.source).filter(|ip| !ip.is_unspecified()),
-                };
-                let receiver = End {
-                    vlan,
-                    mac: packet
-                        .link
-                        .map(|link| link.destination)
-                        .filter(|mac| is_somebody(*mac)),
-                    ip: Some(ip.destination).filter(|ip| !is_group(*ip)),
-                };
+                let from = Some(ip.source).filter(|ip| !ip.is_unspecified());
+                let to = Some(ip.destination).filter(|ip| !is_group(*ip));
+                let (sender, receiver) = (end(source, from), end(destination, to));
                 self.ip(now, ip, sender, receiver, known);
             }
             Net::Other(carrier, payload) => {
-                let sender = End {
-                    vlan,
-                    mac,
-                    ip: None,
-                };
-                let receiver = End {
-                    vlan,
-                    mac: packet
-                        .link
-                        .map(|link| link.destination)
-                        .filter(|mac| is_somebody(*mac)),
-                    ip: None,
-                };
+                let (sender, receiver) = (end(source, None), end(destination, None));
                 self.desk
                     .other(now, *carrier, payload, sender, receiver, known);
             }
@@ -131,10 +149,13 @@ impl Shard {
             let idle = self.flows.age();
             self.retire(0, idle);
         }
-        for flow in self.flows.young_mut() {
+        for (key, flow) in self.flows.young_mut() {
             if flow.last > flow.told {
                 flow.told = flow.last;
                 self.desk.tell_of(0, flow);
+                if !flow.is_undecided() {
+                    self.desk.converse(0, key, flow);
+                }
             }
         }
         self.desk.flush(0);
@@ -144,9 +165,8 @@ impl Shard {
     pub fn forget(&mut self, addresses: &[Address]) {
         let forgotten = |address: &Address| addresses.contains(address);
         self.flows.retain(|key| {
-            let ends = [key.low.0, key.high.0];
             !addresses.iter().any(|address| match address {
-                Address::Ip(_, ip) => ends.contains(ip),
+                Address::Ip(_, ip) => key.has(*ip),
                 Address::Mac(_) => false,
             })
         });
@@ -156,15 +176,15 @@ impl Shard {
         });
         self.desk.forget_talks(forgotten);
         self.desk.forget_said();
-        for flow in self.flows.young_mut() {
+        for (_, flow) in self.flows.young_mut() {
             flow.quiet = Quiet::default();
         }
     }
 
     /// Ends everything that is going on.
     pub fn finish(&mut self, position: u32) {
-        for (_, flow) in self.flows.drain() {
-            self.desk.end(position, &flow);
+        for (key, flow) in self.flows.drain() {
+            self.desk.end(position, &key, flow);
         }
         self.desk.flush(position);
     }
@@ -182,33 +202,13 @@ impl Shard {
     }
 
     fn retire(&mut self, position: u32, flows: Vec<(FlowKey, Flow)>) {
-        for (_, flow) in flows {
-            self.desk.end(position, &flow);
+        for (key, flow) in flows {
+            self.desk.end(position, &key, flow);
         }
     }
 
     /// Whether the same packet went by a moment ago: mirrored on its way in and on its way out.
-    fn is_duplicate(&mut self, packet: &Packet<'_>, time: Time) -> bool {
-        let mut hasher = self.desk.hash.build_hasher();
-        match &packet.net {
-            Net::Ip(ip) => {
-                // All but what a router changes: hops and the header checksum.
-                let (head, tail) = match ip.source {
-                    IpAddr::V4(_) => (ip.octets.get(..8), ip.octets.get(12..)),
-                    IpAddr::V6(_) => (ip.octets.get(..7), ip.octets.get(8..)),
-                };
-                let tail = tail.unwrap_or_default();
-                hasher.write(head.unwrap_or_default());
-                hasher.write(tail.get(..96).unwrap_or(tail));
-                hasher.write_usize(ip.octets.len());
-            }
-            Net::Other(_, payload) => {
-                let link = packet.link.map(|link| (link.source.0, link.destination.0));
-                (payload, link).hash(&mut hasher);
-            }
-            Net::Nothing => return false,
-        }
-        let hash = hasher.finish();
+    fn again(&mut self, hash: u64, time: Time) -> bool {
         let slot = usize::try_from(hash % 256).unwrap_or_default();
         let Some(recent) = self.recent.get_mut(slot) else {
             return false;
@@ -247,14 +247,14 @@ impl Shard {
             octets: now.octets,
             pieces: &piece,
         };
-        match ip.transport {
-            Transport::Tcp(tcp) => self.segment(now, ip, &tcp, (sender, receiver), known),
+        match &ip.transport {
+            Transport::Tcp(tcp) => self.segment(now, ip, tcp, (sender, receiver), known),
             Transport::Udp {
                 source,
                 destination,
                 payload,
             } => {
-                let ports = (source, destination);
+                let ports = (*source, *destination);
                 self.datagram(now, ip, ports, payload, origin, (sender, receiver), known);
             }
             Transport::Other => {
@@ -285,15 +285,14 @@ impl Shard {
         let place = if let Some(place) = self.flows.find(&key) {
             place
         } else {
-            let client = known.likely_client(ip.protocol, ports, side);
+            let opened = known.likely_client(ip.protocol, ports, side);
             let transport = match ip.protocol {
                 6 => Some(Carried::Tcp),
                 17 => Some(Carried::Udp),
                 _ => None,
             };
             let to_group = is_group(ip.destination);
-            let mut flow = Flow::new(client, now.capture, to_group, transport);
-            flow.ports = (key.low.1, key.high.1);
+            let mut flow = Flow::new(opened, now.capture, to_group, transport);
             flow.to_nobody = sender.mac.is_some() && receiver.mac.is_none();
             let (place, idle) = self.flows.insert(key, flow);
             let counters = &mut self.desk.counters;
@@ -304,18 +303,16 @@ impl Shard {
         let flow = self.flows.at(place)?;
         flow.last = now.time;
         let half = flow.halves.at_mut(side);
-        if half.packets == 0 {
-            half.end = Some(sender);
-            half.first = now.time;
-            half.first_frame = now.frame;
-            half.direct = true;
-        }
-        half.direct &= is_initial(ip.hops);
+        half.direct = is_initial(ip.hops) && (half.direct || !half.seen);
         half.last = now.time;
-        half.packets = half.packets.saturating_add(1);
-        let other = flow.halves.at_mut(side.other());
-        if other.end.is_none() {
-            other.end = Some(End {
+        if !half.seen {
+            half.seen = true;
+            let party = flow.parties.at_mut(side);
+            party.end = Some(sender);
+            party.first = now.time;
+            party.first_frame = now.frame;
+            let other = flow.parties.at_mut(side.other());
+            other.end.get_or_insert(End {
                 mac: None,
                 ..receiver
             });

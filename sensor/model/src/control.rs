@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::asset::Asset;
 use crate::change::Change;
-use crate::conversation::Conversation;
+use crate::conversation::{Conversation, Span};
 
 /// Version of the requests and replies in this file. A sensor refuses a client of another one, and says so.
 pub const VERSION: u16 = 1;
@@ -63,7 +63,7 @@ pub enum Request {
     },
     /// Who was seen to use which service of whom.
     Conversations {
-        /// An address or the id of an asset that is an end of them; empty for all.
+        /// An address that is an end of them, or a filter for assets of which one is; empty for all.
         #[serde(default)]
         with: String,
         /// Those behind this one; empty to begin.
@@ -185,6 +185,9 @@ pub enum Reply {
         /// Where to go on, if there may be more.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next: Option<String>,
+        /// When the sensor heard anything: with the last of them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        heard: Vec<Span>,
     },
     /// Chunks of octets follow.
     Octets,

@@ -16,13 +16,13 @@ pub use asset::{
 };
 pub use change::{Change, Event, Person, Reason};
 pub use control::{Hello, Order, Reply, Request, VERSION};
-pub use conversation::{Answered, Conversation, End};
+pub use conversation::{Answered, Asked, Baseline, Cast, Conversation, Direction, End, Span};
 pub use difference::difference;
 pub use filter::{About, FIELDS, Field, Filter, FilterError};
 pub use kind::{Category, Kind};
 pub use policy::{
-    Baseline, Control, ControlState, Demand, Direction, LeftOut, Network, Origin, Policy, Rule,
-    Staleness, Why,
+    Control, ControlState, Demand, Learnt, LeftOut, Network, Origin, Policy, Rule, Staleness, Way,
+    Why,
 };
 pub use status::{Count, Fill, Interface, Outlet, Status, Store};
 pub use time::Time;

@@ -8,7 +8,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::asset::{Evidence, Transport, Word};
-use crate::conversation::Conversation;
+use crate::conversation::{Baseline, Conversation};
 use crate::time::Time;
 
 /// Addresses that begin with the same bits; written `10.0.0.0/24`, a single address without its prefix.
@@ -118,7 +118,7 @@ pub struct Policy {
     /// Why.
     pub demand: Demand,
     /// What it was learnt from.
-    pub baseline: Baseline,
+    pub learnt: Learnt,
     /// What is allowed; all else to and from the asset is not.
     pub rules: Vec<Rule>,
     /// What was seen and is not allowed all the same.
@@ -136,25 +136,20 @@ pub struct Demand {
 
 /// How long was listened, and whether that was long enough.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Baseline {
-    /// First packet.
-    pub first: Time,
-    /// Last packet.
+pub struct Learnt {
+    /// The conversations of the asset.
+    #[serde(flatten)]
+    pub baseline: Baseline,
+    /// The last packet of any of them.
     pub last: Time,
-    /// Conversations of the asset in that time.
-    pub conversations: usize,
-    /// Whether that is less than is wanted of a baseline: somebody accepted it all the same.
+    /// Fewer hours than are wanted of a baseline: somebody accepted it all the same.
     pub short: bool,
-    /// How many of them were new in its last quarter.
-    pub late: usize,
-    /// New ones still came in the last quarter: what is allowed is not yet all that is needed.
-    pub growing: bool,
 }
 
 /// Who opens a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Direction {
+pub enum Way {
     /// The peer: the asset serves.
     Inbound,
     /// The asset: the peer serves.
@@ -167,7 +162,7 @@ pub struct Rule {
     /// Counts from 1.
     pub number: usize,
     /// Who opens it.
-    pub direction: Direction,
+    pub direction: Way,
     /// The asset's own address.
     pub local: IpAddr,
     /// Who is at the other end.
@@ -181,6 +176,9 @@ pub struct Rule {
     /// What the client asked for; a filter of packets does not hold it to this.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operations: Vec<String>,
+    /// It asked for more than is kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more_operations: bool,
     /// Where it comes from.
     pub origin: Origin,
 }
@@ -190,12 +188,12 @@ impl Rule {
     #[must_use]
     pub fn allows(&self, conversation: &Conversation) -> bool {
         let (local, peer) = match self.direction {
-            Direction::Inbound => (&conversation.server, &conversation.client),
-            Direction::Outbound => (&conversation.client, &conversation.server),
+            Way::Inbound => (&conversation.server, &conversation.client),
+            Way::Outbound => (&conversation.client, &conversation.server),
         };
         self.local == local.address
             && self.peer.contains(peer.address)
-            && (self.transport, self.port) == (conversation.transport, conversation.port)
+            && (self.transport, Some(self.port)) == (conversation.transport, conversation.port)
     }
 }
 
@@ -238,6 +236,8 @@ pub enum Why {
     OneWay,
     /// It goes to a group, which no router forwards unasked.
     Group,
+    /// Nothing shows which end is the server, nor on which port.
+    NoDirection,
 }
 
 impl fmt::Display for Why {
@@ -247,6 +247,7 @@ impl fmt::Display for Why {
             Why::Internet => "its other end is on the Internet",
             Why::OneWay => "one direction alone was seen",
             Why::Group => "goes to a group or to everybody",
+            Why::NoDirection => "nothing shows which end is the server",
         })
     }
 }

@@ -13,7 +13,7 @@ use super::blocks::{Capture, Chunk};
 use super::{OpenError, Trouble, paths};
 
 /// Frames handed on at once.
-const BATCH: usize = 8192;
+const BATCH: usize = 4096;
 /// Captures that one run can tell apart, all open at once.
 const MOST: usize = 4096;
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 
-use fossick_model::{Direction, Network, Policy, Rule, Transport};
+use fossick_model::{Network, Policy, Rule, Transport, Way};
 
 use super::{NOT_HELD, header, name, of_family, purpose, transport};
 
@@ -88,7 +88,7 @@ fn entry(text: &mut String, rule: &Rule, to: bool) {
     let peer = host(rule.peer);
     let service = format!("eq {}", rule.port);
     let (source, target) = if to { (peer, local) } else { (local, peer) };
-    let asks = to == (rule.direction == Direction::Inbound);
+    let asks = to == (rule.direction == Way::Inbound);
     let transport_name = transport(rule.transport);
     let _ = writeln!(text, " remark {}", purpose(rule));
     let _ = if asks {

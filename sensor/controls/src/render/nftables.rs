@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use fossick_model::{Direction, Policy, Rule};
+use fossick_model::{Policy, Rule, Way};
 
 use super::{NOT_HELD, header, is_one_family, name, purpose, transport};
 
@@ -54,8 +54,8 @@ fn pair(text: &mut String, rule: &Rule) {
     }
     let (local, peer) = (rule.local.to_string(), rule.peer.to_string());
     let (client, server) = match rule.direction {
-        Direction::Inbound => (peer, local),
-        Direction::Outbound => (local, peer),
+        Way::Inbound => (peer, local),
+        Way::Outbound => (local, peer),
     };
     let (family, port) = (family(rule.local), rule.port);
     let transport = transport(rule.transport);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use fossick_model::{Direction, Policy, Rule, Transport};
+use fossick_model::{Policy, Rule, Transport, Way};
 
 use super::{header, is_one_family, name, plain, transport};
 
@@ -29,7 +29,7 @@ pub(super) fn render(policy: &Policy) -> String {
         text,
     };
     for address in &policy.addresses {
-        for direction in [Direction::Inbound, Direction::Outbound] {
+        for direction in [Way::Inbound, Way::Outbound] {
             for transport in [Transport::Tcp, Transport::Udp] {
                 services(&mut rules, policy, *address, direction, transport);
             }
@@ -91,7 +91,7 @@ fn services(
     rules: &mut Rules,
     policy: &Policy,
     address: IpAddr,
-    direction: Direction,
+    direction: Way,
     transport_of: Transport,
 ) {
     let mut peers: BTreeMap<u16, Vec<String>> = BTreeMap::new();
@@ -114,12 +114,12 @@ fn services(
     };
     let opened = "flow:to_server;";
     match direction {
-        Direction::Inbound => rules.add(
+        Way::Inbound => rules.add(
             &format!("{transport} any any -> {address} {other}"),
             "a service that is not in the baseline is asked",
             opened,
         ),
-        Direction::Outbound => rules.add(
+        Way::Outbound => rules.add(
             &format!("{transport} {address} any -> any {other}"),
             "it asks for a service that is not in the baseline",
             opened,
@@ -128,12 +128,12 @@ fn services(
     for (port, peers) in peers {
         let others = format!("![{}]", peers.join(","));
         match direction {
-            Direction::Inbound => rules.add(
+            Way::Inbound => rules.add(
                 &format!("{transport} {others} any -> {address} {port}"),
                 "somebody who is not in the baseline asks",
                 opened,
             ),
-            Direction::Outbound => rules.add(
+            Way::Outbound => rules.add(
                 &format!("{transport} {address} any -> {others} {port}"),
                 "it asks somebody who is not in the baseline",
                 opened,
@@ -156,7 +156,8 @@ fn functions(rules: &mut Rules, rule: &Rule) {
     let is_modbus = rule.protocol.as_deref() == Some("modbus") && rule.transport == Transport::Tcp;
     // Where one of them has no number that we know, an alert on all others would be a false one.
     let codes: Option<BTreeSet<u8>> = rule.operations.iter().map(|one| code(one)).collect();
-    let Some(codes) = codes.filter(|codes| is_modbus && !codes.is_empty()) else {
+    let Some(codes) = codes.filter(|codes| is_modbus && !codes.is_empty() && !rule.more_operations)
+    else {
         return;
     };
     let (client, server) = super::ends(rule);

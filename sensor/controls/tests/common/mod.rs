@@ -6,7 +6,7 @@
 )]
 
 use fossick_controls::{Question, propose};
-use fossick_model::{Asset, Conversation, Demand, Policy};
+use fossick_model::{Asset, Conversation, Demand, Policy, Span};
 use serde_json::{Value, json};
 
 /// Of both families, with a name that would like to be a command.
@@ -28,7 +28,11 @@ pub fn heard(client: &str, server: &str, transport: &str, port: u16) -> Conversa
 fn conversation(client: &str, server: &str, transport: &str, port: u16) -> Value {
     json!({
         "client": {"address": client}, "server": {"address": server}, "transport": transport, "port": port,
-        "protocol": "modbus", "operations": ["read holding registers (3)", "write \"all\";\n} (16)"], "two_way": true,
+        "direction": "opening", "protocol": "modbus", "two_way": true, "flows": 9,
+        "operations": [
+            {"name": "read holding registers (3)", "capture": "a.pcap", "frame": 1, "time": "2024-01-01T00:00:00Z", "heard": true},
+            {"name": "write \"all\";\n} (16)", "capture": "a.pcap", "frame": 2, "time": "2024-01-02T00:00:00Z", "heard": true},
+        ],
         "first_seen": "2024-01-01T00:00:00Z", "last_seen": "2024-01-09T00:00:00Z",
         "evidence": {"capture": "a.pcap", "frame": 1, "time": "2024-01-01T00:00:00Z", "heard": true}
     })
@@ -56,6 +60,8 @@ pub fn policy() -> Policy {
             source: "ICSA-24-001-01: no_fix_planned, \"Customers should …\"".into(),
         },
         conversations: &conversations,
+        // From 1 January 2024 on.
+        heard: &[Span::hours(473_352, 473_352 + 8 * 24)],
         zones: &["10.9.4.0/24".parse().unwrap()],
         vulnerable: &[(fossick_model::Transport::Tcp, 445)],
         kept: &[serde_json::from_value(json!({
