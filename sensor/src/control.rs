@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use fossick_model::{
-    Asset, Conversation, End, Hello, Order, Person, Reply, Request, Status, VERSION,
+    Asset, Conversation, End, Hello, Order, Person, Reply, Request, Status, Step, VERSION,
 };
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
@@ -275,6 +275,7 @@ fn needed(request: &Request) -> Role {
         | Request::Assets { .. }
         | Request::Asset { .. }
         | Request::Conversations { .. }
+        | Request::Controls { .. }
         | Request::Evidence { .. }
         | Request::Changes { .. }
         | Request::Follow { .. } => Role::Viewer,
@@ -282,8 +283,14 @@ fn needed(request: &Request) -> Role {
             Order::Acknowledge
             | Order::Rename { .. }
             | Order::Annotate { .. }
-            | Order::SetKind { .. } => Role::Analyst,
-            Order::Merge { .. } | Order::Split { .. } | Order::Forget => Role::Operator,
+            | Order::SetKind { .. }
+            | Order::Control {
+                control: Step::Propose { .. } | Step::DryRun,
+            } => Role::Analyst,
+            Order::Merge { .. }
+            | Order::Split { .. }
+            | Order::Forget
+            | Order::Control { .. } => Role::Operator,
         },
         Request::Ingest { .. }
         | Request::StoreCheck
@@ -340,6 +347,15 @@ fn serve_one(
                     next,
                 },
             )
+        }
+        Request::Controls { asset } => {
+            let mut controls = desk.shared.controls();
+            if !asset.is_empty() {
+                let id = whole(desk, &asset)?.id;
+                controls.retain(|known, _| *known == id);
+            }
+            let controls = controls.into_values().collect();
+            say(stream, &Reply::Controls { controls })
         }
         Request::Evidence { asset } => evidence(desk, stream, &asset),
         Request::Changes { after, limit } => {

@@ -36,10 +36,19 @@ pub enum Verdict {
 
 /// Tries a policy on every conversation of its asset; those of others are not concerned.
 #[must_use]
-pub fn dry_run<'a>(policy: &Policy, conversations: &'a [Conversation]) -> Vec<Trial<'a>> {
-    let concerns = |one: &&Conversation| direction(one, &policy.asset, &policy.addresses).is_some();
-    let concerned = conversations.iter().filter(concerns);
+pub fn dry_run<'a>(
+    policy: &Policy,
+    conversations: impl IntoIterator<Item = &'a Conversation>,
+) -> Vec<Trial<'a>> {
+    let conversations = conversations.into_iter();
+    let concerned = conversations.filter(|one| concerns(policy, one));
     concerned.map(|one| trial(policy, one)).collect()
+}
+
+/// Whether a conversation is one of the policy's asset.
+#[must_use]
+pub fn concerns(policy: &Policy, conversation: &Conversation) -> bool {
+    direction(conversation, &policy.asset, &policy.addresses).is_some()
 }
 
 fn trial<'a>(policy: &Policy, conversation: &'a Conversation) -> Trial<'a> {

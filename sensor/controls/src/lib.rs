@@ -5,7 +5,7 @@ mod life;
 mod propose;
 mod render;
 
-pub use dry_run::{Trial, Verdict, dry_run};
-pub use life::{LEAST_WATCH, Refusal, Watch, approve, begin, deploy, export, observe, try_out};
+pub use dry_run::{Trial, Verdict, concerns, dry_run};
+pub use life::{LEAST_WATCH, Refusal, approve, begin, deploy, export, observe, try_out};
 pub use propose::{LEAST_HOURS, NoPolicy, Question, propose};
 pub use render::{Format, render};

@@ -65,9 +65,9 @@ pub fn begin(policy: Policy, by: &str, at: Time) -> Control {
 /// # Errors
 ///
 /// It was approved already.
-pub fn try_out(
+pub fn try_out<'a>(
     control: &mut Control,
-    conversations: &[Conversation],
+    conversations: impl IntoIterator<Item = &'a Conversation>,
     by: &str,
     at: Time,
 ) -> Result<(), Refusal> {
@@ -158,30 +158,25 @@ fn out_of_order(control: &Control) -> Refusal {
     Refusal::OutOfOrder { state, next }
 }
 
-/// What a control in force is held against.
-#[derive(Debug, Clone, Copy)]
-pub struct Watch<'a> {
-    /// The asset as it is now.
-    pub asset: &'a Asset,
-    /// What demands the control now, where that is known.
-    pub demand: Option<&'a Demand>,
-    /// What was heard of it, then and since.
-    pub conversations: &'a [Conversation],
-}
-
-/// Holds a control against what is heard.
+/// Holds a control against its asset as it is now, what demands it now (where that is known), and the conversations then and
+/// since.
 ///
 /// # Errors
 ///
 /// It is not in force, or what is heard does not suffice to call it verified: the state stays.
-pub fn observe(control: &mut Control, watch: &Watch<'_>) -> Result<(), Refusal> {
+pub fn observe<'a>(
+    control: &mut Control,
+    asset: &Asset,
+    demand: Option<&Demand>,
+    conversations: impl IntoIterator<Item = &'a Conversation>,
+) -> Result<(), Refusal> {
     // A violation stands until somebody proposes and deploys anew.
     let (since, least) = match control.state {
         ControlState::Deployed { at, least, .. } => (at, least),
         ControlState::Verified { since, least, .. } => (since, least),
         _ => return Err(out_of_order(control)),
     };
-    let trials = dry_run(&control.policy, watch.conversations);
+    let trials = dry_run(&control.policy, conversations);
     let forbidden = || trials.iter().filter(|trial| is_forbidden(trial));
     if let Some((trial, evidence)) = forbidden().find_map(|trial| {
         let evidence = went_through(&control.policy, trial.conversation, since, least)?;
@@ -195,11 +190,11 @@ pub fn observe(control: &mut Control, watch: &Watch<'_>) -> Result<(), Refusal> 
         };
         return Ok(());
     }
-    if let Some(reason) = staleness(&control.policy, watch, &trials) {
+    if let Some(reason) = staleness(&control.policy, asset, demand, &trials) {
         control.state = ControlState::Stale { reason };
         return Ok(());
     }
-    for word in &watch.asset.visibility {
+    for word in &asset.visibility {
         match word.as_ref() {
             "one-way" => return Err(Refusal::HeardOneWay),
             "never-spoke" | "broadcast-only" => return Err(Refusal::NeverSpoke),
@@ -274,12 +269,17 @@ fn went_through(
     (opened || *last > late).then(|| evidence.clone())
 }
 
-fn staleness(policy: &Policy, watch: &Watch<'_>, trials: &[Trial<'_>]) -> Option<Staleness> {
-    if let Some(demand) = watch.demand.filter(|demand| **demand != policy.demand) {
+fn staleness(
+    policy: &Policy,
+    asset: &Asset,
+    demand: Option<&Demand>,
+    trials: &[Trial<'_>],
+) -> Option<Staleness> {
+    if let Some(demand) = demand.filter(|demand| **demand != policy.demand) {
         let now = demand.clone();
         return Some(Staleness::DemandChanged { now });
     }
-    let mut now = addresses(watch.asset).into_iter();
+    let mut now = addresses(asset).into_iter();
     if let Some(address) = now.find(|address| !policy.addresses.contains(address)) {
         return Some(Staleness::NewAddress { address });
     }

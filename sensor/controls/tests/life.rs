@@ -17,7 +17,7 @@ use std::fs;
 use std::path::Path;
 
 use fossick_controls::{
-    Question, Watch, approve, begin, deploy, dry_run, export, observe, propose, try_out,
+    Question, approve, begin, deploy, dry_run, export, observe, propose, try_out,
 };
 use fossick_model::{
     Answered, Asset, Control, ControlState, Conversation, Demand, Direction, Evidence, Frames,
@@ -184,11 +184,9 @@ impl World {
                     ("deployed", [by, least]) => deploy(control, by, now, least.parse().unwrap()),
                     ("watch", []) => observe(
                         control,
-                        &Watch {
-                            asset: &self.asset,
-                            demand: Some(&self.demand),
-                            conversations: &self.conversations,
-                        },
+                        &self.asset,
+                        Some(&self.demand),
+                        &self.conversations,
                     ),
                     _ => panic!("{what} {words:?}"),
                 };

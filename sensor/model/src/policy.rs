@@ -265,6 +265,67 @@ pub struct Control {
     pub waits: Option<String>,
 }
 
+/// A rule that somebody wants besides what was heard. It is made for each of the asset's addresses of the peer's family.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addition {
+    /// Who opens it.
+    pub direction: Way,
+    /// Who is at the other end.
+    pub peer: Network,
+    /// Transport protocol of the service.
+    pub transport: Transport,
+    /// Port of the service.
+    pub port: u16,
+    /// Why.
+    pub reason: String,
+}
+
+/// A service that a finding is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vulnerable {
+    /// Transport protocol.
+    pub transport: Transport,
+    /// Port.
+    pub port: u16,
+}
+
+/// What a person does with the control of an asset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+pub enum Step {
+    /// Have a policy made from what was heard. One that was there gives way; rules that persons added stay.
+    Propose {
+        /// Why.
+        demand: Demand,
+        /// Networks that count as one peer each.
+        #[serde(default)]
+        zones: Vec<Network>,
+        /// Services to leave out.
+        #[serde(default)]
+        vulnerable: Vec<Vulnerable>,
+        /// Rules besides.
+        #[serde(default)]
+        additions: Vec<Addition>,
+        /// Accept a baseline that is shorter than it should be.
+        #[serde(default)]
+        from_little: bool,
+    },
+    /// Try it on what was heard.
+    DryRun,
+    /// Agree to it.
+    Approve,
+    /// Have it in the words of a device.
+    Export {
+        /// Which: `nftables`, `cisco-ios` …
+        format: String,
+    },
+    /// A device holds it from now on.
+    Deployed {
+        /// How long must be listened before silence counts, in seconds.
+        least: i64,
+    },
+}
+
 /// How far a control has come. `by` is who did it, as the kernel names them; `at` is the sensor's clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
