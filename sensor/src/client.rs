@@ -1,25 +1,24 @@
 //! The commands that speak to a running sensor through its control socket.
 
-use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use fossick_model::{
-    Asset, Change, Conversation, FIELDS, Hello, Order, Reply, Request, Status, VERSION,
+    Asset, Baseline, Change, Conversation, FIELDS, Hello, Order, Reply, Request, Span, Status,
+    VERSION,
 };
 
 use crate::chunks::{ChunkReader, ChunkWriter};
 use crate::config::SOCKET;
 use crate::outlet::syslog;
 use crate::safe::display_safe;
-use crate::{explain, read, store, table};
+use crate::{conversations, explain, read, store, table};
 
 /// Assets asked for at once.
 const WINDOW: usize = 500;
-/// Columns of a table that does not go to a terminal.
-const COLUMNS_ELSEWHERE: usize = 160;
 
 /// Which sensor.
 #[derive(Debug, Clone, Args)]
@@ -89,9 +88,11 @@ pub struct Changes {
 /// Arguments of `fossick conversations`.
 #[derive(Debug, Args)]
 pub struct Conversations {
-    /// Only those with this host: one of its addresses, or the id of its asset
-    #[arg(value_name = "ADDRESS", default_value = "")]
-    with: String,
+    /// Only those with this address, or with an asset that passes this filter: 10.66.0.12, or kind:plc vendor:siemens
+    filter: Vec<String>,
+    /// Say how far they may be taken for all that there are, instead of listing them
+    #[arg(long)]
+    baseline: bool,
     /// How they are printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -178,12 +179,12 @@ enum StoreCommand {
 }
 
 /// A conversation with a sensor.
-struct Sensor {
+pub(crate) struct Sensor {
     reader: BufReader<UnixStream>,
 }
 
 impl Sensor {
-    fn connect(at: &Where) -> anyhow::Result<Sensor> {
+    pub(crate) fn connect(at: &Where) -> anyhow::Result<Sensor> {
         let path = &at.socket;
         let stream = UnixStream::connect(path).with_context(|| {
             format!("no sensor answers on {}: is it running, and are you a member of its group? (--socket names another)", path.display())
@@ -235,9 +236,40 @@ impl Sensor {
         }
     }
 
-    fn ask(&mut self, request: &Request) -> anyhow::Result<Reply> {
+    pub(crate) fn ask(&mut self, request: &Request) -> anyhow::Result<Reply> {
         self.send(request)?;
         self.reply()
+    }
+
+    /// Conversations that pass a filter, and when anything was heard.
+    pub(crate) fn conversations(
+        &mut self,
+        filter: &str,
+    ) -> anyhow::Result<(Vec<Conversation>, Vec<Span>)> {
+        let mut all = Vec::new();
+        let mut after = String::new();
+        loop {
+            let request = Request::Conversations {
+                with: filter.to_owned(),
+                after,
+                limit: WINDOW,
+            };
+            match self.ask(&request)? {
+                Reply::Conversations {
+                    conversations,
+                    next,
+                    heard,
+                } => {
+                    all.extend(conversations);
+                    match next {
+                        Some(next) => after = next,
+                        None => return Ok((all, heard)),
+                    }
+                }
+                Reply::Refused { why, position } => bail!("{}", pointed(filter, position, &why)),
+                _ => return Err(unexpected()),
+            }
+        }
     }
 
     fn upload(&mut self, from: &mut dyn Read) -> anyhow::Result<()> {
@@ -258,7 +290,7 @@ impl Sensor {
     }
 }
 
-fn unexpected() -> anyhow::Error {
+pub(crate) fn unexpected() -> anyhow::Error {
     anyhow::anyhow!(
         "the sensor answered something else than was asked: are both of the same version?"
     )
@@ -310,12 +342,7 @@ pub fn assets(arguments: &Assets) -> anyhow::Result<()> {
         }
     }
     if !whole {
-        let columns = if io::stdout().is_terminal() {
-            terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
-        } else {
-            None
-        };
-        table::print(&mut out, &all, columns.unwrap_or(COLUMNS_ELSEWHERE))?;
+        table::print(&mut out, &all, read::columns())?;
         writeln!(out, "\n{} assets", all.len())?;
     }
     Ok(out.flush()?)
@@ -429,44 +456,25 @@ pub fn changes(arguments: &Changes) -> anyhow::Result<()> {
 /// # Errors
 /// No sensor answers.
 pub fn conversations(arguments: &Conversations) -> anyhow::Result<()> {
+    let filter = arguments.filter.join(" ");
     let mut sensor = Sensor::connect(&arguments.sensor)?;
-    let mut all = Vec::new();
-    let mut after = String::new();
-    loop {
-        let request = Request::Conversations {
-            with: arguments.with.clone(),
-            after,
-            limit: WINDOW,
-        };
-        let Reply::Conversations {
-            conversations,
-            next,
-        } = sensor.ask(&request)?
-        else {
-            return Err(unexpected());
-        };
-        all.extend(conversations);
-        match next {
-            Some(next) => after = next,
-            None => break,
-        }
-    }
-    all.sort_by(|a, b| {
-        let of = |told: &Conversation| {
-            let ends = (told.client.clone(), told.server.clone());
-            (ends, told.port, told.transport)
-        };
-        of(a).cmp(&of(b))
+    let (mut all, spans) = sensor.conversations(&filter)?;
+    all.sort_by_cached_key(|told| {
+        let ends = (told.client.clone(), told.server.clone());
+        (told.cast, ends, told.port, told.transport)
     });
+    let baseline = Baseline::of(&all, &spans);
+    let json = arguments.format == Format::Json;
+    let shown = conversations::Shown {
+        all: &all,
+        baseline: &baseline,
+        alone: arguments.baseline,
+    };
     let mut out = BufWriter::new(io::stdout().lock());
-    match arguments.format {
-        Format::Json => {
-            for conversation in &all {
-                serde_json::to_writer(&mut out, conversation)?;
-                out.write_all(b"\n")?;
-            }
-        }
-        Format::Table => crate::conversations::print(&mut out, &all, read::columns())?,
+    if json {
+        shown.json(&mut out)?;
+    } else {
+        shown.table(&mut out, read::columns())?;
     }
     Ok(out.flush()?)
 }

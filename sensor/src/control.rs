@@ -1,6 +1,8 @@
 //! The control socket's server: a thread for each client, and the rights of whom the kernel says it is.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -11,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use fossick_model::{
-    Asset, Conversation, End, Hello, Order, Person, Reply, Request, Status, Step, VERSION,
+    Asset, Conversation, End, Hello, Order, Person, Reply, Request, Span, Status, Step, VERSION,
 };
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
@@ -283,14 +285,12 @@ fn needed(request: &Request) -> Role {
             Order::Acknowledge
             | Order::Rename { .. }
             | Order::Annotate { .. }
-            | Order::SetKind { .. }
-            | Order::Control {
-                control: Step::Propose { .. } | Step::DryRun,
-            } => Role::Analyst,
-            Order::Merge { .. }
-            | Order::Split { .. }
-            | Order::Forget
-            | Order::Control { .. } => Role::Operator,
+            | Order::SetKind { .. } => Role::Analyst,
+            Order::Merge { .. } | Order::Split { .. } | Order::Forget => Role::Operator,
+            Order::Control { control } => match **control {
+                Step::Propose { .. } | Step::DryRun => Role::Analyst,
+                Step::Approve | Step::Export { .. } | Step::Deployed { .. } => Role::Operator,
+            },
         },
         Request::Ingest { .. }
         | Request::StoreCheck
@@ -331,22 +331,7 @@ fn serve_one(
             )
         }
         Request::Conversations { with, after, limit } => {
-            let is = |end: &End| {
-                end.address.to_string() == with || end.asset.as_deref() == Some(with.as_str())
-            };
-            let wanted =
-                |told: &Conversation| with.is_empty() || is(&told.client) || is(&told.server);
-            let (found, next) =
-                desk.shared
-                    .conversations(&after, limit.clamp(1, WINDOW), wanted)?;
-            let conversations = found.into_iter().map(|(_, told)| told).collect();
-            say(
-                stream,
-                &Reply::Conversations {
-                    conversations,
-                    next,
-                },
-            )
+            say(stream, &conversations(desk, &with, &after, limit)?)
         }
         Request::Controls { asset } => {
             let mut controls = desk.shared.controls();
@@ -434,6 +419,39 @@ fn whole(desk: &Desk, wanted: &str) -> anyhow::Result<Asset> {
     desk.shared
         .asset(&id)?
         .context("it was forgotten a moment ago")
+}
+
+/// Conversations with an address, or with the assets that pass a filter.
+fn conversations(desk: &Desk, with: &str, after: &str, limit: usize) -> anyhow::Result<Reply> {
+    let address: Option<IpAddr> = with.parse().ok();
+    let assets: BTreeSet<String> = if with.is_empty() || address.is_some() {
+        BTreeSet::new()
+    } else {
+        match crate::select::select(&desk.shared, &desk.config(), with, "") {
+            Ok(found) => found.into_iter().collect(),
+            Err(refusal) => return Ok(refusal),
+        }
+    };
+    let is = |end: &End| {
+        let held = end.asset.as_ref();
+        Some(end.address) == address || held.is_some_and(|id| assets.contains(id))
+    };
+    let wanted = |told: &Conversation| with.is_empty() || is(&told.client) || is(&told.server);
+    let limit = limit.clamp(1, WINDOW);
+    let (found, next) = desk.shared.conversations(after, limit, wanted)?;
+    // How long anything was heard belongs to the whole list.
+    let hours = match next {
+        Some(_) => Vec::new(),
+        None => desk.shared.hours()?,
+    };
+    let heard = hours
+        .into_iter()
+        .map(|(first, last)| Span::hours(first, last));
+    Ok(Reply::Conversations {
+        conversations: found.into_iter().map(|(_, told)| told).collect(),
+        next,
+        heard: heard.collect(),
+    })
 }
 
 fn evidence(desk: &Desk, stream: &UnixStream, wanted: &str) -> anyhow::Result<()> {

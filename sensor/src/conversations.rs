@@ -1,4 +1,4 @@
-//! Who talks to whom, as a table for people.
+//! Who talks to whom, as a table for people and as JSON for programs.
 //!
 //! ```text
 //! CLIENT         SERVER       SERVICE          LAST SEEN             OPERATIONS
@@ -7,7 +7,7 @@
 
 use std::io::{self, Write};
 
-use fossick_model::{Conversation, Transport};
+use fossick_model::{Baseline, Cast, Conversation, Direction, Transport};
 use unicode_width::UnicodeWidthStr;
 
 use crate::safe::fit;
@@ -16,12 +16,95 @@ use crate::safe::fit;
 const NARROWEST: usize = 20;
 const TITLES: [&str; 5] = ["CLIENT", "SERVER", "SERVICE", "LAST SEEN", "OPERATIONS"];
 
-/// Prints them, a line each, in as many columns as there are.
-pub fn print(
-    out: &mut impl Write,
-    conversations: &[Conversation],
-    columns: usize,
-) -> io::Result<()> {
+/// What is shown of conversations.
+pub struct Shown<'a> {
+    /// In the order in which they are shown.
+    pub all: &'a [Conversation],
+    /// How far they may be taken for all that there are.
+    pub baseline: &'a Baseline,
+    /// The baseline alone is shown.
+    pub alone: bool,
+}
+
+impl Shown<'_> {
+    /// An object a line: conversations, or the baseline alone.
+    pub fn json(&self, out: &mut impl Write) -> io::Result<()> {
+        if self.alone {
+            serde_json::to_writer(&mut *out, self.baseline)?;
+            return out.write_all(b"\n");
+        }
+        for conversation in self.all {
+            serde_json::to_writer(&mut *out, conversation)?;
+            out.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+
+    /// A line each, in as many columns as there are, and the baseline below.
+    pub fn table(&self, out: &mut impl Write, columns: usize) -> io::Result<()> {
+        if !self.alone {
+            rows(out, self.all, columns)?;
+        }
+        let ends = |talk: &Conversation| {
+            let host = (talk.cast == Cast::Unicast).then_some(talk.server.address);
+            [Some(talk.client.address), host]
+        };
+        let hosts = self.all.iter().flat_map(ends).flatten();
+        let hosts: std::collections::BTreeSet<_> = hosts.collect();
+        let groups = self.all.iter().filter(|talk| talk.cast != Cast::Unicast);
+        writeln!(
+            out,
+            "{} conversations of {} hosts, {} of them with groups",
+            self.all.len(),
+            hosts.len(),
+            groups.count()
+        )?;
+        sentence(out, self.baseline)
+    }
+}
+
+/// How far conversations may be taken for all that there are.
+fn sentence(out: &mut impl Write, baseline: &Baseline) -> io::Result<()> {
+    let (Some(since), Some(grown)) = (baseline.since, baseline.grown) else {
+        return Ok(());
+    };
+    let Baseline {
+        hours,
+        days,
+        quiet_hours,
+        ..
+    } = baseline;
+    writeln!(
+        out,
+        "learnt since {since}, with something heard in {hours} hours on {days} days"
+    )?;
+    let still = if baseline.growing {
+        "still growing"
+    } else {
+        "no longer growing"
+    };
+    writeln!(
+        out,
+        "last that was new: {grown}; {quiet_hours} hours without anything new since: {still}"
+    )?;
+    if baseline.one_way > 0 {
+        writeln!(
+            out,
+            "{} heard one way only: what is not seen of them may be there all the same",
+            baseline.one_way
+        )?;
+    }
+    if baseline.unknown_direction > 0 {
+        writeln!(
+            out,
+            "{} of which nothing shows who is the server",
+            baseline.unknown_direction
+        )?;
+    }
+    Ok(())
+}
+
+fn rows(out: &mut impl Write, conversations: &[Conversation], columns: usize) -> io::Result<()> {
     let rows: Vec<[String; 5]> = conversations.iter().map(cells).collect();
     let mut widths = TITLES.map(UnicodeWidthStr::width);
     for row in &rows {
@@ -43,16 +126,7 @@ pub fn print(
     for row in &rows {
         line(out, row.each_ref().map(String::as_str), widths)?;
     }
-    let hosts = conversations
-        .iter()
-        .flat_map(|talk| [talk.client.address, talk.server.address]);
-    let hosts: std::collections::BTreeSet<_> = hosts.collect();
-    writeln!(
-        out,
-        "\n{} conversations of {} hosts",
-        conversations.len(),
-        hosts.len()
-    )
+    writeln!(out)
 }
 
 fn cells(talk: &Conversation) -> [String; 5] {
@@ -60,21 +134,38 @@ fn cells(talk: &Conversation) -> [String; 5] {
         Transport::Tcp => "tcp",
         Transport::Udp => "udp",
     };
-    let mut service = format!("{transport}/{}", talk.port);
+    let mut service = match talk.port {
+        Some(port) => format!("{transport}/{port}"),
+        None => transport.to_owned(),
+    };
     if let Some(protocol) = &talk.protocol {
         service.push(' ');
         service.push_str(protocol);
     }
-    if !talk.two_way {
-        service.push_str(" (one way)");
+    service.push_str(match talk.cast {
+        Cast::Multicast => " (multicast)",
+        Cast::Broadcast => " (broadcast)",
+        Cast::Unicast if !talk.two_way => " (one way)",
+        Cast::Unicast => "",
+    });
+    if talk.direction == Direction::Unknown {
+        service.push_str(" (who serves is unknown)");
     }
     [
         talk.client.address.to_string(),
         talk.server.address.to_string(),
         service,
         talk.last_seen.to_string(),
-        talk.operations.join(", "),
+        operations(talk),
     ]
+}
+
+fn operations(talk: &Conversation) -> String {
+    let mut names: Vec<&str> = talk.operations.iter().map(|told| &*told.name).collect();
+    if talk.more_operations {
+        names.push("and more");
+    }
+    names.join(", ")
 }
 
 fn line(out: &mut impl Write, cells: [&str; 5], widths: [usize; 5]) -> io::Result<()> {

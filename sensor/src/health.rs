@@ -62,6 +62,18 @@ pub fn limits(held: &Held, counters: &Counters) -> Vec<Fill> {
                 .saturating_add(held.conversations_left_out),
         ),
         fill(
+            "operations of conversations",
+            held.words,
+            limits::WORDS,
+            held.operations_left_out,
+        ),
+        fill(
+            "spans of hours heard",
+            held.spans,
+            limits::SPANS,
+            held.spans_gave_way,
+        ),
+        fill(
             "evidence packets waiting",
             held.packets,
             limits::KEPT_PACKETS,

@@ -70,7 +70,11 @@ fn main() -> ExitCode {
         Command::Order(arguments) => client::order(&arguments),
         Command::Store(arguments) => client::store(&arguments),
         Command::Config(arguments) => config::run(&arguments),
-        Command::Control(arguments) => controls::run(&arguments),
+        Command::Control(arguments) => match controls::run(&arguments) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => Err(error),
+        },
         Command::Fingerprint(arguments) => knowledge::run(&arguments),
         Command::Protocols => {
             let table = protocols::table();

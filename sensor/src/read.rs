@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use fossick_engine::{Counters, Engine, Inventory, Locality};
 use fossick_fingerprints::Fingerprints;
-use fossick_model::{Asset, Conversation};
+use fossick_model::{Asset, Baseline};
 use fossick_parsers::PROTOCOLS;
 use fossick_parsers::packet::Stop;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -28,6 +28,7 @@ const COLUMNS_ELSEWHERE: usize = 160;
 const SHOW_PROGRESS_AFTER: Duration = Duration::from_secs(1);
 
 /// Arguments of `fossick read`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch")]
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Captures: pcap or pcapng files, plain or compressed (gzip, zstd), folders of them, or - for standard input
@@ -42,6 +43,9 @@ pub struct Arguments {
     /// List who was seen to use which service of whom, and what was asked for, instead of assets
     #[arg(long, conflicts_with_all = ["explain", "external"])]
     conversations: bool,
+    /// Say how far the conversations may be taken for all that there are, instead of listing them
+    #[arg(long, conflicts_with_all = ["explain", "external"])]
+    baseline: bool,
     /// Explain one asset: each fact with what was said, by which fingerprint, in which packet
     #[arg(long, value_name = "ADDRESS")]
     explain: Option<String>,
@@ -146,9 +150,8 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
         );
     }
     match &arguments.explain {
-        _ if arguments.conversations => {
-            print_conversations(arguments, &inventory.conversations())
-                .context("writing the conversations")?;
+        _ if arguments.conversations || arguments.baseline => {
+            print_conversations(arguments, &mut inventory).context("writing the conversations")?;
         }
         Some(wanted) => {
             let assets = inventory.assets(&fingerprints, true);
@@ -207,17 +210,17 @@ fn print(
     out.flush()
 }
 
-fn print_conversations(arguments: &Arguments, all: &[Conversation]) -> io::Result<()> {
-    let columns = columns();
+fn print_conversations(arguments: &Arguments, inventory: &mut Inventory) -> io::Result<()> {
+    let all = inventory.conversations();
+    let shown = conversations::Shown {
+        all: &all,
+        baseline: &Baseline::of(&all, &inventory.spans()),
+        alone: arguments.baseline,
+    };
     let mut out = BufWriter::new(io::stdout().lock());
     match arguments.format {
-        Format::Json => {
-            for conversation in all {
-                serde_json::to_writer(&mut out, conversation)?;
-                out.write_all(b"\n")?;
-            }
-        }
-        Format::Table => conversations::print(&mut out, all, columns)?,
+        Format::Json => shown.json(&mut out)?,
+        Format::Table => shown.table(&mut out, columns())?,
     }
     out.flush()
 }

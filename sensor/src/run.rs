@@ -340,9 +340,18 @@ impl Sensor {
             .shared
             .conversations("", usize::MAX, |_| true)
             .map(|(told, _)| inventory.restore_conversations(&mut told.into_iter()));
-        if let Err(error) = told {
-            let what = format!("reading its conversations: {error:#}");
-            self.notes.push(("store", what));
+        let hours = self.store.shared.hours();
+        let hours = hours.map(|hours| inventory.restore_hours(&hours));
+        match told.and_then(|unreadable| hours.map(|()| unreadable)) {
+            Ok(0) => {}
+            Ok(unreadable) => {
+                let what = format!("{unreadable} conversations in it cannot be read");
+                self.notes.push(("store", what));
+            }
+            Err(error) => {
+                let what = format!("reading its conversations: {error:#}");
+                self.notes.push(("store", what));
+            }
         }
         for (asset, order) in &memory.arrangements {
             self.arrange(asset, order);
@@ -562,14 +571,15 @@ impl Sensor {
                 return true;
             }
         }
-        if self.inventory.held().waiting == 0 && !sightings {
+        let held = self.inventory.held();
+        if held.waiting == 0 && held.conversations_waiting == 0 && !sightings {
             return false;
         }
         // Who said it was there to say it: first and last frames belong to the same round.
         self.engine.tick(clock(), &mut self.inventory);
         let round = self.inventory.round(&self.fingerprints, sightings);
         let more = !round.rows.is_empty() || !round.conversations.is_empty();
-        if !more && round.gone.is_empty() {
+        if round.is_empty() {
             return false;
         }
         let job = Job::Round {

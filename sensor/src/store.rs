@@ -26,7 +26,7 @@ use fossick_model::{Asset, Change, Control, Conversation, Order, Person, Time};
 use redb::{Database, ReadableDatabase, ReadableTable};
 
 pub use open::{Opened, Opener, backup, check, compact, file_opener};
-pub use tables::Standing;
+pub use tables::{Listed, Standing};
 
 use writer::Writer;
 
@@ -312,7 +312,9 @@ impl Shared {
     #[must_use]
     pub fn watched(&self) -> Vec<IpAddr> {
         let controls = lock(&self.controls);
-        let watched = controls.values().filter(|control| control.state.is_watched());
+        let watched = controls
+            .values()
+            .filter(|control| control.state.is_watched());
         let addresses = watched.flat_map(|control| control.policy.addresses.iter().copied());
         addresses.collect()
     }
@@ -368,8 +370,16 @@ impl Shared {
         after: &str,
         limit: usize,
         wanted: impl Fn(&Conversation) -> bool,
-    ) -> anyhow::Result<(Vec<(String, Conversation)>, Option<String>)> {
+    ) -> anyhow::Result<Listed> {
         self.read(|txn| tables::conversations(txn, after, limit, wanted))
+    }
+
+    /// When anything was heard, as [`tables::hours`] lists it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn hours(&self) -> anyhow::Result<Vec<(i64, i64)>> {
+        self.read(tables::hours)
     }
 
     /// Entries of the journal after `seq`, in order, so many at most.

@@ -410,6 +410,11 @@ impl Conversations {
         told
     }
 
+    /// How many operations are told apart.
+    pub fn words(&self) -> usize {
+        self.words.len()
+    }
+
     /// How many changed since they were taken last.
     pub fn waiting(&self) -> usize {
         self.changed.len()

@@ -43,6 +43,11 @@ impl Hours {
         self.changed = false;
     }
 
+    /// How many spans are held.
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
     /// The spans, in order.
     pub fn spans(&self) -> Vec<Span> {
         let spans = self.spans.iter();

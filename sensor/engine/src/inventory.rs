@@ -100,6 +100,8 @@ pub struct Held {
     pub conversations_waiting: usize,
     /// Those left out, because one host used too many unnamed ports of another.
     pub conversations_left_out: u64,
+    /// Operations told apart.
+    pub words: usize,
     /// Operations left out, because there are too many.
     pub operations_left_out: u64,
     /// Spans of time in which anything was heard.
@@ -180,8 +182,9 @@ impl Inventory {
             conversations_gave_way: self.ledger.conversations.gave_way,
             conversations_waiting: self.ledger.conversations.waiting(),
             conversations_left_out: self.ledger.conversations.left_out,
+            words: self.ledger.conversations.words(),
             operations_left_out: self.ledger.conversations.operations_left_out,
-            spans: self.ledger.hours.spans().len(),
+            spans: self.ledger.hours.len(),
             spans_gave_way: self.ledger.hours.gave_way,
             packets: self.kept.len(),
             packets_given_up: self.kept_given_up,

@@ -155,7 +155,7 @@ pub enum Order {
     /// Something is done with its control.
     Control {
         /// What.
-        control: Step,
+        control: Box<Step>,
     },
 }
 

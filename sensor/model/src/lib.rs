@@ -21,8 +21,8 @@ pub use difference::difference;
 pub use filter::{About, FIELDS, Field, Filter, FilterError};
 pub use kind::{Category, Kind};
 pub use policy::{
-    Addition, Control, ControlState, Demand, Learnt, LeftOut, Network, Origin, Policy, Rule, Staleness, Step, Vulnerable, Way,
-    Why,
+    Addition, Control, ControlState, Demand, Learnt, LeftOut, Network, Origin, Policy, Rule,
+    Staleness, Step, Vulnerable, Way, Why,
 };
 pub use status::{Count, Fill, Interface, Outlet, Status, Store};
 pub use time::Time;

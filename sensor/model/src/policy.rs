@@ -280,6 +280,30 @@ pub struct Addition {
     pub reason: String,
 }
 
+impl Addition {
+    /// Its rules, for an asset of these addresses; `by` wants them.
+    #[must_use]
+    pub fn rules(&self, own: &[IpAddr], by: &str) -> Vec<Rule> {
+        let fits = |ip: &&IpAddr| ip.is_ipv4() == self.peer.address().is_ipv4();
+        let rule = |local: &IpAddr| Rule {
+            number: 0,
+            direction: self.direction,
+            local: *local,
+            peer: self.peer,
+            transport: self.transport,
+            port: self.port,
+            protocol: None,
+            operations: Vec::new(),
+            more_operations: false,
+            origin: Origin::Operator {
+                by: by.to_owned(),
+                reason: self.reason.clone(),
+            },
+        };
+        own.iter().filter(fits).map(rule).collect()
+    }
+}
+
 /// A service that a finding is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vulnerable {

@@ -313,7 +313,7 @@ impl Sentence<'_> {
             Order::Merge { with } => format!("merged with {}", self.short(with)),
             Order::Split { address } => format!("{} split off", self.short(address)),
             Order::Forget => "to be forgotten".to_owned(),
-            Order::Control { control } => match control {
+            Order::Control { control } => match control.as_ref() {
                 Step::Propose { .. } => "control proposed".to_owned(),
                 Step::DryRun => "control tried on what was heard".to_owned(),
                 Step::Approve => "control approved".to_owned(),
@@ -325,7 +325,9 @@ impl Sentence<'_> {
 
     fn control(&self, control: &ControlState) -> String {
         let ends = |told: &Conversation| {
-            let port = told.port.map_or(String::new(), |port| format!(" port {port}"));
+            let port = told
+                .port
+                .map_or(String::new(), |port| format!(" port {port}"));
             format!("{} to {}{port}", told.client.address, told.server.address)
         };
         match control {

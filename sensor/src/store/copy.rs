@@ -10,8 +10,8 @@ use redb::{
 };
 
 use super::tables::{
-    ARRANGEMENTS, ASSETS, CAPTURES, IDS, JOURNAL, META, NODES, OUTLETS, PACKETS, SCHEMA, STANDING,
-    schema,
+    ARRANGEMENTS, ASSETS, CAPTURES, CONTROLS, CONVERSATIONS, HOURS, IDS, JOURNAL, META, NODES,
+    OUTLETS, PACKETS, SCHEMA, STANDING, schema,
 };
 
 /// Copies everything, as it stands now, into a fresh file. Readers and the writer go on meanwhile.
@@ -33,6 +33,9 @@ pub fn copy(from: &Database, to: &Path) -> anyhow::Result<()> {
     table(&read, &write, CAPTURES)?;
     table(&read, &write, JOURNAL)?;
     table(&read, &write, PACKETS)?;
+    table(&read, &write, CONVERSATIONS)?;
+    table(&read, &write, HOURS)?;
+    table(&read, &write, CONTROLS)?;
     table(&read, &write, ARRANGEMENTS)?;
     table(&read, &write, OUTLETS)?;
     write.commit()?;
@@ -44,8 +47,13 @@ fn table<K: Key + 'static, V: Value + 'static>(
     write: &WriteTransaction,
     definition: TableDefinition<K, V>,
 ) -> Result<(), redb::Error> {
-    let from = read.open_table(definition)?;
     let mut to = write.open_table(definition)?;
+    let from = match read.open_table(definition) {
+        Ok(from) => from,
+        // The store is older than the table.
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
     for entry in from.iter()? {
         let (key, value) = entry?;
         let (key, value) = (key.value(), value.value());

@@ -32,6 +32,8 @@ pub const JOURNAL: TableDefinition<u64, &str> = TableDefinition::new("journal");
 pub const PACKETS: TableDefinition<(u32, u64), &[u8]> = TableDefinition::new("packets");
 /// Key of a conversation → the conversation. A store of before there were any has no such table until one is written.
 pub const CONVERSATIONS: TableDefinition<&str, &str> = TableDefinition::new("conversations");
+/// When anything was heard: first hour of a span, counted from 1970 on → its last.
+pub const HOURS: TableDefinition<i64, i64> = TableDefinition::new("hours");
 /// Id of an asset → its control.
 pub const CONTROLS: TableDefinition<&str, &str> = TableDefinition::new("controls");
 /// Merges and splits, in the order in which they were ordered: asset and order.
@@ -74,6 +76,7 @@ pub fn create(txn: &WriteTransaction) -> Result<(), redb::Error> {
     txn.open_table(JOURNAL)?;
     txn.open_table(PACKETS)?;
     txn.open_table(CONVERSATIONS)?;
+    txn.open_table(HOURS)?;
     txn.open_table(CONTROLS)?;
     txn.open_table(ARRANGEMENTS)?;
     txn.open_table(OUTLETS)?;
@@ -145,6 +148,9 @@ pub fn rows<T>(
     Ok(take(&mut rows))
 }
 
+/// Conversations by their keys, and the last key that was looked at if there may be more.
+pub type Listed = (Vec<(String, Conversation)>, Option<String>);
+
 /// Conversations that are wanted, in order of their keys from the one behind `after` on, so many at most; the key of the last
 /// that was looked at, if there may be more.
 pub fn conversations(
@@ -152,7 +158,7 @@ pub fn conversations(
     after: &str,
     limit: usize,
     wanted: impl Fn(&Conversation) -> bool,
-) -> Result<(Vec<(String, Conversation)>, Option<String>), redb::Error> {
+) -> Result<Listed, redb::Error> {
     let mut found = Vec::new();
     let table = match txn.open_table(CONVERSATIONS) {
         Ok(table) => table,
@@ -172,6 +178,21 @@ pub fn conversations(
         }
     }
     Ok((found, None))
+}
+
+/// When anything was heard: first and last hour of each span, in order.
+pub fn hours(txn: &ReadTransaction) -> Result<Vec<(i64, i64)>, redb::Error> {
+    let mut hours = Vec::new();
+    let table = match txn.open_table(HOURS) {
+        Ok(table) => table,
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(hours),
+        Err(error) => return Err(error.into()),
+    };
+    for entry in table.iter()? {
+        let (first, last) = entry?;
+        hours.push((first.value(), last.value()));
+    }
+    Ok(hours)
 }
 
 /// Every asset as lists show it.

@@ -276,6 +276,13 @@ impl Writer {
                     None => conversations.remove(key.as_str())?,
                 };
             }
+            if let Some(spans) = &round.hours {
+                let mut hours = txn.open_table(tables::HOURS)?;
+                hours.retain(|_, _| false)?;
+                for (first, last) in spans {
+                    hours.insert(first, last)?;
+                }
+            }
             let mut ids = txn.open_table(tables::IDS)?;
             for (owner, id) in &round.ids {
                 ids.insert(owner.as_str(), id.as_str())?;
@@ -466,10 +473,7 @@ impl Writer {
             Order::Rename { name } => card.standing.name = text(name),
             Order::Annotate { note } => card.standing.note.clone_from(note),
             Order::SetKind { kind } => card.standing.kind = text(kind),
-            Order::Merge { .. }
-            | Order::Split { .. }
-            | Order::Forget
-            | Order::Control { .. } => {}
+            Order::Merge { .. } | Order::Split { .. } | Order::Forget | Order::Control { .. } => {}
         }
         let arrangement =
             matches!(order, Order::Merge { .. } | Order::Split { .. }).then(|| json(&(id, &order)));

@@ -7,10 +7,7 @@ use fossick_controls::{
     Format, Question, approve, begin, concerns, deploy, export, observe, propose, try_out,
 };
 use fossick_engine::Round;
-use fossick_model::{
-    Addition, Asset, Control, Conversation, Event, Network, Order, Origin, Person, Rule, Span, Step,
-    Time,
-};
+use fossick_model::{Asset, Control, Conversation, Event, Order, Person, Span, Step, Time};
 
 use super::{Draft, Writer};
 
@@ -37,12 +34,10 @@ impl Writer {
             ),
             (step, Some(control)) => self.moved(control, step, &name, now)?,
         };
-        let control_order = Order::Control {
-            control: step.clone(),
+        let order = Order::Control {
+            control: Box::new(step.clone()),
         };
-        let event = Event::Ordered {
-            order: control_order,
-        };
+        let event = Event::Ordered { order };
         let mut draft = self.single(id.to_owned(), asset.label(), event, Some(by), now);
         draft.controls.push((id.to_owned(), Some(control)));
         self.write(&draft, |_| Ok(()))?;
@@ -78,9 +73,11 @@ impl Writer {
         let conversations: Vec<Conversation> =
             conversations.into_iter().map(|(_, told)| told).collect();
         let hours = self.shared.hours()?.into_iter();
-        let heard: Vec<Span> = hours.map(|(first, last)| Span::hours(first, last)).collect();
+        let heard: Vec<Span> = hours
+            .map(|(first, last)| Span::hours(first, last))
+            .collect();
         let mut kept = known.map_or_else(Vec::new, |control| control.policy.rules);
-        kept.extend(additions.iter().flat_map(|one| added(asset, one, by)));
+        kept.extend(additions.iter().flat_map(|one| one.rules(&ips, by)));
         let vulnerable: Vec<_> = vulnerable
             .iter()
             .map(|one| (one.transport, one.port))
@@ -145,7 +142,8 @@ impl Writer {
         let of = |told: &Conversation| concerns(&control.policy, told);
         match self.shared.conversations("", usize::MAX, of) {
             Ok((all, _)) => {
-                self.watched.insert(id.to_owned(), all.into_iter().collect());
+                self.watched
+                    .insert(id.to_owned(), all.into_iter().collect());
             }
             Err(error) => tracing::error!("reading what the watch over {id} needs: {error:#}"),
         }
@@ -222,25 +220,4 @@ impl Writer {
             draft.controls.push((into.to_owned(), Some(control)));
         }
     }
-}
-
-/// The rules of an addition, one for each of the asset's addresses that can reach the peer.
-fn added(asset: &Asset, one: &Addition, by: &str) -> Vec<Rule> {
-    let fits = |ip: &std::net::IpAddr| ip.is_ipv4() == Network::address(&one.peer).is_ipv4();
-    let rule = |local| Rule {
-        number: 0,
-        direction: one.direction,
-        local,
-        peer: one.peer,
-        transport: one.transport,
-        port: one.port,
-        protocol: None,
-        operations: Vec::new(),
-        more_operations: false,
-        origin: Origin::Operator {
-            by: by.to_owned(),
-            reason: one.reason.clone(),
-        },
-    };
-    asset.ips().into_iter().filter(fits).map(rule).collect()
 }
