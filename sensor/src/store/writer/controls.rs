@@ -32,7 +32,7 @@ impl Writer {
             (_, None) => bail!(
                 "it has no control: `fossick control propose {id}` makes one from what was heard"
             ),
-            (step, Some(control)) => self.moved(control, step, &name, now)?,
+            (step, Some(control)) => self.moved(&asset, control, step, &name, now)?,
         };
         let order = Order::Control {
             control: Box::new(step.clone()),
@@ -97,6 +97,7 @@ impl Writer {
 
     fn moved(
         &self,
+        asset: &Asset,
         mut control: Control,
         step: &Step,
         by: &str,
@@ -105,11 +106,8 @@ impl Writer {
         match step {
             Step::Propose { .. } => bail!("another step was asked for"),
             Step::DryRun => {
-                let policy = control.policy.clone();
-                let of = |told: &Conversation| concerns(&policy, told);
-                let (conversations, _) = self.shared.conversations("", usize::MAX, of)?;
-                let conversations = conversations.iter().map(|(_, told)| told);
-                try_out(&mut control, conversations, by, now)?;
+                let conversations = self.concerned(&control)?;
+                try_out(&mut control, conversations.values(), by, now)?;
             }
             Step::Approve => approve(&mut control, by, now)?,
             Step::Export { format } => {
@@ -124,9 +122,19 @@ impl Writer {
                     bail!("it must be watched for a time: a number of seconds above 0");
                 }
                 deploy(&mut control, by, now, *least)?;
+                let conversations = self.concerned(&control)?;
+                let begun = observe(&mut control, asset, None, conversations.values());
+                control.waits = begun.err().map(|why| why.to_string());
             }
         }
         Ok(control)
+    }
+
+    /// Conversations of a control's asset, by key.
+    fn concerned(&self, control: &Control) -> anyhow::Result<BTreeMap<String, Conversation>> {
+        let of = |told: &Conversation| concerns(&control.policy, told);
+        let (all, _) = self.shared.conversations("", usize::MAX, of)?;
+        Ok(all.into_iter().collect())
     }
 
     /// Begins to watch what is in force now, and no longer watches what is not.
