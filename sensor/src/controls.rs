@@ -89,7 +89,8 @@ struct Propose {
     /// Accept less than a day of listening
     #[arg(long)]
     from_little: bool,
-    /// Learn from captures instead of from a running sensor, and print the policy as JSON
+    /// Learn from captures (files or folders, may be given several times) instead of from a running sensor, and print the policy
+    /// as JSON
     #[arg(long, value_name = "FILE")]
     capture: Vec<PathBuf>,
     /// An earlier policy, whose rules added by persons stay
@@ -114,7 +115,7 @@ struct One {
 struct DryRun {
     #[command(flatten)]
     one: One,
-    /// Try it on these captures instead of on what the sensor heard
+    /// Try it on these captures (may be given several times) instead of on what the sensor heard
     #[arg(long, value_name = "FILE", requires = "policy")]
     capture: Vec<PathBuf>,
 }
@@ -341,9 +342,13 @@ fn from_captures(asked: &Propose) -> anyhow::Result<Policy> {
         Some(file) => policy(file)?.rules,
         None => Vec::new(),
     };
-    let by = "whoever wrote this file";
+    let by = caller();
     let additions = additions(asked);
-    kept.extend(additions.iter().flat_map(|one| one.rules(&asset.ips(), by)));
+    kept.extend(
+        additions
+            .iter()
+            .flat_map(|one| one.rules(&asset.ips(), &by)),
+    );
     let vulnerable: Vec<_> = asked
         .vulnerable
         .iter()
@@ -359,18 +364,14 @@ fn from_captures(asked: &Propose) -> anyhow::Result<Policy> {
         kept: &kept,
         from_little: asked.from_little,
     };
-    propose(question).map_err(hinted)
+    Ok(propose(question)?)
 }
 
-/// What to do about a refusal.
-fn hinted(why: fossick_controls::NoPolicy) -> anyhow::Error {
-    let hint = match why {
-        fossick_controls::NoPolicy::TooShort { .. } => {
-            ": listen longer, or accept it with --from-little"
-        }
-        _ => "",
-    };
-    anyhow::anyhow!("{why}{hint}")
+/// Who runs this, as the kernel states it.
+fn caller() -> String {
+    let uid = nix::unistd::Uid::current();
+    let user = nix::unistd::User::from_uid(uid).ok().flatten();
+    user.map_or_else(|| format!("user {uid}"), |user| user.name)
 }
 
 fn additions(asked: &Propose) -> Vec<Addition> {
@@ -661,7 +662,7 @@ fn show(
     writeln!(out, "  source     {}", display_safe(source))?;
     writeln!(
         out,
-        "  learnt     from {} conversations in {} hours, until {}{}",
+        "  learnt     conversations {}, hours heard {}, until {}{}",
         baseline.conversations,
         baseline.hours,
         learnt.last,

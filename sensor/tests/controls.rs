@@ -259,7 +259,7 @@ impl Plant {
     fn until(&self, what: &str, is: impl Fn() -> bool) {
         let begun = Instant::now();
         while !is() {
-            let in_time = begun.elapsed() < Duration::from_secs(60);
+            let in_time = begun.elapsed() < Duration::from_mins(1);
             assert!(in_time, "{what}: not so\n{}", self.log());
             sleep(Duration::from_millis(200));
         }

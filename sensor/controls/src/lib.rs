@@ -7,5 +7,5 @@ mod render;
 
 pub use dry_run::{Trial, Verdict, concerns, dry_run};
 pub use life::{LEAST_WATCH, Refusal, approve, begin, deploy, export, observe, try_out};
-pub use propose::{LEAST_HOURS, NoPolicy, Question, propose};
+pub use propose::{LEAST_HOURS, MOST_RULES, NoPolicy, Question, propose};
 pub use render::{Format, render};

@@ -42,7 +42,7 @@ pub enum NoPolicy {
     NoConversation,
     /// Not for long enough.
     #[error(
-        "it was heard in {hours} of the {least} hours that a baseline takes: what comes more seldom would be cut off"
+        "it was heard in {hours} of the {least} hours that a baseline takes, and what comes more seldom would be cut off: listen longer, or accept it with --from-little"
     )]
     TooShort {
         /// Hours in which something was heard, since its first packet.
@@ -51,6 +51,8 @@ pub enum NoPolicy {
         least: u64,
     },
 }
+
+const TOO_MANY: NoPolicy = NoPolicy::TooManyRules { most: MOST_RULES };
 
 /// The least policy that what was heard needs.
 ///
@@ -84,6 +86,7 @@ pub fn propose(question: Question<'_>) -> Result<Policy, NoPolicy> {
         };
         let rule = match rule {
             Ok(rule) => rule,
+            Err(_) if left_out.len() >= MOST_RULES => return Err(TOO_MANY),
             Err(why) => {
                 let conversation = conversation.clone();
                 left_out.push(LeftOut { why, conversation });
@@ -97,6 +100,7 @@ pub fn propose(question: Question<'_>) -> Result<Policy, NoPolicy> {
                 known.operations.dedup();
                 known.more_operations |= rule.more_operations;
             }
+            None if rules.len() >= MOST_RULES => return Err(TOO_MANY),
             None => rules.push(rule),
         }
     }
@@ -107,6 +111,7 @@ pub fn propose(question: Question<'_>) -> Result<Policy, NoPolicy> {
         // Where it was heard as well it stays the operator's: another baseline may not have heard it.
         match rules.iter_mut().find(|known| same(known, kept)) {
             Some(known) => known.origin = kept.origin.clone(),
+            None if rules.len() >= MOST_RULES => return Err(TOO_MANY),
             None => rules.push(kept.clone()),
         }
     }

@@ -81,14 +81,20 @@ pub fn render(policy: &Policy, format: Format) -> Result<String, serde_json::Err
     })
 }
 
-/// Longest piece of foreign text in a comment.
-const MAX_TEXT: usize = 70;
+/// Longest piece of foreign text in a comment: what a remark of Cisco IOS takes.
+const MAX_TEXT: usize = 100;
 
-/// Text from the wire for a comment: one short line of characters that no device takes for anything else.
+/// Text from the wire for a comment: one short line of characters that no device takes for anything else; two dots stand for
+/// what is cut off.
 fn plain(text: &str) -> String {
     let harmless = |c: char| c.is_ascii_alphanumeric() || " ._:/()-,+=<>".contains(c);
     let shown = text.chars().map(|c| if harmless(c) { c } else { '_' });
-    shown.take(MAX_TEXT).collect()
+    let mut line: String = shown.take(MAX_TEXT.saturating_add(1)).collect();
+    if line.len() > MAX_TEXT {
+        line.truncate(MAX_TEXT.saturating_sub(2));
+        line += "..";
+    }
+    line
 }
 
 /// A name for tables and lists: letters and digits of the asset's id.
@@ -120,7 +126,7 @@ fn header(policy: &Policy, mark: &str, checked: &str, holds: &str) -> String {
         format!("Source: {}", plain(&policy.demand.source)),
         format!("Baseline (packet time): {} to {}", since, learnt.last),
         format!(
-            "  {} conversations in {} hours heard; {grown}",
+            "  conversations {}, hours heard {}; {grown}",
             baseline.conversations, baseline.hours
         ),
         format!("Syntax: {checked}"),
