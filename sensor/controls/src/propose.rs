@@ -10,6 +10,9 @@ use fossick_model::{
 /// Hours in which something was heard; a shorter baseline misses what is done once a day.
 pub const LEAST_HOURS: u64 = 24;
 
+/// Rules of one policy at most, and as many conversations that it leaves out: nobody reads more, and few devices take them.
+pub const MOST_RULES: usize = 1024;
+
 /// What a policy is asked for.
 #[derive(Debug)]
 pub struct Question<'a> {
@@ -50,6 +53,15 @@ pub enum NoPolicy {
         /// Hours that are wanted.
         least: u64,
     },
+    /// More than [`MOST_RULES`].
+    #[error(
+        "it would take more than {most} rules, or leave more than that out, and nobody could judge them: \
+         name networks that count as one peer with --zone"
+    )]
+    TooManyRules {
+        /// As many are allowed.
+        most: usize,
+    },
 }
 
 const TOO_MANY: NoPolicy = NoPolicy::TooManyRules { most: MOST_RULES };
@@ -58,7 +70,7 @@ const TOO_MANY: NoPolicy = NoPolicy::TooManyRules { most: MOST_RULES };
 ///
 /// # Errors
 ///
-/// The asset has no address, or was not heard in a conversation, or not for long enough.
+/// The asset has no address, or was not heard in a conversation, or not for long enough, or needs too many rules.
 pub fn propose(question: Question<'_>) -> Result<Policy, NoPolicy> {
     let addresses = addresses(question.asset);
     if addresses.is_empty() {
@@ -93,6 +105,7 @@ pub fn propose(question: Question<'_>) -> Result<Policy, NoPolicy> {
                 continue;
             }
         };
+        let full = rules.len() >= MOST_RULES;
         match rules.iter_mut().find(|known| same(known, &rule)) {
             Some(known) => {
                 known.operations.extend(rule.operations);
@@ -100,7 +113,7 @@ pub fn propose(question: Question<'_>) -> Result<Policy, NoPolicy> {
                 known.operations.dedup();
                 known.more_operations |= rule.more_operations;
             }
-            None if rules.len() >= MOST_RULES => return Err(TOO_MANY),
+            None if full => return Err(TOO_MANY),
             None => rules.push(rule),
         }
     }
@@ -109,9 +122,10 @@ pub fn propose(question: Question<'_>) -> Result<Policy, NoPolicy> {
             continue;
         }
         // Where it was heard as well it stays the operator's: another baseline may not have heard it.
+        let full = rules.len() >= MOST_RULES;
         match rules.iter_mut().find(|known| same(known, kept)) {
             Some(known) => known.origin = kept.origin.clone(),
-            None if rules.len() >= MOST_RULES => return Err(TOO_MANY),
+            None if full => return Err(TOO_MANY),
             None => rules.push(kept.clone()),
         }
     }
