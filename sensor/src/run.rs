@@ -20,7 +20,7 @@ use crate::control::Desk;
 use crate::live::Listener;
 use crate::outlet::{Outlet, Pace};
 use crate::privileges::{self, Places};
-use crate::store::{Job, Keep, Memory, Store, file_opener, lock};
+use crate::store::{Job, Keep, Memory, Shared, Store, file_opener, lock};
 use crate::{control, health, knowledge, metrics};
 
 /// Batches and messages that may wait for this thread.
@@ -298,6 +298,24 @@ impl Signals {
     }
 }
 
+/// Takes in who was known to talk to whom, and when anything was heard. How many cannot be read.
+fn recall(shared: &Shared, inventory: &mut Inventory) -> anyhow::Result<usize> {
+    /// Read at once: together they are larger than what is made of them.
+    const PART: usize = 1000;
+    inventory.restore_hours(&shared.hours()?);
+    let mut unreadable = 0_usize;
+    let mut after = String::new();
+    loop {
+        let (told, next) = shared.conversations(&after, PART, |_| true)?;
+        let failed = inventory.restore_conversations(&mut told.into_iter());
+        unreadable = unreadable.saturating_add(failed);
+        match next {
+            Some(next) => after = next,
+            None => return Ok(unreadable),
+        }
+    }
+}
+
 struct Sensor {
     inventory: Inventory,
     engine: Engine,
@@ -335,14 +353,7 @@ impl Sensor {
             self.notes.push(("store", format!("reading it: {error:#}")));
             0
         });
-        let told = self
-            .store
-            .shared
-            .conversations("", usize::MAX, |_| true)
-            .map(|(told, _)| inventory.restore_conversations(&mut told.into_iter()));
-        let hours = self.store.shared.hours();
-        let hours = hours.map(|hours| inventory.restore_hours(&hours));
-        match told.and_then(|unreadable| hours.map(|()| unreadable)) {
+        match recall(&self.store.shared, inventory) {
             Ok(0) => {}
             Ok(unreadable) => {
                 let what = format!("{unreadable} conversations in it cannot be read");

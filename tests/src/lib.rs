@@ -111,6 +111,9 @@ pub fn read(capture: &Capture) -> Ran {
 #[derive(Default, Clone)]
 pub struct Capture {
     frames: Vec<Vec<u8>>,
+    /// Seconds of each since the beginning.
+    times: Vec<u32>,
+    paused: u32,
 }
 
 /// A hardware address from its last octet, of a registered block.
@@ -140,7 +143,14 @@ impl Capture {
 
     /// Adds a frame as it is.
     pub fn frame(&mut self, frame: &[u8]) -> &mut Self {
+        self.times.push(self.frames.len() as u32 + self.paused);
         self.frames.push(frame.to_vec());
+        self
+    }
+
+    /// Nothing happens for so many seconds.
+    pub fn pause(&mut self, seconds: u32) -> &mut Self {
+        self.paused += seconds;
         self
     }
 
@@ -316,9 +326,9 @@ impl Capture {
         for n in [0, 0, 262_144, 1] {
             file.extend(word(n));
         }
-        for (n, frame) in self.frames.iter().enumerate() {
+        for (time, frame) in self.times.iter().zip(&self.frames) {
             let length = frame.len() as u32;
-            for n in [1_700_000_000 + n as u32, 0, length, length] {
+            for n in [1_700_000_000 + time, 0, length, length] {
                 file.extend(word(n));
             }
             file.extend(frame);
@@ -361,7 +371,7 @@ impl Capture {
             }
             block(&mut file, 0x0bad, &[1, 2, 3, 4]);
             for (n, frame) in self.frames.iter().enumerate().take(to).skip(from) {
-                let time = (1_700_000_000 + n as u64) * 1_000_000;
+                let time = (1_700_000_000 + u64::from(self.times[n])) * 1_000_000;
                 let length = frame.len() as u32;
                 let mut body = Vec::new();
                 for n in [1, (time >> 32) as u32, time as u32, length, length] {

@@ -84,6 +84,8 @@ fn no_canary_is_in_the_inventory_the_explanation_or_the_evidence() {
     let runs = [
         vec!["read", &path, "--format", "json", "--external"],
         vec!["read", &path],
+        vec!["read", &path, "--conversations", "--format", "json"],
+        vec!["read", &path, "--conversations"],
         vec!["read", &path, "--explain", "10.0.0.1"],
         vec![
             "read",
@@ -109,6 +111,7 @@ fn no_canary_is_in_the_inventory_the_explanation_or_the_evidence() {
         "plc1",
         "vsFTPd",
         "MONITOR",
+        "ADT^A01",
     ] {
         assert!(told.contains(known), "{known} was not read");
     }
@@ -257,6 +260,8 @@ fn a_sensor_tells_and_keeps_no_canary() {
         sensor.ask(&["assets", "--format", "json"]),
         sensor.ask(&["changes", "--format", "json"]),
         sensor.ask(&["changes"]),
+        sensor.ask(&["conversations", "--format", "json"]),
+        sensor.ask(&["conversations"]),
         sensor.ask(&["status", "--format", "json"]),
         sensor.ask(&["asset", "10.0.0.2", "--evidence", &evidence]),
         sensor.ask(&["store", "backup", &backup]),

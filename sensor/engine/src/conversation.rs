@@ -540,6 +540,94 @@ impl Key {
 mod tests {
     use super::*;
 
+    fn key(client: u8, port: u16) -> Key {
+        let at = |last| (0, std::net::IpAddr::from([10, 0, 0, last]));
+        Key {
+            pair: Pair {
+                client: at(client),
+                server: at(200),
+                port,
+                transport: Transport::Tcp,
+            },
+            tenancies: (0, 0),
+        }
+    }
+
+    fn talk(protocol: &str) -> Talk {
+        let protocols = fossick_parsers::PROTOCOLS.iter();
+        Talk {
+            protocol: protocols.copied().find(|known| known.name == protocol),
+            served: true,
+            operations: Operations::default(),
+            cast: Cast::Unicast,
+            direction: Direction::Opening,
+            two_way: true,
+            flows: 1,
+            first: Time(1),
+            last: Time(2),
+            capture: 0,
+            frame: 1,
+        }
+    }
+
+    #[test]
+    fn those_that_were_quiet_longest_give_way_and_are_counted() {
+        let mut known = Conversations {
+            held: Generations::new(8),
+            followed: true,
+            ..Conversations::default()
+        };
+        let regular = key(1, 502);
+        for n in 2..100 {
+            assert!(known.apply(key(n, 502), &talk("modbus")));
+            known.apply(regular, &talk("modbus"));
+        }
+        assert!(known.len() <= 8);
+        assert_eq!(known.gave_way + known.len() as u64, 99);
+        assert_eq!(known.get(&regular).map(|kept| kept.flows), Some(98));
+        // Whoever writes them down is told of those that are gone, too.
+        let changed = known.take_changed(false, usize::MAX);
+        let gone = changed.iter().filter(|key| known.get(key).is_none());
+        assert_eq!(gone.count() as u64, known.gave_way);
+    }
+
+    #[test]
+    fn a_flood_of_ports_leaves_room_for_what_a_pair_says_in_its_protocol() {
+        let mut known = Conversations::default();
+        for port in 1..=1000 {
+            known.apply(key(1, 20_000 + port), &talk(""));
+        }
+        assert_eq!((known.len(), known.left_out), (limits::UNNAMED, 936));
+        assert!(known.apply(key(1, 502), &talk("modbus")));
+        assert!(known.apply(key(2, 20_000), &talk("")));
+        // What was forgotten makes room.
+        known.forget(|(_, ip)| ip == std::net::IpAddr::from([10, 0, 0, 1]));
+        assert!(known.apply(key(1, 30_000), &talk("")));
+    }
+
+    #[test]
+    fn what_turns_out_to_be_on_its_port_is_no_longer_unnamed() {
+        let mut known = Conversations::default();
+        known.apply(key(1, 502), &talk(""));
+        assert_eq!(known.unnamed.len(), 1);
+        known.apply(key(1, 502), &talk("modbus"));
+        assert!(known.unnamed.is_empty());
+    }
+
+    #[test]
+    fn what_was_told_later_may_have_been_first() {
+        let mut known = Conversations::default();
+        let later = Talk {
+            first: Time(9),
+            frame: 9,
+            ..talk("modbus")
+        };
+        known.apply(key(1, 502), &later);
+        known.apply(key(1, 502), &talk("modbus"));
+        let kept = known.get(&key(1, 502)).unwrap();
+        assert_eq!((kept.first, kept.frame, kept.flows), (Time(1), 1, 2));
+    }
+
     #[test]
     fn a_key_is_read_as_it_was_written() {
         let key = Key {
