@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use fossick_engine::{Kept, Round, Row};
-use fossick_model::{Asset, Change, Control, Conversation, Order, Person, Time};
+use fossick_model::{Asset, Change, Control, ControlState, Conversation, Order, Person, Time};
 use redb::{Database, ReadableDatabase, ReadableTable};
 
 pub use open::{Opened, Opener, backup, check, compact, file_opener};
@@ -412,7 +412,7 @@ impl Shared {
         Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
     }
 
-    /// The packets that are kept as evidence of an asset, with the name of their capture.
+    /// The packets that are kept as evidence of an asset, and of what violated its control, with the name of their capture.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -423,6 +423,17 @@ impl Shared {
                 for frame in observation.evidence.frames.all() {
                     wanted.insert((&observation.evidence.capture, *frame));
                 }
+            }
+        }
+        let control = self.control(&asset.id).map(|control| control.state);
+        if let Some(ControlState::Violated {
+            conversation,
+            evidence,
+            ..
+        }) = &control
+        {
+            for shown in [&conversation.evidence, evidence] {
+                wanted.insert((&shown.capture, shown.frames.first()));
             }
         }
         self.read(|txn| {

@@ -376,6 +376,12 @@ fn a_control_is_verified_while_it_holds_and_violated_by_one_connection() {
         "{evidence}"
     );
     assert!(evidence["frame"].as_u64().unwrap() > 0, "{evidence}");
+    // The packet is kept: the device answers the stranger.
+    let file = plant.folder.join("proof.pcapng");
+    let _ = plant.ask(&["asset", "10.9.2.2", "--evidence", &file.to_string_lossy()]);
+    let kept = fs::read(&file).unwrap();
+    let answers = [10, 9, 2, 2, 10, 9, 3, 2];
+    assert!(kept.windows(answers.len()).any(|octets| octets == answers));
     let watched = plant.fossick(&["control", "watch", "10.9.2.2"]);
     assert!(!watched.status.success());
     let journal = plant.ask(&["changes"]);

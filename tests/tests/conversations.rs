@@ -384,10 +384,7 @@ fn a_sensor_keeps_conversations_and_answers_with_them_after_it_was_killed() {
         ["read holding registers (3)", "write single register (6)"]
     );
     assert_eq!(sensor.lines(&["conversations", "10.0.0.3"]).len(), 1);
-    assert_eq!(
-        sensor.lines(&["conversations", "ip:10.0.0.2"]).len(),
-        2
-    );
+    assert_eq!(sensor.lines(&["conversations", "ip:10.0.0.2"]).len(), 2);
     assert_eq!(sensor.lines(&["conversations", "192.0.2.1"]).len(), 0);
     let wrong = sensor.client(&["conversations", "kind:"]).output().unwrap();
     assert!(!wrong.status.success());

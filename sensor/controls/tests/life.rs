@@ -319,3 +319,24 @@ fn each_life_goes_as_its_file_has_it() {
     }
     assert!(files >= 8, "{files} files");
 }
+
+#[test]
+fn more_than_anybody_could_judge_is_refused() {
+    let mut world = World::new();
+    for n in 0..=fossick_controls::MOST_RULES {
+        let client = format!("10.8.{}.{}", n / 256, n % 256);
+        let words = [
+            &client, ">", "10.9.2.2", "tcp/502", "from", "0", "to", "90000", "answered", "0", "to",
+            "90000",
+        ];
+        world.heard(&words);
+    }
+    let refused = world.does(time("90000"), &["propose"]);
+    assert!(
+        refused.starts_with("none: it would take more than 1024 rules"),
+        "{refused}"
+    );
+    world.conversations.pop();
+    let proposed = world.does(time("90000"), &["propose"]);
+    assert!(proposed.starts_with("proposed 1024 rules"), "{proposed}");
+}

@@ -116,12 +116,15 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
-    /// The packet that shows it.
+    /// The packet that shows it, and the one that answers.
     pub fn proof(&self) -> Proof {
+        let answered = self.answered.filter(|one| one.capture == self.capture);
+        let answer = answered.map(|answered| answered.frame);
+        let frames: Vec<u64> = std::iter::once(self.frame).chain(answer).collect();
         Proof {
             capture: self.capture,
             time: self.first,
-            places: Places::One((self.frame, 0, 0)),
+            places: Places::of(&frames, &[]),
         }
     }
 
@@ -223,7 +226,7 @@ impl Default for Conversations {
 }
 
 impl Conversations {
-    /// Takes in what a shard tells. True if it is a conversation that was not known.
+    /// Takes in what a shard tells. True if it is a conversation that was not known, or a new connection of a watched address.
     pub fn apply(&mut self, key: Key, talk: &Talk) -> bool {
         let name = talk.protocol.map(|protocol| protocol.name);
         let unnamed = !is_expected(talk.protocol, key.pair);
@@ -264,7 +267,7 @@ impl Conversations {
         }
         let ends = [key.pair.client.1, key.pair.server.1];
         let watched = !self.watched.is_empty() && ends.iter().any(|ip| self.watched.contains(ip));
-        let (mut changed, mut released) = (new, false);
+        let (mut changed, mut released, mut newer) = (new, false, false);
         if let Some(kept) = self.held.at(place) {
             let before = (
                 kept.protocol,
@@ -291,7 +294,8 @@ impl Conversations {
             kept.last = kept.last.max(talk.last);
             let began = kept.answered.map(|answered| answered.began);
             kept.answered = Answered::newer(kept.answered, talk.answered);
-            changed |= watched && kept.answered.map(|answered| answered.began) != began;
+            newer = watched && kept.answered.map(|answered| answered.began) != began;
+            changed |= newer;
             for (number, first) in operations {
                 if let Some((_, known)) = kept.operations.iter_mut().find(|(n, _)| *n == number) {
                     // A flow that began sooner may be told of later.
@@ -322,7 +326,7 @@ impl Conversations {
             self.release(&key);
         }
         self.note(key, changed);
-        new
+        new || newer
     }
 
     /// Takes in one that was written down, with what was asked for.
