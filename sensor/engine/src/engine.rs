@@ -323,8 +323,8 @@ impl Share {
 
     /// The frames of each of our shards, decoded.
     fn sort<'a>(&mut self, batch: &'a Batch) -> Vec<Vec<Seen<'a>>> {
-        let expected = self.expected.iter();
-        let mut sorted: Vec<Vec<Seen<'a>>> = expected.map(|n| Vec::with_capacity(*n)).collect();
+        let room = |expected: &usize| Vec::with_capacity(expected.saturating_add(expected / 2));
+        let mut sorted: Vec<Vec<Seen<'a>>> = self.expected.iter().map(room).collect();
         for position in 0..batch.frames.len() {
             let Some(frame) = batch.frame(position) else {
                 continue;
