@@ -305,7 +305,8 @@ fn each_life_goes_as_its_file_has_it() {
             {
                 let comes = world.does(time(moment), words);
                 if !comes.is_empty() {
-                    now += &format!(" => {comes}");
+                    now.push_str(" => ");
+                    now.push_str(&comes);
                 }
             }
             now.push('\n');

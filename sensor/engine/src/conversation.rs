@@ -571,6 +571,7 @@ mod tests {
             last: Time(2),
             capture: 0,
             frame: 1,
+            answered: None,
         }
     }
 

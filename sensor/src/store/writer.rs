@@ -241,12 +241,14 @@ impl Writer {
                     _ => standing.remove(id.as_str())?,
                 };
             }
-            let mut controls = txn.open_table(tables::CONTROLS)?;
-            for (id, control) in &draft.controls {
-                match control {
-                    Some(control) => controls.insert(id.as_str(), json(control).as_str())?,
-                    None => controls.remove(id.as_str())?,
-                };
+            if !draft.controls.is_empty() {
+                let mut controls = txn.open_table(tables::CONTROLS)?;
+                for (id, control) in &draft.controls {
+                    match control {
+                        Some(control) => controls.insert(id.as_str(), json(control).as_str())?,
+                        None => controls.remove(id.as_str())?,
+                    };
+                }
             }
         }
         more(&txn)?;
