@@ -83,6 +83,14 @@ impl Operation {
         }
     }
 
+    /// A number that is another for another operation, for whoever remembers the latest ones: quicker than comparing them.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        let (word, names) = self.place();
+        let place = (word.addr() ^ names.rotate_left(16)) as u64;
+        place << 32 | u64::from(self.code)
+    }
+
     /// Where its words stand: an address is compared sooner than a text. The same words may stand in two places, which
     /// makes two operations that are shown alike.
     fn place(&self) -> (*const u8, usize) {

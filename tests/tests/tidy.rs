@@ -179,9 +179,15 @@ fn the_hot_path_holds_nothing_that_grows_without_a_bound() {
         let found = unbounded.iter().find(|word| text.contains(*word));
         assert!(found.is_none(), "{place}: {}", found.unwrap());
         // What the ledger holds is bounded by it, and counted; the others hold what it does.
-        let bounded = ["census.rs", "generations.rs", "inventory.rs", "ledger.rs"]
-            .iter()
-            .any(|name| place.ends_with(name));
+        let bounded = [
+            "census.rs",
+            "conversation.rs",
+            "generations.rs",
+            "inventory.rs",
+            "ledger.rs",
+        ]
+        .iter()
+        .any(|name| place.ends_with(name));
         if place.starts_with("sensor/engine/src") && !bounded {
             let field = |line: &&str| {
                 [": HashMap<", ": HashSet<"]

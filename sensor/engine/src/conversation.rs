@@ -30,7 +30,6 @@ pub(crate) struct Operations {
 impl Operations {
     /// Takes one in.
     pub fn add(&mut self, operation: Operation, capture: u32, frame: u64, time: Time) {
-        // Asked of every message; most ask for one of two or three things again and again.
         if self.known.iter().any(|(known, _)| *known == operation) {
             return;
         }
@@ -166,7 +165,7 @@ pub(crate) struct Kept {
     /// The server confirmed it.
     pub served: bool,
     /// Words of [`Conversations::words`], in the order in which they came, and where each was asked for first.
-    pub operations: Vec<(u16, First)>,
+    pub operations: Box<[(u16, First)]>,
     /// There were more.
     pub more: bool,
     pub cast: Cast,
@@ -241,7 +240,7 @@ impl Conversations {
                 let kept = Kept {
                     protocol: name,
                     served: talk.served,
-                    operations: Vec::new(),
+                    operations: Box::default(),
                     more: false,
                     cast: talk.cast,
                     direction: talk.direction,
@@ -304,10 +303,10 @@ impl Conversations {
                         changed = true;
                     }
                 } else if kept.operations.len() < limits::OPERATIONS {
-                    if kept.operations.len() == kept.operations.capacity() {
-                        kept.operations.reserve_exact(2);
-                    }
-                    kept.operations.push((number, first));
+                    // Seldom: it takes no more room than it must.
+                    let mut more = std::mem::take(&mut kept.operations).into_vec();
+                    more.push((number, first));
+                    kept.operations = more.into_boxed_slice();
                     changed = true;
                 } else {
                     kept.more = true;

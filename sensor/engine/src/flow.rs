@@ -245,6 +245,8 @@ pub(crate) struct Flow {
     pub operations: Option<Box<Operations>>,
     /// `last`, when the ledger was told of it.
     pub told: Time,
+    /// Numbers of the latest of `operations`: most clients ask for the same few things again and again.
+    asked: [u64; 3],
     pub parties: Both<Party>,
 }
 
@@ -273,6 +275,7 @@ impl Flow {
             service: None,
             served: false,
             operations: None,
+            asked: [0; 3],
             counted: false,
         }
     }
@@ -380,8 +383,13 @@ impl Flow {
             self.served = serves;
         }
         if !serves && let Some(operation) = protocol.operation.and_then(|read| read(message)) {
-            let operations = self.operations.get_or_insert_default();
-            operations.add(operation, now.capture, now.frame, now.time);
+            let number = operation.number();
+            let [latest, before, _] = self.asked;
+            if !self.asked.contains(&number) {
+                self.asked = [number, latest, before];
+                let operations = self.operations.get_or_insert_default();
+                operations.add(operation, now.capture, now.frame, now.time);
+            }
         }
     }
 

@@ -436,7 +436,7 @@ impl Inventory {
                 protocol: protocol.map(|protocol| protocol.name),
                 // Who was heard both ways was heard as a server.
                 served: told.two_way,
-                operations: Vec::new(),
+                operations: Box::default(),
                 more: told.more_operations,
                 cast: told.cast,
                 direction: told.direction,

@@ -49,7 +49,7 @@ pub const CYCLES: usize = 64;
 pub const SAMPLE_ONE_IN: u32 = 16;
 
 /// Conversations that are being kept before the ledger is told.
-pub const UNTOLD: usize = 2048;
+pub const UNTOLD: usize = 256;
 /// Segments or datagrams with data that one end sends in no known protocol, and unanswered, that make a conversation.
 pub const ONE_WAY: u8 = 3;
 /// Operations remembered of one conversation.
