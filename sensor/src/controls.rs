@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
-use fossick_controls::{Format, LEAST_WATCH, Question, Verdict, dry_run, propose, render};
+use fossick_controls::{Format, LEAST_WATCH, Question, Verdict, demands, dry_run, propose, render};
 use fossick_engine::{Engine, Inventory, Locality};
 use fossick_model::{
     Addition, Asset, Control, ControlState, Conversation, Demand, Network, Order, Origin, Policy,
@@ -388,43 +388,18 @@ fn additions(asked: &Propose) -> Vec<Addition> {
 fn demand(asked: &Propose, asset: &Asset) -> anyhow::Result<Demand> {
     if let Some(reason) = asked.reason.clone() {
         let source = asked.source.clone().unwrap_or_default();
-        return Ok(Demand { reason, source });
+        return Ok(Demand {
+            reason,
+            source,
+            finding: None,
+        });
     }
-    let findings = serde_json::to_value(&asset.findings)?;
-    let found = findings
-        .as_array()
-        .into_iter()
-        .flatten()
-        .find_map(unpatchable);
+    let found = demands(asset).into_iter().next();
     found.with_context(|| {
         format!(
             "{} has no finding that no patch closes: say why it must be fenced in with --reason and --source",
             display_safe(&asset.label())
         )
-    })
-}
-
-/// The demand of a finding that no patch closes.
-fn unpatchable(finding: &serde_json::Value) -> Option<Demand> {
-    const VERDICTS: [&str; 6] = [
-        "declared no fix",
-        "no fix yet",
-        "fix not stated",
-        "out of support",
-        "manufacturer only",
-        "declared by operator",
-    ];
-    let text =
-        |value: &serde_json::Value, name: &str| value.get(name)?.as_str().map(ToOwned::to_owned);
-    let verdict =
-        text(finding, "verdict").filter(|verdict| VERDICTS.contains(&verdict.as_str()))?;
-    let rule = text(finding, "rule").unwrap_or_default();
-    let source = finding.get("source")?;
-    let id = text(source, "id").unwrap_or_default();
-    let row = text(source, "row").unwrap_or_default();
-    Some(Demand {
-        reason: format!("{verdict} ({rule})"),
-        source: format!("{id}: {row}"),
     })
 }
 

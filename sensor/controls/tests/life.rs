@@ -65,6 +65,7 @@ impl World {
             demand: Demand {
                 reason: "no fix".into(),
                 source: "row 1".into(),
+                finding: None,
             },
             conversations: Vec::new(),
             control: None,

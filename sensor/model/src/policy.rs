@@ -132,6 +132,9 @@ pub struct Demand {
     pub reason: String,
     /// The row of the advisory or lifecycle, quoted.
     pub source: String,
+    /// Id of the finding, where it is one of the asset's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<String>,
 }
 
 /// How long was listened, and whether that was long enough.

@@ -58,6 +58,7 @@ pub fn policy() -> Policy {
         demand: Demand {
             reason: "no fix is planned\n}".into(),
             source: "ICSA-24-001-01: no_fix_planned, \"Customers should …\"".into(),
+            finding: None,
         },
         conversations: &conversations,
         // From 1 January 2024 on.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
 use fossick_controls::{
-    Format, Question, approve, begin, concerns, deploy, export, observe, propose, try_out,
+    Format, Question, approve, begin, concerns, demand_now, deploy, export, observe, propose,
+    try_out,
 };
 use fossick_engine::Round;
 use fossick_model::{Asset, Control, Conversation, Event, Order, Person, Span, Step, Time};
@@ -196,7 +197,8 @@ impl Writer {
             return;
         };
         let before = control.state.name();
-        let observed = observe(&mut control, &asset, None, known.values());
+        let demand = demand_now(&asset, &control.policy.demand);
+        let observed = observe(&mut control, &asset, demand.as_ref(), known.values());
         control.waits = observed.err().map(|why| why.to_string());
         if control.state.name() == before {
             // When it was heard last, and why it waits, is worth no entry of the journal.
