@@ -424,3 +424,120 @@ fn a_mirror_of_one_direction_verifies_nothing() {
     let verdict = plant.ask(&["control", "watch", "10.9.2.2", "--for", "60"]);
     assert!(verdict.contains("verified"), "{verdict}");
 }
+
+#[test]
+fn policies_are_files_without_a_sensor() {
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo");
+    let (modbus, demo) = (
+        demo.join("modbus.pcap"),
+        demo.to_string_lossy().into_owned(),
+    );
+    let modbus = modbus.to_string_lossy().into_owned();
+    let folder = std::env::temp_dir().join(format!("fwfiles{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let run = |arguments: &[&str]| {
+        let output = Command::new(FOSSICK)
+            .arg("control")
+            .args(arguments)
+            .output()
+            .unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        (
+            output.status.success(),
+            String::from_utf8(output.stdout).unwrap(),
+            err,
+        )
+    };
+    let why = [
+        "propose",
+        "10.66.0.11",
+        "--capture",
+        &modbus,
+        "--reason",
+        "declared no fix",
+        "--source",
+        "row 7",
+    ];
+    let (done, _, complaint) = run(&why);
+    assert!(
+        !done && complaint.contains("accept it with --from-little"),
+        "{complaint}"
+    );
+    let (done, _, complaint) = run(&[
+        "propose",
+        "10.66.0.99",
+        "--capture",
+        &modbus,
+        "--reason",
+        "none",
+    ]);
+    assert!(
+        !done && complaint.contains("no asset `10.66.0.99` in the captures"),
+        "{complaint}"
+    );
+    let more = [
+        "--from-little",
+        "--allow",
+        "in 10.66.0.7 tcp/443",
+        "--because",
+        "firmware",
+    ];
+    let (done, first, _) = run(&[&why[..], &more].concat());
+    assert!(done);
+    let file = folder.join("policy.json").to_string_lossy().into_owned();
+    fs::write(&file, first).unwrap();
+    // What a person added stays.
+    let (done, policy, _) = run(&[&why[..], &["--from-little", "--keep", &file]].concat());
+    assert!(
+        done && policy.contains("\"reason\": \"firmware\""),
+        "{policy}"
+    );
+    let (done, shown, _) = run(&["show", "--policy", &file]);
+    assert!(
+        done && shown.contains("STILL GROWING") && shown.contains("SHORTER"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("10.66.0.250 → 10.66.0.11 tcp/502 modbus  (modbus.pcap frame 1)"),
+        "{shown}"
+    );
+    let (done, tried, _) = run(&["dry-run", "--policy", &file, "--capture", &demo]);
+    assert!(
+        done && tried.contains("1 would have passed, 0 would have been stopped"),
+        "{tried}"
+    );
+    for (format, holds) in [
+        (
+            "nftables",
+            "ip saddr 10.66.0.250 ip daddr 10.66.0.11 tcp dport 502",
+        ),
+        (
+            "cisco-ios",
+            " permit tcp host 10.66.0.250 host 10.66.0.11 eq 502",
+        ),
+        (
+            "cisco-asa",
+            "extended permit tcp host 10.66.0.250 host 10.66.0.11 eq 502",
+        ),
+        ("fortigate", "set subnet 10.66.0.250 255.255.255.255"),
+        (
+            "pan-os",
+            "source fossick-10.66.0.250 destination fossick-10.66.0.11",
+        ),
+        ("suricata", "alert tcp ![10.66.0.250] any -> 10.66.0.11 502"),
+        ("json", "\"label\": \"10.66.0.11\""),
+    ] {
+        let (done, text, complaint) = run(&["export", "--policy", &file, "--format", format]);
+        assert!(
+            done && text.contains(holds),
+            "{format}: {complaint}\n{text}"
+        );
+    }
+    fs::write(&file, "{}").unwrap();
+    let (done, _, complaint) = run(&["export", "--policy", &file, "--format", "json"]);
+    assert!(
+        !done && complaint.contains("a policy is wanted"),
+        "{complaint}"
+    );
+    fs::remove_dir_all(&folder).unwrap();
+}

@@ -248,25 +248,33 @@ fn went_through(
         evidence,
     } = conversation.answered.as_ref()?;
     let opened = match conversation.direction {
-        // What was opened before this sensor listened may be one that is allowed.
-        Direction::Unknown => {
-            let ends = [conversation.client.address, conversation.server.address];
-            let mut rules = policy.rules.iter();
-            let allowed = rules.any(|rule| {
-                rule.transport == conversation.transport
-                    && ends.contains(&rule.local)
-                    && ends.iter().any(|end| rule.peer.contains(*end))
-            });
-            if allowed {
-                return None;
-            }
-            false
-        }
-        Direction::Ports => false,
+        _ if is_perhaps_an_answer(policy, conversation) => return None,
+        Direction::Unknown | Direction::Ports => false,
         Direction::Opening | Direction::Role | Direction::Asked => *began > since,
     };
     let late = Time(since.0.saturating_add(least.saturating_mul(SECOND)));
     (opened || *last > late).then(|| evidence.clone())
+}
+
+/// From here on are ports that clients take; old systems begin that low.
+const CLIENTS: u16 = 1024;
+
+/// Whether it may be the other half of something that is allowed, of which the beginning was not heard: after a restart, or a
+/// pause, the first datagram may be an answer.
+fn is_perhaps_an_answer(policy: &Policy, conversation: &Conversation) -> bool {
+    let perhaps = match conversation.direction {
+        Direction::Unknown => true,
+        Direction::Asked => conversation.port.is_none_or(|port| port >= CLIENTS),
+        Direction::Opening | Direction::Role | Direction::Ports => false,
+    };
+    let ends = [conversation.client.address, conversation.server.address];
+    let mut rules = policy.rules.iter();
+    perhaps
+        && rules.any(|rule| {
+            rule.transport == conversation.transport
+                && ends.contains(&rule.local)
+                && ends.iter().any(|end| rule.peer.contains(*end))
+        })
 }
 
 fn staleness(

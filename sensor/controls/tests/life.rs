@@ -94,6 +94,9 @@ impl World {
         (told.first_seen, told.last_seen) = (time(first), time(last));
         told.evidence = packet(told.first_seen);
         told.operations.clear();
+        if transport == Transport::Udp {
+            told.direction = Direction::Asked;
+        }
         if port == 0 {
             (told.port, told.direction) = (None, Direction::Unknown);
         }
