@@ -176,8 +176,11 @@ impl Term {
             Term::Any(terms) => terms.iter().any(|term| term.holds(asset, about)),
             Term::Not(term) => !term.holds(asset, about),
             Term::Anywhere(matcher) => anywhere(asset, about, matcher),
-            Term::Texts(read, matchers) => read(asset, about, &mut |text| {
-                matchers.iter().any(|matcher| matcher.is_match(text))
+            // What stands behind an asset belongs to it: who looks for controllers looks for those behind a gateway too.
+            Term::Texts(read, matchers) => any(asset, &|asset| {
+                read(asset, about, &mut |text| {
+                    matchers.iter().any(|matcher| matcher.is_match(text))
+                })
             }),
             Term::Numbers(read, compare, numbers) => read(asset, &mut |own| {
                 numbers.iter().any(|number| compare.holds(&own, number))
@@ -187,7 +190,7 @@ impl Term {
                 compare.holds(&age, ago)
             }
             Term::Moment(read, compare, Moment::At(time)) => compare.holds(&read(asset), time),
-            Term::Truth(read, wanted) => read(asset, about) == *wanted,
+            Term::Truth(read, wanted) => any(asset, &|asset| read(asset, about)) == *wanted,
             Term::Networks(networks) => {
                 let ips = asset.ips();
                 ips.iter()
@@ -204,6 +207,11 @@ impl Term {
             }
         }
     }
+}
+
+/// Whether it holds for the asset, or for a device behind it.
+fn any(asset: &Asset, holds: &dyn Fn(&Asset) -> bool) -> bool {
+    holds(asset) || asset.children.iter().any(|child| any(child, holds))
 }
 
 /// Every text of an asset that people look for.

@@ -44,6 +44,7 @@ fn assets() -> Vec<(Asset, About<'static>)> {
         json!({
             "addresses": {"mac": [], "ipv4": ["10.1.0.6"], "ipv6": []}, "vlans": [10, 11], "kind": "hmi",
             "vendor": "Siemens", "os": "Windows XP", "services": service(22, Some("OpenSSH")), "peers": 40,
+            "children": [known("behind", json!({"path": "unit 3", "kind": "ied", "vendor": "SEL", "model": "SEL-351S"}))],
         }),
     );
     let printer = known(
