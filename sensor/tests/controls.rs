@@ -425,30 +425,24 @@ fn a_mirror_of_one_direction_verifies_nothing() {
     assert!(verdict.contains("verified"), "{verdict}");
 }
 
-#[test]
-fn policies_are_files_without_a_sensor() {
-    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo");
-    let (modbus, demo) = (
-        demo.join("modbus.pcap"),
-        demo.to_string_lossy().into_owned(),
-    );
-    let modbus = modbus.to_string_lossy().into_owned();
-    let folder = std::env::temp_dir().join(format!("fwfiles{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    let run = |arguments: &[&str]| {
-        let output = Command::new(FOSSICK)
-            .arg("control")
-            .args(arguments)
-            .output()
-            .unwrap();
-        let err = String::from_utf8(output.stderr).unwrap();
-        (
-            output.status.success(),
-            String::from_utf8(output.stdout).unwrap(),
-            err,
-        )
-    };
-    let why = [
+/// Runs `fossick control`: whether it succeeded, and what it printed.
+fn control(arguments: &[&str]) -> (bool, String, String) {
+    let mut run = Command::new(FOSSICK);
+    let output = run.arg("control").args(arguments).output().unwrap();
+    let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    (output.status.success(), out, err)
+}
+
+fn demo(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo");
+    path.join(name).to_string_lossy().into_owned()
+}
+
+/// A policy from a demonstration's capture, in a file.
+fn policy_file(name: &str) -> String {
+    let file = std::env::temp_dir().join(format!("fossick-{name}-{}.json", std::process::id()));
+    let modbus = demo("modbus.pcap");
+    let (done, policy, complaint) = control(&[
         "propose",
         "10.66.0.11",
         "--capture",
@@ -457,55 +451,71 @@ fn policies_are_files_without_a_sensor() {
         "declared no fix",
         "--source",
         "row 7",
+        "--from-little",
+        "--allow",
+        "in 10.66.0.7 tcp/443",
+        "--because",
+        "firmware",
+    ]);
+    assert!(done, "{complaint}");
+    fs::write(&file, policy).unwrap();
+    file.to_string_lossy().into_owned()
+}
+
+#[test]
+fn policies_are_proposed_and_tried_without_a_sensor() {
+    let modbus = demo("modbus.pcap");
+    let why = [
+        "propose",
+        "10.66.0.11",
+        "--capture",
+        &modbus,
+        "--reason",
+        "declared no fix",
     ];
-    let (done, _, complaint) = run(&why);
+    let (done, _, complaint) = control(&why);
     assert!(
         !done && complaint.contains("accept it with --from-little"),
         "{complaint}"
     );
-    let (done, _, complaint) = run(&[
+    let nobody = [
         "propose",
         "10.66.0.99",
         "--capture",
         &modbus,
         "--reason",
         "none",
-    ]);
+    ];
+    let (done, _, complaint) = control(&nobody);
     assert!(
         !done && complaint.contains("no asset `10.66.0.99` in the captures"),
         "{complaint}"
     );
-    let more = [
-        "--from-little",
-        "--allow",
-        "in 10.66.0.7 tcp/443",
-        "--because",
-        "firmware",
-    ];
-    let (done, first, _) = run(&[&why[..], &more].concat());
-    assert!(done);
-    let file = folder.join("policy.json").to_string_lossy().into_owned();
-    fs::write(&file, first).unwrap();
+    let file = policy_file("proposed");
     // What a person added stays.
-    let (done, policy, _) = run(&[&why[..], &["--from-little", "--keep", &file]].concat());
+    let (done, policy, _) = control(&[&why[..], &["--from-little", "--keep", &file]].concat());
     assert!(
         done && policy.contains("\"reason\": \"firmware\""),
         "{policy}"
     );
-    let (done, shown, _) = run(&["show", "--policy", &file]);
+    let (done, shown, _) = control(&["show", "--policy", &file]);
     assert!(
         done && shown.contains("STILL GROWING") && shown.contains("SHORTER"),
         "{shown}"
     );
-    assert!(
-        shown.contains("10.66.0.250 → 10.66.0.11 tcp/502 modbus  (modbus.pcap frame 1)"),
-        "{shown}"
-    );
-    let (done, tried, _) = run(&["dry-run", "--policy", &file, "--capture", &demo]);
+    let rule = "10.66.0.250 → 10.66.0.11 tcp/502 modbus  (modbus.pcap frame 1)";
+    assert!(shown.contains(rule), "{shown}");
+    let (done, tried, _) = control(&["dry-run", "--policy", &file, "--capture", &demo("")]);
     assert!(
         done && tried.contains("1 would have passed, 0 would have been stopped"),
         "{tried}"
     );
+    fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn policies_in_files_are_exported() {
+    let file = policy_file("exported");
     for (format, holds) in [
         (
             "nftables",
@@ -527,17 +537,17 @@ fn policies_are_files_without_a_sensor() {
         ("suricata", "alert tcp ![10.66.0.250] any -> 10.66.0.11 502"),
         ("json", "\"label\": \"10.66.0.11\""),
     ] {
-        let (done, text, complaint) = run(&["export", "--policy", &file, "--format", format]);
+        let (done, text, complaint) = control(&["export", "--policy", &file, "--format", format]);
         assert!(
             done && text.contains(holds),
             "{format}: {complaint}\n{text}"
         );
     }
     fs::write(&file, "{}").unwrap();
-    let (done, _, complaint) = run(&["export", "--policy", &file, "--format", "json"]);
+    let (done, _, complaint) = control(&["export", "--policy", &file, "--format", "json"]);
     assert!(
         !done && complaint.contains("a policy is wanted"),
         "{complaint}"
     );
-    fs::remove_dir_all(&folder).unwrap();
+    fs::remove_file(&file).unwrap();
 }
