@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 SHELL := /bin/bash
-.PHONY: demo test bench bless setup release fuzz fuzz-build soak deb
+.PHONY: demo test bench bless setup release fuzz fuzz-build soak deb formats
 
 # What Debian must have: libpcap for live capture, a C compiler for the zstd library, Python for the figures on known captures.
 PACKAGES := $(shell command -v cc >/dev/null || echo gcc libc6-dev) \
@@ -14,9 +14,11 @@ PACKAGES := $(shell command -v cc >/dev/null || echo gcc libc6-dev) \
 TEST_PACKAGES := $(shell command -v ip >/dev/null || echo iproute2) \
                  $(shell command -v sysctl >/dev/null || echo procps) \
                  $(shell command -v c++ >/dev/null || echo g++) \
+                 $(shell python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv) \
+                 $(shell ls /usr/sbin/nft /sbin/nft 2>/dev/null | grep -q . || echo nftables) \
                  $(shell ls /usr/sbin/rsyslogd /usr/bin/rsyslogd 2>/dev/null | grep -q . || echo rsyslog) \
                  $(shell ls /usr/lib/*/rsyslog/lmnsd_gtls.so 2>/dev/null | grep -q . || echo rsyslog-gnutls)
-test fuzz fuzz-build soak: PACKAGES += $(TEST_PACKAGES)
+test formats fuzz fuzz-build soak: PACKAGES += $(TEST_PACKAGES)
 
 TARGET = $$($(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 
@@ -36,8 +38,15 @@ release: setup
 demo: release
 	@$(TARGET)/release/fossick read demo
 
+# Independent parsers of firewalls' configurations, for the tests of controls: they are skipped where these are missing.
+formats: setup
+	@target=$(TARGET)/formats; \
+	if ! $$target/bin/python -c 'import fwshift, parsuricata' 2>/dev/null; then \
+	  python3 -m venv $$target && $$target/bin/pip install -q fwshift==0.40.18 parsuricata==0.4.1 \
+	    || echo "SKIPPED: the parsers cannot be installed (python3-venv and PyPI are needed)"; fi
+
 # The whole truth: format, lints, samples, sheets, scenarios, house rules, and the figures where the captures are at hand.
-test: release
+test: release formats
 	@$(CARGO) fmt --version >/dev/null 2>&1 || { echo "Installing rustfmt"; rustup component add rustfmt; }
 	@$(CARGO) clippy --version >/dev/null 2>&1 || { echo "Installing clippy"; rustup component add clippy; }
 	$(CARGO) fmt --all --check

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use fossick_model::{
-    Asset, Baseline, Change, FIELDS, Hello, Order, Reply, Request, Status, VERSION,
+    Asset, Baseline, Change, Conversation, FIELDS, Hello, Order, Reply, Request, Span, Status,
+    VERSION,
 };
 
 use crate::chunks::{ChunkReader, ChunkWriter};
@@ -178,12 +179,12 @@ enum StoreCommand {
 }
 
 /// A conversation with a sensor.
-struct Sensor {
+pub(crate) struct Sensor {
     reader: BufReader<UnixStream>,
 }
 
 impl Sensor {
-    fn connect(at: &Where) -> anyhow::Result<Sensor> {
+    pub(crate) fn connect(at: &Where) -> anyhow::Result<Sensor> {
         let path = &at.socket;
         let stream = UnixStream::connect(path).with_context(|| {
             format!("no sensor answers on {}: is it running, and are you a member of its group? (--socket names another)", path.display())
@@ -235,9 +236,40 @@ impl Sensor {
         }
     }
 
-    fn ask(&mut self, request: &Request) -> anyhow::Result<Reply> {
+    pub(crate) fn ask(&mut self, request: &Request) -> anyhow::Result<Reply> {
         self.send(request)?;
         self.reply()
+    }
+
+    /// Conversations that pass a filter, and when anything was heard.
+    pub(crate) fn conversations(
+        &mut self,
+        filter: &str,
+    ) -> anyhow::Result<(Vec<Conversation>, Vec<Span>)> {
+        let mut all = Vec::new();
+        let mut after = String::new();
+        loop {
+            let request = Request::Conversations {
+                with: filter.to_owned(),
+                after,
+                limit: WINDOW,
+            };
+            match self.ask(&request)? {
+                Reply::Conversations {
+                    conversations,
+                    next,
+                    heard,
+                } => {
+                    all.extend(conversations);
+                    match next {
+                        Some(next) => after = next,
+                        None => return Ok((all, heard)),
+                    }
+                }
+                Reply::Refused { why, position } => bail!("{}", pointed(filter, position, &why)),
+                _ => return Err(unexpected()),
+            }
+        }
     }
 
     fn upload(&mut self, from: &mut dyn Read) -> anyhow::Result<()> {
@@ -258,7 +290,7 @@ impl Sensor {
     }
 }
 
-fn unexpected() -> anyhow::Error {
+pub(crate) fn unexpected() -> anyhow::Error {
     anyhow::anyhow!(
         "the sensor answered something else than was asked: are both of the same version?"
     )
@@ -426,30 +458,7 @@ pub fn changes(arguments: &Changes) -> anyhow::Result<()> {
 pub fn conversations(arguments: &Conversations) -> anyhow::Result<()> {
     let filter = arguments.filter.join(" ");
     let mut sensor = Sensor::connect(&arguments.sensor)?;
-    let mut all = Vec::new();
-    let mut after = String::new();
-    let spans = loop {
-        let request = Request::Conversations {
-            with: filter.clone(),
-            after,
-            limit: WINDOW,
-        };
-        match sensor.ask(&request)? {
-            Reply::Conversations {
-                conversations,
-                next,
-                heard,
-            } => {
-                all.extend(conversations);
-                match next {
-                    Some(next) => after = next,
-                    None => break heard,
-                }
-            }
-            Reply::Refused { why, position } => bail!("{}", pointed(&filter, position, &why)),
-            _ => return Err(unexpected()),
-        }
-    };
+    let (mut all, spans) = sensor.conversations(&filter)?;
     all.sort_by_cached_key(|told| {
         let ends = (told.client.clone(), told.server.clone());
         (told.cast, ends, told.port, told.transport)

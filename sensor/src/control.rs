@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use fossick_model::{
-    Asset, Conversation, End, Hello, Order, Person, Reply, Request, Span, Status, VERSION,
+    Asset, Conversation, End, Hello, Order, Person, Reply, Request, Span, Status, Step, VERSION,
 };
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
@@ -277,6 +277,7 @@ fn needed(request: &Request) -> Role {
         | Request::Assets { .. }
         | Request::Asset { .. }
         | Request::Conversations { .. }
+        | Request::Controls { .. }
         | Request::Evidence { .. }
         | Request::Changes { .. }
         | Request::Follow { .. } => Role::Viewer,
@@ -286,6 +287,10 @@ fn needed(request: &Request) -> Role {
             | Order::Annotate { .. }
             | Order::SetKind { .. } => Role::Analyst,
             Order::Merge { .. } | Order::Split { .. } | Order::Forget => Role::Operator,
+            Order::Control { control } => match **control {
+                Step::Propose { .. } | Step::DryRun => Role::Analyst,
+                Step::Approve | Step::Export { .. } | Step::Deployed { .. } => Role::Operator,
+            },
         },
         Request::Ingest { .. }
         | Request::StoreCheck
@@ -327,6 +332,15 @@ fn serve_one(
         }
         Request::Conversations { with, after, limit } => {
             say(stream, &conversations(desk, &with, &after, limit)?)
+        }
+        Request::Controls { asset } => {
+            let mut controls = desk.shared.controls();
+            if !asset.is_empty() {
+                let id = whole(desk, &asset)?.id;
+                controls.retain(|known, _| *known == id);
+            }
+            let controls = controls.into_values().collect();
+            say(stream, &Reply::Controls { controls })
         }
         Request::Evidence { asset } => evidence(desk, stream, &asset),
         Request::Changes { after, limit } => {

@@ -12,6 +12,7 @@ pub mod chunks;
 pub mod client;
 pub mod config;
 pub mod control;
+pub mod controls;
 mod conversations;
 pub mod doctor;
 pub mod explain;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use fossick_sensor::{client, config, doctor, intel, knowledge, protocols, read, run};
+use fossick_sensor::{client, config, controls, doctor, intel, knowledge, protocols, read, run};
 use tikv_jemallocator::Jemalloc;
 
 #[global_allocator]
@@ -48,6 +48,8 @@ enum Command {
     Intel(intel::Arguments),
     /// Say why no advisory is about an asset: what was known of it, and at which step none fitted
     WhyNoCve(intel::Why),
+    /// Fence in what cannot be patched: propose a policy, try it on what was heard, export it for a device
+    Control(controls::Arguments),
     /// Say what a raw value would yield, and by which fingerprint
     Fingerprint(knowledge::Arguments),
     /// List the protocols that are read, as a table
@@ -78,6 +80,11 @@ fn main() -> ExitCode {
         Command::Store(arguments) => client::store(&arguments),
         Command::WhyNoCve(arguments) => intel::why(&arguments),
         Command::Config(arguments) => config::run(&arguments),
+        Command::Control(arguments) => match controls::run(&arguments) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => Err(error),
+        },
         Command::Fingerprint(arguments) => knowledge::run(&arguments),
         Command::Protocols => {
             let table = protocols::table();

@@ -540,6 +540,7 @@ impl Sensor {
             self.generation = generation;
             self.restored();
         }
+        self.inventory.watch(self.store.shared.watched());
         let counters = Counters {
             addresses_refused: self.inventory.held().refused,
             ..self.engine.counters().clone()

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use fossick_engine::{Kept, Round, Row};
-use fossick_model::{Asset, Change, Conversation, Order, Person, Time};
+use fossick_model::{Asset, Change, Control, ControlState, Conversation, Order, Person, Time};
 use redb::{Database, ReadableDatabase, ReadableTable};
 
 pub use open::{Opened, Opener, backup, check, compact, file_opener};
@@ -104,6 +104,7 @@ pub struct Card {
 pub struct Shared {
     database: RwLock<Option<Database>>,
     cards: RwLock<BTreeMap<String, Card>>,
+    controls: Mutex<BTreeMap<String, Control>>,
     published: Mutex<u64>,
     news: Condvar,
     state: Mutex<State>,
@@ -156,6 +157,7 @@ impl Store {
         let Opened { database, notes } = opener.open()?;
         let memory = tables::memory(&database, sheets, notes).context("reading the store")?;
         let cards = tables::cards(&database).context("reading the assets of the store")?;
+        let controls = tables::controls(&database).context("reading the controls of the store")?;
         let seq = tables::last(&database).context("reading the journal of the store")?;
         let mut delivered = tables::cursors(&database)?;
         for outlet in outlets {
@@ -165,6 +167,7 @@ impl Store {
         let shared = Arc::new(Shared {
             database: RwLock::new(Some(database)),
             cards: RwLock::new(cards),
+            controls: Mutex::new(controls),
             published: Mutex::new(seq),
             news: Condvar::new(),
             state: Mutex::new(State::default()),
@@ -293,6 +296,37 @@ impl Shared {
         self.cards.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Every control, by the id of its asset.
+    #[must_use]
+    pub fn controls(&self) -> BTreeMap<String, Control> {
+        lock(&self.controls).clone()
+    }
+
+    /// The control of an asset.
+    #[must_use]
+    pub fn control(&self, id: &str) -> Option<Control> {
+        lock(&self.controls).get(id).cloned()
+    }
+
+    /// Addresses of the assets whose controls are watched.
+    #[must_use]
+    pub fn watched(&self) -> Vec<IpAddr> {
+        let controls = lock(&self.controls);
+        let watched = controls
+            .values()
+            .filter(|control| control.state.is_watched());
+        let addresses = watched.flat_map(|control| control.policy.addresses.iter().copied());
+        addresses.collect()
+    }
+
+    fn set_control(&self, id: &str, control: Option<Control>) {
+        let mut controls = lock(&self.controls);
+        match control {
+            Some(control) => controls.insert(id.to_owned(), control),
+            None => controls.remove(id),
+        };
+    }
+
     /// The last entry of the journal.
     #[must_use]
     pub fn published(&self) -> u64 {
@@ -378,7 +412,7 @@ impl Shared {
         Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
     }
 
-    /// The packets that are kept as evidence of an asset, with the name of their capture.
+    /// The packets that are kept as evidence of an asset, and of what violated its control, with the name of their capture.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -389,6 +423,17 @@ impl Shared {
                 for frame in observation.evidence.frames.all() {
                     wanted.insert((&observation.evidence.capture, *frame));
                 }
+            }
+        }
+        let control = self.control(&asset.id).map(|control| control.state);
+        if let Some(ControlState::Violated {
+            conversation,
+            evidence,
+            ..
+        }) = &control
+        {
+            for shown in [&conversation.evidence, evidence] {
+                wanted.insert((&shown.capture, shown.frames.first()));
             }
         }
         self.read(|txn| {

@@ -18,6 +18,7 @@ const MAY_USE: [(&str, &[&str]); 7] = [
     ("sensor/model", &[]),
     ("sensor/risk", &["fossick-model"]),
     ("fingerprints", &["fossick-model", "fossick-parsers"]),
+    ("sensor/controls", &["fossick-model"]),
     (
         "sensor/engine",
         &["fossick-fingerprints", "fossick-model", "fossick-parsers"],
@@ -25,6 +26,7 @@ const MAY_USE: [(&str, &[&str]); 7] = [
     (
         "sensor",
         &[
+            "fossick-controls",
             "fossick-engine",
             "fossick-fingerprints",
             "fossick-model",

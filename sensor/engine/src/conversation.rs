@@ -70,6 +70,30 @@ pub(crate) struct Pair {
     pub transport: Transport,
 }
 
+/// The newest connection in which both ends took part.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Answered {
+    pub began: Time,
+    /// The server's last packet, in this connection or another.
+    pub last: Time,
+    /// The server's first packet in it.
+    pub time: Time,
+    pub capture: u32,
+    pub frame: u64,
+}
+
+impl Answered {
+    /// The newer of two.
+    fn newer(one: Option<Answered>, other: Option<Answered>) -> Option<Answered> {
+        let (Some(a), Some(b)) = (one, other) else {
+            return one.or(other);
+        };
+        let newest = if b.began > a.began { b } else { a };
+        let last = a.last.max(b.last);
+        Some(Answered { last, ..newest })
+    }
+}
+
 /// What a shard tells of a conversation.
 #[derive(Debug, Clone)]
 pub(crate) struct Talk {
@@ -87,15 +111,19 @@ pub(crate) struct Talk {
     /// A packet that shows it, the first of them.
     pub capture: u32,
     pub frame: u64,
+    pub answered: Option<Answered>,
 }
 
 impl Talk {
-    /// The packet that shows it.
+    /// The packet that shows it, and the one that answers.
     pub fn proof(&self) -> Proof {
+        let answered = self.answered.filter(|one| one.capture == self.capture);
+        let answer = answered.map(|answered| answered.frame);
+        let frames: Vec<u64> = std::iter::once(self.frame).chain(answer).collect();
         Proof {
             capture: self.capture,
             time: self.first,
-            places: Places::One((self.frame, 0, 0)),
+            places: Places::of(&frames, &[]),
         }
     }
 
@@ -115,6 +143,7 @@ impl Talk {
             self.frame = other.frame;
         }
         self.last = self.last.max(other.last);
+        self.answered = Answered::newer(self.answered, other.answered);
     }
 }
 
@@ -147,6 +176,7 @@ pub(crate) struct Kept {
     pub last: Time,
     pub capture: u32,
     pub frame: u64,
+    pub answered: Option<Answered>,
     /// It is one of those of which two hosts may have [`limits::UNNAMED`].
     pub unnamed: bool,
 }
@@ -166,6 +196,8 @@ pub(crate) struct Conversations {
     changed: HashSet<Key>,
     /// Those that were heard again.
     heard: HashSet<Key>,
+    /// Addresses of which each new connection is a change.
+    watched: HashSet<IpAddr>,
     /// Gave way to others.
     pub gave_way: u64,
     /// Left out: one host uses too many unnamed ports of another.
@@ -184,6 +216,7 @@ impl Default for Conversations {
             followed: false,
             changed: HashSet::new(),
             heard: HashSet::new(),
+            watched: HashSet::new(),
             gave_way: 0,
             left_out: 0,
             operations_left_out: 0,
@@ -192,7 +225,7 @@ impl Default for Conversations {
 }
 
 impl Conversations {
-    /// Takes in what a shard tells. True if it is a conversation that was not known.
+    /// Takes in what a shard tells. True if it is a conversation that was not known, or a new connection of a watched address.
     pub fn apply(&mut self, key: Key, talk: &Talk) -> bool {
         let name = talk.protocol.map(|protocol| protocol.name);
         let unnamed = !is_expected(talk.protocol, key.pair);
@@ -217,6 +250,7 @@ impl Conversations {
                     last: talk.last,
                     capture: talk.capture,
                     frame: talk.frame,
+                    answered: None,
                     unnamed,
                 };
                 self.insert(key, kept)
@@ -230,7 +264,9 @@ impl Conversations {
                 None => self.operations_left_out = self.operations_left_out.saturating_add(1),
             }
         }
-        let (mut changed, mut released) = (new, false);
+        let ends = [key.pair.client.1, key.pair.server.1];
+        let watched = !self.watched.is_empty() && ends.iter().any(|ip| self.watched.contains(ip));
+        let (mut changed, mut released, mut newer) = (new, false, false);
         if let Some(kept) = self.held.at(place) {
             let before = (
                 kept.protocol,
@@ -255,6 +291,10 @@ impl Conversations {
                 kept.frame = talk.frame;
             }
             kept.last = kept.last.max(talk.last);
+            let began = kept.answered.map(|answered| answered.began);
+            kept.answered = Answered::newer(kept.answered, talk.answered);
+            newer = watched && kept.answered.map(|answered| answered.began) != began;
+            changed |= newer;
             for (number, first) in operations {
                 if let Some((_, known)) = kept.operations.iter_mut().find(|(n, _)| *n == number) {
                     // A flow that began sooner may be told of later.
@@ -285,7 +325,7 @@ impl Conversations {
             self.release(&key);
         }
         self.note(key, changed);
-        new
+        new || newer
     }
 
     /// Takes in one that was written down, with what was asked for.
@@ -317,6 +357,11 @@ impl Conversations {
         }
         taken.sort_unstable();
         taken
+    }
+
+    /// Each new connection of these addresses is a change from now on, not merely that they are heard again.
+    pub fn watch(&mut self, addresses: HashSet<IpAddr>) {
+        self.watched = addresses;
     }
 
     /// One of them.
@@ -525,6 +570,7 @@ mod tests {
             last: Time(2),
             capture: 0,
             frame: 1,
+            answered: None,
         }
     }
 

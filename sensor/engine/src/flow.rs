@@ -7,7 +7,7 @@ use fossick_model::{Cast, Direction, Time, Transport};
 use fossick_parsers::packet::Ip;
 use fossick_parsers::{Protocol, Role};
 
-use crate::conversation::{Operations, Pair, Talk};
+use crate::conversation::{Answered, Operations, Pair, Talk};
 use crate::event::{End, Presence};
 use crate::limits;
 use crate::proof::Now;
@@ -333,6 +333,16 @@ impl Flow {
             last: self.last,
             capture: self.capture,
             frame: first.first_frame,
+            answered: (two_way && !group).then(|| {
+                let answer = self.parties.at(server);
+                Answered {
+                    began: first.first,
+                    last: self.halves.at(server).last,
+                    time: answer.first,
+                    capture: self.capture,
+                    frame: answer.first_frame,
+                }
+            }),
         };
         Some((pair, talk))
     }

@@ -1,17 +1,22 @@
 //! Everything known, kept up as events arrive: what `read` prints at the end and a sensor publishes round by round.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use fossick_fingerprints::Fingerprints;
-use fossick_model::{Asked, Asset, Conversation, End, Evidence, Frames, Span, Time, Word};
+use fossick_model::{
+    Answered, Asked, Asset, Conversation, End, Evidence, Frames, Span, Time, Word,
+};
 use fossick_parsers::PROTOCOLS;
 use hashbrown::{HashMap, HashSet};
 
 use crate::assets;
 use crate::batch::Batch;
 use crate::census::{Census, Owner};
-use crate::conversation::{At, First, Kept as Conversed, Key as Talking, is_expected};
+use crate::conversation::{
+    Answered as Newest, At, First, Kept as Conversed, Key as Talking, is_expected,
+};
 use crate::event::{Address, Stamped};
 use crate::facts::Reader;
 use crate::kept::Kept;
@@ -386,7 +391,18 @@ impl Inventory {
             first_seen: kept.first,
             last_seen: kept.last,
             evidence: evidence(kept.capture, kept.frame, kept.first),
+            answered: kept.answered.map(|answered| Answered {
+                began: answered.began,
+                last: answered.last,
+                evidence: evidence(answered.capture, answered.frame, answered.time),
+            }),
         }
+    }
+
+    /// Each new connection of these addresses is a change from now on, so that whoever watches them is told at once.
+    pub fn watch(&mut self, addresses: impl IntoIterator<Item = IpAddr>) {
+        let addresses = addresses.into_iter().collect();
+        self.ledger.conversations.watch(addresses);
     }
 
     /// Takes in conversations that were written down, after the nodes. Those that cannot be read are counted.
@@ -431,6 +447,16 @@ impl Inventory {
                 capture: shown.capture,
                 frame: shown.frame,
                 unnamed: !is_expected(protocol, key.pair),
+                answered: told.answered.as_ref().map(|answered| {
+                    let packet = first(&answered.evidence);
+                    Newest {
+                        began: answered.began,
+                        last: answered.last,
+                        time: packet.time,
+                        capture: packet.capture,
+                        frame: packet.frame,
+                    }
+                }),
             };
             self.ledger.conversations.restore(key, kept, &asked);
         }

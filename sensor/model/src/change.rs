@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::asset::{Addresses, Attribute, Evidence, Transport, Word};
 use crate::control::Order;
+use crate::policy::ControlState;
 use crate::time::Time;
 
 /// One entry of the journal.
@@ -33,6 +34,17 @@ pub struct Person {
     /// Its name, where the system has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+}
+
+impl Person {
+    /// How they are called.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match &self.name {
+            Some(name) => name.clone(),
+            None => format!("user {}", self.uid),
+        }
+    }
 }
 
 /// What happened.
@@ -131,6 +143,11 @@ pub enum Event {
         /// Since when changes could not be written.
         since: Time,
     },
+    /// What is heard moved its control.
+    ControlMoved {
+        /// Where it is now.
+        control: ControlState,
+    },
     /// A person decided something.
     Ordered {
         /// What.
@@ -178,6 +195,7 @@ impl Event {
             Event::FindingOpened { .. } => "finding-opened",
             Event::FindingClosed { .. } => "finding-closed",
             Event::Resynchronised { .. } => "resynchronised",
+            Event::ControlMoved { .. } => "control-moved",
             Event::Ordered { .. } => "ordered",
             Event::Sensor { .. } => "sensor",
         }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::asset::Asset;
 use crate::change::Change;
 use crate::conversation::{Conversation, Span};
+use crate::policy::{Control, Step};
 
 /// Version of the requests and replies in this file. A sensor refuses a client of another one, and says so.
 pub const VERSION: u16 = 1;
@@ -71,6 +72,12 @@ pub enum Request {
         after: String,
         /// Conversations to list at most.
         limit: usize,
+    },
+    /// Controls, and how far they have come.
+    Controls {
+        /// Id, address or name of the asset; empty for all.
+        #[serde(default)]
+        asset: String,
     },
     /// The packets that prove what is known of an asset, as a pcapng file. Answered by [`Reply::Octets`].
     Evidence {
@@ -145,6 +152,11 @@ pub enum Order {
     },
     /// Remove it and everything known of it.
     Forget,
+    /// Something is done with its control.
+    Control {
+        /// What.
+        control: Box<Step>,
+    },
 }
 
 /// What the sensor answers.
@@ -188,6 +200,11 @@ pub enum Reply {
         /// When the sensor heard anything: with the last of them.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         heard: Vec<Span>,
+    },
+    /// Controls, in order of their assets' ids.
+    Controls {
+        /// Those asked for.
+        controls: Vec<Control>,
     },
     /// Chunks of octets follow.
     Octets,

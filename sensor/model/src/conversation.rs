@@ -100,6 +100,21 @@ pub struct Conversation {
     pub last_seen: Time,
     /// A packet that shows it, the first.
     pub evidence: Evidence,
+    /// The newest connection in which both ends took part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<Answered>,
+}
+
+/// The newest connection of a conversation in which both ends took part; of a transport without connections, packets of the
+/// same ports without a long pause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// Its first packet.
+    pub began: Time,
+    /// The server's last packet, in this connection or another.
+    pub last: Time,
+    /// The server's first packet in it.
+    pub evidence: Evidence,
 }
 
 impl Conversation {
@@ -270,6 +285,7 @@ mod tests {
             first_seen: at(hour),
             last_seen: at(hour),
             evidence: evidence(hour),
+            answered: None,
         }
     }
 

@@ -8,6 +8,7 @@ mod difference;
 mod filter;
 mod finding;
 mod kind;
+mod policy;
 mod status;
 mod time;
 
@@ -16,10 +17,14 @@ pub use asset::{
 };
 pub use change::{Change, Event, Person, Reason};
 pub use control::{Hello, Order, Reply, Request, VERSION};
-pub use conversation::{Asked, Baseline, Cast, Conversation, Direction, End, Span};
+pub use conversation::{Answered, Asked, Baseline, Cast, Conversation, Direction, End, Span};
 pub use difference::difference;
-pub use filter::{About, FIELDS, Field, Filter, FilterError};
+pub use filter::{About, FIELDS, Field, Filter, FilterError, UNPATCHABLE};
 pub use finding::{Finding, FindingSource, FindingStated, Seen, Shown, Verdict};
 pub use kind::{Category, Kind};
+pub use policy::{
+    Addition, Control, ControlState, Demand, Learnt, LeftOut, Network, Origin, Policy, Rule,
+    Staleness, Step, Vulnerable, Way, Why,
+};
 pub use status::{Count, Fill, Interface, Outlet, Status, Store};
 pub use time::Time;

@@ -8,7 +8,7 @@
 
 use std::fmt::{self, Write as _};
 
-use fossick_model::{Change, Event, Evidence, Order};
+use fossick_model::{Change, ControlState, Conversation, Event, Evidence, Order, Staleness, Step};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -104,6 +104,10 @@ pub fn severity(event: &Event) -> Severity {
         Event::AddressMoved { .. } | Event::FindingOpened { .. } | Event::Resynchronised { .. } => {
             Severity::Warning
         }
+        Event::ControlMoved { control } => match control {
+            ControlState::Violated { .. } | ControlState::Stale { .. } => Severity::Warning,
+            _ => Severity::Notice,
+        },
         // What the sensor says of its run and its configuration is no trouble.
         Event::Sensor { part, .. } if matches!(part.as_str(), "run" | "config") => Severity::Notice,
         Event::Sensor { .. } => Severity::Warning,
@@ -309,6 +313,43 @@ impl Sentence<'_> {
             Order::Merge { with } => format!("merged with {}", self.short(with)),
             Order::Split { address } => format!("{} split off", self.short(address)),
             Order::Forget => "to be forgotten".to_owned(),
+            Order::Control { control } => match control.as_ref() {
+                Step::Propose { .. } => "control proposed".to_owned(),
+                Step::DryRun => "control tried on what was heard".to_owned(),
+                Step::Approve => "control approved".to_owned(),
+                Step::Export { format } => format!("control exported for {}", self.short(format)),
+                Step::Deployed { .. } => "control deployed".to_owned(),
+            },
+        }
+    }
+
+    fn control(&self, control: &ControlState) -> String {
+        let ends = |told: &Conversation| {
+            let port = told
+                .port
+                .map_or(String::new(), |port| format!(" port {port}"));
+            format!("{} to {}{port}", told.client.address, told.server.address)
+        };
+        match control {
+            ControlState::Violated {
+                conversation,
+                evidence,
+                ..
+            } => format!(
+                "control violated: {} went through ({})",
+                ends(conversation),
+                self.place(evidence)
+            ),
+            ControlState::Stale { reason } => match reason {
+                Staleness::DemandChanged { .. } => "control stale: its reason changed".to_owned(),
+                Staleness::BaselineChanged { conversation } => {
+                    format!("control stale: it was made without {}", ends(conversation))
+                }
+                Staleness::NewAddress { address } => {
+                    format!("control stale: {address} is not fenced in")
+                }
+            },
+            other => format!("control {}", other.name()),
         }
     }
 }
@@ -397,6 +438,7 @@ impl fmt::Display for Sentence<'_> {
                 f,
                 "changes since {since} could not be written; this is what it is like now"
             )?,
+            Event::ControlMoved { control } => f.write_str(&self.control(control))?,
             Event::Ordered { order } => f.write_str(&self.order(order))?,
             Event::Sensor { part, what } => write!(f, "sensor, {}: {}", s(part), s(what))?,
         }

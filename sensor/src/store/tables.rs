@@ -5,7 +5,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use fossick_engine::{Kept, Row};
-use fossick_model::{Asset, Conversation, Order, Time};
+use fossick_model::{Asset, Control, Conversation, Order, Time};
 use fossick_parsers::packet::LinkType;
 use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
@@ -34,6 +34,8 @@ pub const PACKETS: TableDefinition<(u32, u64), &[u8]> = TableDefinition::new("pa
 pub const CONVERSATIONS: TableDefinition<&str, &str> = TableDefinition::new("conversations");
 /// When anything was heard: first hour of a span, counted from 1970 on → its last.
 pub const HOURS: TableDefinition<i64, i64> = TableDefinition::new("hours");
+/// Id of an asset → its control.
+pub const CONTROLS: TableDefinition<&str, &str> = TableDefinition::new("controls");
 /// Merges and splits, in the order in which they were ordered: asset and order.
 pub const ARRANGEMENTS: TableDefinition<u64, &str> = TableDefinition::new("arrangements");
 /// Outlet → the last entry of the journal that it has delivered. An entry with a number above is in its outbox.
@@ -75,6 +77,7 @@ pub fn create(txn: &WriteTransaction) -> Result<(), redb::Error> {
     txn.open_table(PACKETS)?;
     txn.open_table(CONVERSATIONS)?;
     txn.open_table(HOURS)?;
+    txn.open_table(CONTROLS)?;
     txn.open_table(ARRANGEMENTS)?;
     txn.open_table(OUTLETS)?;
     Ok(())
@@ -213,6 +216,25 @@ pub fn cards(database: &Database) -> Result<BTreeMap<String, Card>, redb::Error>
         );
     }
     Ok(cards)
+}
+
+/// Every control, by the id of its asset.
+pub fn controls(database: &Database) -> Result<BTreeMap<String, Control>, redb::Error> {
+    let txn = database.begin_read()?;
+    let mut controls = BTreeMap::new();
+    let table = match txn.open_table(CONTROLS) {
+        Ok(table) => table,
+        // The store is older than the table.
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(controls),
+        Err(error) => return Err(error.into()),
+    };
+    for entry in table.iter()? {
+        let (id, text) = entry?;
+        if let Ok(control) = serde_json::from_str(text.value()) {
+            controls.insert(id.value().to_owned(), control);
+        }
+    }
+    Ok(controls)
 }
 
 /// The last entry of the journal.

@@ -1,5 +1,7 @@
 //! The store's thread: jobs in, transactions out, and the picture that everybody reads.
 
+mod controls;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::mpsc::SyncSender;
@@ -7,7 +9,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use fossick_engine::Round;
-use fossick_model::{Asset, Change, Event, Order, Person, Time, difference};
+use fossick_model::{Asset, Change, Control, Event, Order, Person, Time, difference};
 use redb::{Database, ReadableTable};
 
 use super::open::{Opener, last_good};
@@ -34,6 +36,7 @@ pub(super) struct Writer {
     saved: BTreeMap<String, u64>,
     copied: Option<Instant>,
     now: Time,
+    watched: controls::Watched,
 }
 
 /// One transaction's worth: what to write, and what everybody reads once it is written.
@@ -42,6 +45,7 @@ struct Draft {
     changes: Vec<Change>,
     cards: Vec<(String, Option<Card>)>,
     texts: Vec<(String, Option<String>)>,
+    controls: Vec<(String, Option<Control>)>,
 }
 
 impl Writer {
@@ -63,8 +67,12 @@ impl Writer {
             saved,
             copied: None,
             now: Time::default(),
+            watched: controls::Watched::new(),
         };
         writer.measure();
+        for id in writer.shared.controls().into_keys() {
+            writer.follow(&id);
+        }
         writer
     }
 
@@ -78,9 +86,16 @@ impl Writer {
             } => {
                 self.now = now;
                 let draft = self.draft(&round, now);
-                self.insist(stopping, |writer| {
+                let written = self.insist(&stopping, |writer| {
                     writer.write_round(&round, &captures, &draft)
-                }) && self.publish(draft)
+                });
+                if !(written && self.publish(draft)) {
+                    return false;
+                }
+                let moved = self.watch(&round, now);
+                moved.changes.is_empty()
+                    || (self.insist(stopping, |writer| writer.write(&moved, |_| Ok(())))
+                        && self.publish(moved))
             }
             Job::Note { part, what, now } => {
                 self.now = now;
@@ -101,7 +116,10 @@ impl Writer {
                 done,
             } => {
                 self.now = now;
-                let result = self.order(&asset, order, by, now);
+                let result = match &order {
+                    Order::Control { control } => self.step(&asset, control, by, now),
+                    _ => self.order(&asset, order, by, now),
+                };
                 answer(&done, result.map_err(|error| error.to_string()));
                 true
             }
@@ -222,6 +240,15 @@ impl Writer {
                     }
                     _ => standing.remove(id.as_str())?,
                 };
+            }
+            if !draft.controls.is_empty() {
+                let mut controls = txn.open_table(tables::CONTROLS)?;
+                for (id, control) in &draft.controls {
+                    match control {
+                        Some(control) => controls.insert(id.as_str(), json(control).as_str())?,
+                        None => controls.remove(id.as_str())?,
+                    };
+                }
             }
         }
         more(&txn)?;
@@ -353,6 +380,7 @@ impl Writer {
             });
             draft.texts.push((id.clone(), None));
             draft.cards.push((id.clone(), None));
+            self.inherit(id, into.as_deref(), &mut draft);
         }
         draft
     }
@@ -423,6 +451,10 @@ impl Writer {
                 }
             }
         }
+        for (id, control) in draft.controls {
+            self.shared.set_control(&id, control);
+            self.follow(&id);
+        }
         if let Some(last) = draft.changes.last() {
             self.seq = last.seq;
             *lock(&self.shared.published) = self.seq;
@@ -443,7 +475,7 @@ impl Writer {
             Order::Rename { name } => card.standing.name = text(name),
             Order::Annotate { note } => card.standing.note.clone_from(note),
             Order::SetKind { kind } => card.standing.kind = text(kind),
-            Order::Merge { .. } | Order::Split { .. } | Order::Forget => {}
+            Order::Merge { .. } | Order::Split { .. } | Order::Forget | Order::Control { .. } => {}
         }
         let arrangement =
             matches!(order, Order::Merge { .. } | Order::Split { .. }).then(|| json(&(id, &order)));
@@ -646,6 +678,7 @@ impl Writer {
         let opened = self.opener.open()?;
         retention::add_entries(&opened.database, &since)?;
         let cards = tables::cards(&opened.database)?;
+        let controls = tables::controls(&opened.database)?;
         self.seq = self.seq.max(tables::last(&opened.database)?);
         *database = Some(opened.database);
         drop(database);
@@ -656,6 +689,12 @@ impl Writer {
             .cards
             .write()
             .unwrap_or_else(PoisonError::into_inner) = cards;
+        self.watched.clear();
+        let known = controls.keys().cloned().collect::<Vec<_>>();
+        *lock(&self.shared.controls) = controls;
+        for id in known {
+            self.follow(&id);
+        }
         self.shared
             .generation
             .fetch_add(1, std::sync::atomic::Ordering::AcqRel);

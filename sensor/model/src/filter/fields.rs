@@ -4,7 +4,7 @@ use crate::asset::Asset;
 use crate::time::Time;
 
 /// Verdicts that say that no patch will close a finding.
-const UNPATCHABLE: [&str; 5] = [
+pub const UNPATCHABLE: [&str; 5] = [
     "declared no fix",
     "no fix yet",
     "out of support",
