@@ -13,7 +13,7 @@ use fossick_parsers::PROTOCOLS;
 use fossick_tests::root;
 
 /// Who may use whom. Each crate may use those named, and no other of ours.
-const MAY_USE: [(&str, &[&str]); 7] = [
+const MAY_USE: [(&str, &[&str]); 8] = [
     ("parsers", &[]),
     ("sensor/model", &[]),
     ("sensor/risk", &["fossick-model"]),

@@ -1,15 +1,11 @@
 //! Findings that no patch closes: what demands a control.
 
-use fossick_model::{Asset, Demand, UNPATCHABLE};
-use serde_json::Value;
+use fossick_model::{Asset, Demand, Finding};
 
 /// What an asset's findings demand, in their order.
 #[must_use]
 pub fn demands(asset: &Asset) -> Vec<Demand> {
-    // As the output contract has them: what is not understood demands nothing.
-    let findings = serde_json::to_value(&asset.findings).unwrap_or_default();
-    let findings = findings.as_array().into_iter().flatten();
-    findings.filter_map(demand).collect()
+    asset.findings.iter().filter_map(demand).collect()
 }
 
 /// What the finding of an earlier demand demands now; nothing where that was not a finding.
@@ -25,19 +21,17 @@ pub fn demand_now(asset: &Asset, earlier: &Demand) -> Option<Demand> {
     }))
 }
 
-fn demand(finding: &Value) -> Option<Demand> {
-    let text = |of: &Value, name: &str| of.get(name)?.as_str().map(ToOwned::to_owned);
-    let verdict = text(finding, "verdict")?;
-    if !UNPATCHABLE.contains(&verdict.as_str()) {
-        return None;
-    }
-    let title = text(finding, "title").or_else(|| text(finding, "rule"));
-    let source = finding.get("source")?;
-    let (id, row) = (text(source, "id")?, text(source, "row"));
+fn demand(finding: &Finding) -> Option<Demand> {
+    let verdict = finding.verdict.filter(|verdict| verdict.is_unpatchable())?;
+    let title = if finding.title.is_empty() {
+        &finding.rule
+    } else {
+        &finding.title
+    };
     Some(Demand {
-        reason: format!("{verdict}: {}", title.unwrap_or_default()),
-        source: format!("{id}: {}", row.unwrap_or_default()),
-        finding: text(finding, "id"),
+        reason: format!("{}: {title}", verdict.name()),
+        source: format!("{}: {}", finding.source.id, finding.source.row),
+        finding: Some(finding.id.clone()),
     })
 }
 

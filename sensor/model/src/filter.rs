@@ -14,7 +14,7 @@ use regex::{Regex, RegexBuilder};
 use crate::asset::Asset;
 use crate::time::Time;
 
-pub use fields::{About, FIELDS, Field, UNPATCHABLE};
+pub use fields::{About, FIELDS, Field};
 use fields::{Kind, Numbers, Texts};
 
 /// Characters of a filter.

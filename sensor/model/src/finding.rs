@@ -48,6 +48,19 @@ impl Verdict {
             Verdict::Unknown => "unknown",
         }
     }
+
+    /// Whether it says that no patch will close the finding.
+    #[must_use]
+    pub fn is_unpatchable(self) -> bool {
+        match self {
+            Verdict::DeclaredNoFix
+            | Verdict::NoFixYet
+            | Verdict::OutOfSupport
+            | Verdict::ManufacturerOnly
+            | Verdict::DeclaredByOperator => true,
+            Verdict::FixAvailable | Verdict::FixNotStated | Verdict::Unknown => false,
+        }
+    }
 }
 
 /// Where a finding comes from.

@@ -19,7 +19,7 @@ pub use change::{Change, Event, Person, Reason};
 pub use control::{Hello, Order, Reply, Request, VERSION};
 pub use conversation::{Answered, Asked, Baseline, Cast, Conversation, Direction, End, Span};
 pub use difference::difference;
-pub use filter::{About, FIELDS, Field, Filter, FilterError, UNPATCHABLE};
+pub use filter::{About, FIELDS, Field, Filter, FilterError};
 pub use finding::{Finding, FindingSource, FindingStated, Seen, Shown, Verdict};
 pub use kind::{Category, Kind};
 pub use policy::{

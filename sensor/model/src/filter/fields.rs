@@ -1,16 +1,8 @@
 //! The fields of the filter language, in one table.
 
 use crate::asset::Asset;
+use crate::finding::Verdict;
 use crate::time::Time;
-
-/// Verdicts that say that no patch will close a finding.
-pub const UNPATCHABLE: [&str; 5] = [
-    "declared no fix",
-    "no fix yet",
-    "out of support",
-    "manufacturer only",
-    "declared by operator",
-];
 
 /// What an asset does not know of itself.
 #[derive(Debug, Clone, Copy, Default)]
@@ -100,7 +92,7 @@ pub const FIELDS: &[Field] = &[
     field!("children", "how many devices are behind it", "children>0", Kind::Number(|a, f| f(a.children.len() as u64))),
     field!("seen", "when it was heard last", "seen<7d", Kind::Age(|a| a.last_seen)),
     field!("first", "when it was heard first", "first<24h", Kind::Age(|a| a.first_seen)),
-    field!("unpatchable", "no patch will close a finding of it", "unpatchable:yes", Kind::Truth(|a, _| a.findings.iter().filter_map(|finding| finding.verdict).any(|verdict| UNPATCHABLE.contains(&verdict.name())))),
+    field!("unpatchable", "no patch will close a finding of it", "unpatchable:yes", Kind::Truth(|a, _| a.findings.iter().filter_map(|finding| finding.verdict).any(Verdict::is_unpatchable))),
     field!("finding", "there are findings", "finding:yes", Kind::Truth(|a, _| !a.findings.is_empty())),
     field!("silent", "it has not been heard for long", "silent:yes", Kind::Truth(|_, about| about.silent)),
     field!("external", "it is on the Internet", "external:no", Kind::Truth(|a, _| a.external)),
