@@ -137,7 +137,11 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
         .threads
         .or_else(|| std::thread::available_parallelism().ok().map(Into::into))
         .unwrap_or(1);
-    let mut engine = Engine::new(threads, &arguments.off);
+    let mut engine = if arguments.conversations || arguments.baseline {
+        Engine::new(threads, &arguments.off)
+    } else {
+        Engine::for_assets(threads, &arguments.off)
+    };
     let progress = progress();
     let mut shown = false;
     while let Some(batch) = captures.next_batch() {
@@ -290,7 +294,7 @@ pub fn assets(paths: &[PathBuf]) -> anyhow::Result<Vec<Asset>> {
     for name in captures.names() {
         inventory.capture(&name);
     }
-    let mut engine = Engine::new(1, &[]);
+    let mut engine = Engine::for_assets(1, &[]);
     while let Some(batch) = captures.next_batch() {
         engine.read(&Arc::new(batch), &mut inventory);
     }

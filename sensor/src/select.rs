@@ -78,7 +78,7 @@ pub fn select(
     };
     let now = clock();
     let cards = shared.cards();
-    let mut found: Vec<(&String, &Card)> = cards
+    let mut found: Vec<(&String, &Box<Card>)> = cards
         .iter()
         .filter(|(_, card)| {
             let zone = if config.zones.is_empty() {

@@ -103,7 +103,7 @@ pub struct Card {
 /// What everybody may read: only what was committed.
 pub struct Shared {
     database: RwLock<Option<Database>>,
-    cards: RwLock<BTreeMap<String, Card>>,
+    cards: RwLock<BTreeMap<String, Box<Card>>>,
     controls: Mutex<BTreeMap<String, Control>>,
     published: Mutex<u64>,
     news: Condvar,
@@ -292,7 +292,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Shared {
     /// Every asset as lists show it, by id.
-    pub fn cards(&self) -> RwLockReadGuard<'_, BTreeMap<String, Card>> {
+    pub fn cards(&self) -> RwLockReadGuard<'_, BTreeMap<String, Box<Card>>> {
         self.cards.read().unwrap_or_else(PoisonError::into_inner)
     }
 

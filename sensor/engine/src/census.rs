@@ -183,7 +183,11 @@ impl Census {
             // A router's list is long: it is looked through only for what leaves it.
             let (was, is) = (before.macs.contains(&mac), now.macs.contains(&mac));
             if is && !was {
-                self.by_mac.entry(mac).or_default().push(*key);
+                let nodes = self.by_mac.entry(mac).or_default();
+                if nodes.is_empty() {
+                    nodes.reserve_exact(1);
+                }
+                nodes.push(*key);
             } else if was && !is {
                 list(&mut self.by_mac, mac, *key, false);
             }

@@ -34,6 +34,8 @@ pub(crate) struct Desk {
     /// Who was told to hold which address, by hash, and when.
     holders: Generations<u64, Time>,
     pub hosts: Generations<End, Presence>,
+    /// Somebody wants to know who talks with whom about what.
+    converses: bool,
     /// Conversations that the ledger is not told of yet.
     talks: Generations<Pair, Talk>,
     pub scratch: String,
@@ -47,12 +49,13 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    pub(crate) fn new(number: usize) -> Desk {
+    pub(crate) fn new(number: usize, converses: bool) -> Desk {
         Desk {
             hash: FixedState::with_seed(0),
             said: Said::new(),
             holders: Generations::new(limits::HOLDERS),
             hosts: Generations::new(limits::HOSTS),
+            converses,
             talks: Generations::new(limits::UNTOLD),
             scratch: String::new(),
             waiting: 0,
@@ -340,7 +343,9 @@ impl Desk {
         let role = flow.role(side);
         let nth = flow.halves.at(side).messages;
         flow.halves.at_mut(side).messages = nth.saturating_add(1);
-        flow.said(now, side, protocol, bytes);
+        if self.converses {
+            flow.said(now, side, protocol, bytes);
+        }
         if flow.quiet.of(bytes) >= limits::QUIET_AFTER && !nth.is_multiple_of(limits::SAMPLE_ONE_IN)
         {
             return;
@@ -735,6 +740,9 @@ impl Desk {
 
     /// Takes in the conversation that a flow is a part of.
     pub(crate) fn converse(&mut self, position: u32, key: &FlowKey, flow: &mut Flow) {
+        if !self.converses {
+            return;
+        }
         let Some((pair, talk)) = flow.conversation(key) else {
             return;
         };

@@ -71,12 +71,22 @@ impl Engine {
     /// Starts workers; protocols named in `off` are not read.
     #[must_use]
     pub fn new(threads: usize, off: &[String]) -> Engine {
+        Engine::start(threads, off, true)
+    }
+
+    /// Like [`Engine::new`], for whoever asks for assets alone: conversations are not followed.
+    #[must_use]
+    pub fn for_assets(threads: usize, off: &[String]) -> Engine {
+        Engine::start(threads, off, false)
+    }
+
+    fn start(threads: usize, off: &[String], converses: bool) -> Engine {
         let threads = threads.clamp(1, SHARDS);
         let registry = Arc::new(Registry::without(off));
         let workers = if threads == 1 {
-            Workers::Here(Box::new(Share::new(0, 1)), registry)
+            Workers::Here(Box::new(Share::new(0, 1, converses)), registry)
         } else {
-            let start = |share| Worker::start(share, threads, Arc::clone(&registry));
+            let start = |share| Worker::start(share, threads, converses, Arc::clone(&registry));
             Workers::Threads((0..threads).map(start).collect())
         };
         Engine {
@@ -239,11 +249,11 @@ impl Drop for Engine {
 }
 
 impl Worker {
-    fn start(share: usize, threads: usize, registry: Arc<Registry>) -> Worker {
+    fn start(share: usize, threads: usize, converses: bool, registry: Arc<Registry>) -> Worker {
         let (work, todo) = sync_channel::<Work>(UNDER_WAY);
         let (done, found) = sync_channel::<Found>(UNDER_WAY.saturating_add(1));
         let thread = std::thread::spawn(move || {
-            let mut shards = Share::new(share, threads);
+            let mut shards = Share::new(share, threads, converses);
             for work in todo {
                 if done.send(shards.work(&work, &registry)).is_err() {
                     return;
@@ -271,9 +281,9 @@ struct Share {
 }
 
 impl Share {
-    fn new(first: usize, threads: usize) -> Share {
+    fn new(first: usize, threads: usize, converses: bool) -> Share {
         let own = (first..SHARDS).step_by(threads);
-        let shards: Vec<Shard> = own.map(Shard::new).collect();
+        let shards: Vec<Shard> = own.map(|number| Shard::new(number, converses)).collect();
         Share {
             first,
             threads,

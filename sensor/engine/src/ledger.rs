@@ -431,6 +431,9 @@ impl Node {
                 .filter(|_| protocol.is_some())
                 .is_some_and(|known| std::mem::replace(&mut known.2, protocol) != protocol),
             Err(place) if self.services.len() < limits::SERVICES => {
+                if self.services.is_empty() {
+                    self.services.reserve_exact(1);
+                }
                 self.services.insert(place, (transport, port, protocol));
                 true
             }

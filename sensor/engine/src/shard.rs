@@ -87,13 +87,13 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    pub fn new(number: usize) -> Shard {
+    pub fn new(number: usize, converses: bool) -> Shard {
         Shard {
             flows: Generations::new(limits::FLOWS),
             aged: Time(i64::MIN),
             fragments: Fragments::default(),
             recent: Box::new([0; 256]),
-            desk: Desk::new(number),
+            desk: Desk::new(number, converses),
         }
     }
 

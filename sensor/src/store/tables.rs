@@ -196,7 +196,7 @@ pub fn hours(txn: &ReadTransaction) -> Result<Vec<(i64, i64)>, redb::Error> {
 }
 
 /// Every asset as lists show it.
-pub fn cards(database: &Database) -> Result<BTreeMap<String, Card>, redb::Error> {
+pub fn cards(database: &Database) -> Result<BTreeMap<String, Box<Card>>, redb::Error> {
     let txn = database.begin_read()?;
     let standing = txn.open_table(STANDING)?;
     let mut cards = BTreeMap::new();
@@ -209,10 +209,10 @@ pub fn cards(database: &Database) -> Result<BTreeMap<String, Card>, redb::Error>
         let standing = standing.and_then(|text| serde_json::from_str(text.value()).ok());
         cards.insert(
             id.value().to_owned(),
-            Card {
+            Box::new(Card {
                 asset: asset.brief(),
                 standing: standing.unwrap_or_default(),
-            },
+            }),
         );
     }
     Ok(cards)

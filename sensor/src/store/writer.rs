@@ -43,7 +43,7 @@ pub(super) struct Writer {
 #[derive(Default)]
 struct Draft {
     changes: Vec<Change>,
-    cards: Vec<(String, Option<Card>)>,
+    cards: Vec<(String, Option<Box<Card>>)>,
     texts: Vec<(String, Option<String>)>,
     controls: Vec<(String, Option<Control>)>,
 }
@@ -357,10 +357,10 @@ impl Writer {
             }
             draft.texts.push((asset.id.clone(), Some(json(&asset))));
             let id = asset.id.clone();
-            let card = Card {
+            let card = Box::new(Card {
                 asset: asset.brief(),
                 standing,
-            };
+            });
             draft.cards.push((id, Some(card)));
         }
         for (id, into) in &round.gone {
