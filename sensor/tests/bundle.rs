@@ -63,7 +63,7 @@ impl Folder {
             .unwrap()
             .map(|entry| entry.unwrap().path());
         let mut listing: Vec<(String, Vec<u8>)> = files
-            .filter(|path| !path.extension().is_some_and(|end| end == "lock"))
+            .filter(|path| path.extension().is_none_or(|end| end != "lock"))
             .map(|path| (path.display().to_string(), std::fs::read(&path).unwrap()))
             .collect();
         listing.sort();
