@@ -383,6 +383,7 @@ impl Names {
     pub fn pattern(&self, entry: &Entry) -> Pattern {
         let mut vendors = self.vendor(&entry.vendor);
         let text = entry.name.replace(['\u{a0}', '®', '™'], " ");
+        let text = text.replace("(R)", "").replace("(TM)", "");
         let mut text = self.together(&text).into_owned();
         let mut others = Vec::new();
         if vendors.is_empty() {
