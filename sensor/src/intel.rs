@@ -19,6 +19,8 @@ use serde_json::{Value, json};
 use crate::safe::display_safe;
 use crate::{bundle, explain, knowledge, read};
 
+/// Lines of a batch that are answered at a time.
+const BATCH: usize = 4096;
 /// Where the knowledge is, unless another file is named.
 pub const KNOWLEDGE: &str = "/var/lib/fossick/knowledge";
 
@@ -367,13 +369,21 @@ fn answer(knowledge: &Knowledge, asked: &MatchArguments) -> anyhow::Result<()> {
                 File::open(batch).with_context(|| format!("reading {}", batch.display()))?,
             ))
         };
-        for (at, line) in reader.lines().enumerate() {
-            let line: Line = serde_json::from_str(&line?)
-                .with_context(|| format!("{} line {}", batch.display(), at.saturating_add(1)))?;
-            let query = line.query();
-            let found = told(knowledge, &query, asked)?;
-            serde_json::to_writer(&mut out, &as_json(&query, &found, false))?;
-            out.write_all(b"\n")?;
+        let mut lines = reader.lines();
+        let mut first = 1_usize;
+        loop {
+            let some: Vec<String> = lines
+                .by_ref()
+                .take(BATCH)
+                .collect::<io::Result<_>>()
+                .with_context(|| format!("reading {}", batch.display()))?;
+            if some.is_empty() {
+                break;
+            }
+            for answers in answers(knowledge, asked, &some, first) {
+                out.write_all(&answers.with_context(|| batch.display().to_string())?)?;
+            }
+            first = first.saturating_add(some.len());
         }
         out.flush()?;
         return Ok(());
@@ -394,6 +404,47 @@ fn answer(knowledge: &Knowledge, asked: &MatchArguments) -> anyhow::Result<()> {
     }
     out.flush()?;
     Ok(())
+}
+
+/// Answers lines, a part on each processor, in their order.
+fn answers(
+    knowledge: &Knowledge,
+    asked: &MatchArguments,
+    lines: &[String],
+    first: usize,
+) -> Vec<anyhow::Result<Vec<u8>>> {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = lines.len().div_ceil(threads).max(1);
+    let part = |at: usize, lines: &[String]| -> anyhow::Result<Vec<u8>> {
+        let mut out = Vec::new();
+        for (after, line) in lines.iter().enumerate() {
+            let line: Line = serde_json::from_str(line)
+                .with_context(|| format!("line {}", at.saturating_add(after)))?;
+            let query = line.query();
+            let found = told(knowledge, &query, asked)?;
+            serde_json::to_writer(&mut out, &as_json(&query, &found, false))?;
+            out.push(b'\n');
+        }
+        Ok(out)
+    };
+    std::thread::scope(|scope| {
+        let parts: Vec<_> = lines
+            .chunks(share)
+            .enumerate()
+            .map(|(at, lines)| {
+                let at = first.saturating_add(at.saturating_mul(share));
+                scope.spawn(move || part(at, lines))
+            })
+            .collect();
+        parts
+            .into_iter()
+            .map(|part| {
+                part.join().unwrap_or_else(|_| {
+                    Err(anyhow::anyhow!("the matcher failed: please report it"))
+                })
+            })
+            .collect()
+    })
 }
 
 fn told(

@@ -383,6 +383,7 @@ impl Names {
     pub fn pattern(&self, entry: &Entry) -> Pattern {
         let mut vendors = self.vendor(&entry.vendor);
         let text = entry.name.replace(['\u{a0}', '®', '™'], " ");
+        let text = text.replace("(R)", "").replace("(TM)", "");
         let mut text = self.together(&text).into_owned();
         let mut others = Vec::new();
         if vendors.is_empty() {
@@ -484,12 +485,18 @@ impl Names {
     pub(super) fn own_name<'a>(&self, name: &'a str, vendor: &str) -> &'a str {
         let own = words(vendor);
         let mut rest = name.trim_start();
+        let mut begun = false;
         while let Some((first, after)) = rest.split_once(' ') {
             let first = words(first);
-            let of_vendor = |word: &String| own.contains(word) || self.is_legal(word);
+            // `PLC` is a legal form as well: it goes only where the vendor's own name went before it.
+            let of_vendor = |word: &String| {
+                let legal = self.is_legal(word);
+                own.contains(word) && !legal || begun && legal
+            };
             if !first.iter().all(of_vendor) || after.trim().is_empty() {
                 break;
             }
+            begun = true;
             rest = after.trim_start();
         }
         rest

@@ -75,6 +75,24 @@ fn acronyms(text: &str, sure: &mut Vec<String>) {
     }
 }
 
+/// `IGSS (Interactive Graphical SCADA System)`: without the words that the letters stand for.
+fn spelt_out(text: &str, sure: &mut Vec<String>) {
+    let Some((before, inside)) = text.split_once(" (") else {
+        return;
+    };
+    let Some((inside, after)) = inside.split_once(')') else {
+        return;
+    };
+    let letters = before.rsplit(' ').next().unwrap_or_default();
+    let initials: String = inside
+        .split_whitespace()
+        .filter_map(|word| word.chars().next())
+        .collect();
+    if letters.len() > 1 && initials.eq_ignore_ascii_case(letters) {
+        sure.push(format!("{before}{after}"));
+    }
+}
+
 /// Whether a word looks like a name of its own: with a digit, in capitals, or with a capital within.
 fn proper(word: &str) -> bool {
     let letters = word.chars().filter(|c| c.is_alphabetic()).count();
@@ -114,6 +132,7 @@ fn listed(text: &str, found: &mut Vec<String>) {
 pub(super) fn variants(text: &str) -> Variants {
     let mut variants = Variants::default();
     acronyms(text, &mut variants.sure);
+    spelt_out(text, &mut variants.sure);
     listed(text, &mut variants.sure);
     let mut shorter = vec![replaced(&BRACKET, text, "")];
     slashed(text, &mut shorter);
@@ -152,6 +171,10 @@ mod tests {
         assert_eq!(
             variants("SINUMERIK Panel Control Unit (PCU)").sure,
             ["SINUMERIK Panel Control Unit", "SINUMERIK PCU"]
+        );
+        assert_eq!(
+            variants("IGSS (Interactive Graphical SCADA System)").sure,
+            ["IGSS"]
         );
         assert_eq!(
             variants("Tableau Server/Desktop").loose,
