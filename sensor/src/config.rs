@@ -46,6 +46,8 @@ pub struct Config {
     /// Who is told what changed.
     #[serde(rename = "outlet")]
     pub outlets: Vec<OutletConfig>,
+    /// File of what the world knows, made by `fossick intel import`.
+    pub knowledge: PathBuf,
     /// Folder of fingerprint sheets of the site's own.
     pub fingerprints: Option<PathBuf>,
     /// Folder of fingerprints in the format of Recog.
@@ -214,6 +216,7 @@ impl Default for Config {
             control: Control::default(),
             metrics: Metrics::default(),
             outlets: Vec::new(),
+            knowledge: PathBuf::from(crate::intel::KNOWLEDGE),
             fingerprints: None,
             recog: None,
         }
@@ -329,36 +332,68 @@ impl Config {
         locality
     }
 
+    /// The zones, made ready for many questions.
+    #[must_use]
+    pub fn zoning(&self) -> Zoning {
+        let mut zoning = Zoning::default();
+        for (number, zone) in self.zones.iter().enumerate() {
+            zoning
+                .vlans
+                .extend(zone.vlans.iter().map(|vlan| (*vlan, number)));
+            let networks = zone.networks.iter();
+            let networks = networks.filter_map(|text| parse_network(text).ok());
+            zoning
+                .networks
+                .extend(networks.map(|network| (network, number)));
+        }
+        // The narrowest network decides; among equals the one that stands first.
+        zoning
+            .networks
+            .sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix));
+        zoning
+    }
+
     /// The zone of an asset: by its VLAN, or else by the narrowest network that holds one of its addresses.
     #[must_use]
     pub fn zone(&self, vlans: &[u16], ips: &[IpAddr]) -> Option<&str> {
-        let by_vlan = self
-            .zones
-            .iter()
-            .find(|zone| vlans.iter().any(|vlan| zone.vlans.contains(vlan)));
-        let by_network = || {
-            let mut best: Option<(u8, &Zone)> = None;
-            for zone in &self.zones {
-                for network in zone
-                    .networks
-                    .iter()
-                    .filter_map(|text| parse_network(text).ok())
-                {
-                    let holds = ips.iter().any(|ip| network.contains(*ip));
-                    if holds && best.is_none_or(|(prefix, _)| network.prefix > prefix) {
-                        best = Some((network.prefix, zone));
-                    }
-                }
-            }
-            best.map(|(_, zone)| zone)
-        };
-        by_vlan.or_else(by_network).map(|zone| zone.name.as_str())
+        let number = self.zoning().zone(vlans, ips)?;
+        self.zones.get(number).map(|zone| zone.name.as_str())
     }
 
     /// The store's file.
     #[must_use]
     pub fn store_file(&self) -> PathBuf {
         self.store.path.join("fossick.redb")
+    }
+}
+
+/// Which zone an address is in.
+#[derive(Debug, Clone, Default)]
+pub struct Zoning {
+    vlans: BTreeMap<u16, usize>,
+    /// The narrowest first.
+    networks: Vec<(Network, usize)>,
+}
+
+impl Zoning {
+    /// No zones are configured.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.vlans.is_empty() && self.networks.is_empty()
+    }
+
+    /// The number of the zone: by a VLAN, or else by the narrowest network that holds one of the addresses.
+    #[must_use]
+    pub fn zone(&self, vlans: &[u16], ips: &[IpAddr]) -> Option<usize> {
+        let by_vlan = vlans.iter().filter_map(|vlan| self.vlans.get(vlan));
+        let by_network = || {
+            let mut networks = self.networks.iter();
+            networks.find(|(network, _)| ips.iter().any(|ip| network.contains(*ip)))
+        };
+        by_vlan
+            .min()
+            .or_else(|| by_network().map(|(_, zone)| zone))
+            .copied()
     }
 }
 

@@ -18,6 +18,7 @@ pub mod doctor;
 pub mod explain;
 pub mod health;
 pub mod intel;
+pub mod judge;
 pub mod knowledge;
 pub mod live;
 pub mod metrics;

@@ -17,6 +17,7 @@ use fossick_model::{Order, Person, Status, Time};
 
 use crate::config::{self, Config};
 use crate::control::Desk;
+use crate::judge::Judge;
 use crate::live::Listener;
 use crate::outlet::{Outlet, Pace};
 use crate::privileges::{self, Places};
@@ -173,6 +174,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         0 => std::thread::available_parallelism().map_or(1, Into::into),
         threads => threads,
     };
+    let judge = Judge::new(&config);
     let mut sensor = Sensor {
         inventory: Inventory::new(config.locality(), true),
         engine: Engine::new(threads, &config.detectors.off),
@@ -191,6 +193,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         config_file: arguments.config.clone(),
         sheets,
         generation: 0,
+        judge,
     };
     sensor.remember(memory);
     sensor.work(&heard, &signals);
@@ -251,6 +254,7 @@ fn places(config: &Config, file: &Path) -> Places {
     read.extend(file.parent().map(Path::to_owned));
     read.extend(config.fingerprints.clone());
     read.extend(config.recog.clone());
+    read.extend(config.knowledge.parent().map(Path::to_owned));
     for outlet in &config.outlets {
         let files = [&outlet.ca, &outlet.certificate, &outlet.key];
         read.extend(files.into_iter().flatten().cloned());
@@ -338,6 +342,7 @@ struct Sensor {
     config_file: PathBuf,
     sheets: u64,
     generation: u64,
+    judge: Judge,
 }
 
 impl Sensor {
@@ -541,6 +546,10 @@ impl Sensor {
             self.restored();
         }
         self.inventory.watch(self.store.shared.watched());
+        if let Some(what) = self.judge.refresh(clock()) {
+            self.notes.push(("findings", what));
+            self.inventory.look_again(None);
+        }
         let counters = Counters {
             addresses_refused: self.inventory.held().refused,
             ..self.engine.counters().clone()
@@ -588,7 +597,10 @@ impl Sensor {
         }
         // Who said it was there to say it: first and last frames belong to the same round.
         self.engine.tick(clock(), &mut self.inventory);
-        let round = self.inventory.round(&self.fingerprints, sightings);
+        let mut round = self.inventory.round(&self.fingerprints, sightings);
+        if let Some(trouble) = self.judge.judge(&mut round.assets, &self.inventory) {
+            self.notes.push(("findings", trouble));
+        }
         let more = !round.rows.is_empty() || !round.conversations.is_empty();
         if round.is_empty() {
             return false;
@@ -659,6 +671,7 @@ impl Sensor {
             recog: config.recog,
             ..Config::clone(&self.config)
         });
+        self.judge.rezone(&self.config);
         *lock(&self.desk.config) = Arc::clone(&self.config);
         self.notes.push(("config", what));
     }

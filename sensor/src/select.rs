@@ -77,18 +77,18 @@ pub fn select(
         Some(known.ok_or_else(why)?.1)
     };
     let now = clock();
+    let zoning = config.zoning();
     let cards = shared.cards();
     let mut found: Vec<(&String, &Box<Card>)> = cards
         .iter()
         .filter(|(_, card)| {
-            let zone = if config.zones.is_empty() {
-                None
-            } else {
-                config.zone(&card.asset.vlans, &card.asset.ips())
-            };
+            let zone = (!zoning.is_empty())
+                .then(|| zoning.zone(&card.asset.vlans, &card.asset.ips()))
+                .flatten()
+                .and_then(|number| config.zones.get(number));
             let about = About {
                 now,
-                zone,
+                zone: zone.map(|zone| zone.name.as_str()),
                 note: card.standing.note.as_deref(),
                 silent: card.standing.silent.is_some(),
             };

@@ -400,6 +400,15 @@ impl Conversations {
         all
     }
 
+    /// Client and server of every conversation between two hosts of which it is known which is which.
+    pub fn ends(&self) -> impl Iterator<Item = (At, At)> + use<'_> {
+        let between = |(key, kept): (&Key, &Kept)| {
+            let known = kept.cast == Cast::Unicast && kept.direction != Direction::Unknown;
+            known.then_some((key.pair.client, key.pair.server))
+        };
+        self.held.iter().filter_map(between)
+    }
+
     /// What is asked for in it, in order of the words.
     pub fn operations(&self, kept: &Kept) -> Vec<(&str, First)> {
         let known = kept.operations.iter();

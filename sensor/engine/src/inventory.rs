@@ -336,6 +336,17 @@ impl Inventory {
         assets::asset(owner, members, &id, &self.ledger.locality, external, reader)
     }
 
+    /// Whether an address is one of ours.
+    #[must_use]
+    pub fn is_local(&self, ip: IpAddr) -> bool {
+        self.ledger.locality.is_local(ip)
+    }
+
+    /// Client and server of every conversation between two hosts: VLAN tag and address of each.
+    pub fn ends(&self) -> impl Iterator<Item = ((u16, IpAddr), (u16, IpAddr))> + use<'_> {
+        self.ledger.conversations.ends()
+    }
+
     /// Who was seen to use which service of whom, in order of client, server and port; what is for groups comes behind.
     pub fn conversations(&mut self) -> Vec<Conversation> {
         let changed = self.ledger.take_changed(usize::MAX);

@@ -137,6 +137,9 @@ pub enum Event {
     FindingClosed {
         /// The finding, as it was.
         finding: serde_json::Value,
+        /// What shows that it is mended: another version was seen. Nothing where it closed otherwise: the knowledge changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        patched: Option<Reason>,
     },
     /// What happened to this asset meanwhile could not be written down: this is what it is like now.
     Resynchronised {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use crate::asset::{Asset, Attribute};
 use crate::change::{Event, Reason};
+use crate::finding::Finding;
 
 /// What happened between the two: the events of one asset and of the devices behind it, each with that asset's id and
 /// label. Without an `old` one, it is new.
@@ -91,7 +92,43 @@ fn own(old: Option<&Asset>, new: &Asset) -> Vec<Event> {
             });
         }
     }
+    let had = old.map(|old| old.findings.as_slice()).unwrap_or_default();
+    let in_it = |findings: &[Finding], id: &str| findings.iter().any(|other| other.id == id);
+    for finding in &new.findings {
+        if !in_it(had, &finding.id) {
+            events.push(Event::FindingOpened {
+                finding: serde_json::to_value(finding).unwrap_or_default(),
+            });
+        }
+    }
+    for finding in had {
+        if !in_it(&new.findings, &finding.id) {
+            events.push(Event::FindingClosed {
+                finding: serde_json::to_value(finding).unwrap_or_default(),
+                patched: patched(new, finding),
+            });
+        }
+    }
     events
+}
+
+/// What shows that the asset has another version than the one that the finding is about.
+fn patched(new: &Asset, finding: &Finding) -> Option<Reason> {
+    let versions = [
+        (Attribute::Firmware, &finding.seen.firmware),
+        (Attribute::OsVersion, &finding.seen.os_version),
+        (Attribute::Os, &finding.seen.os),
+    ];
+    versions.into_iter().find_map(|(attribute, seen)| {
+        let seen = seen.as_ref()?;
+        let fact = new.winner(attribute)?;
+        (fact.value != *seen).then(|| Reason {
+            certainty: fact.certainty,
+            key: fact.key.clone(),
+            raw: std::sync::Arc::clone(&fact.raw),
+            evidence: fact.evidence.clone(),
+        })
+    })
 }
 
 impl Asset {
@@ -145,6 +182,7 @@ impl Asset {
     pub fn brief(mut self) -> Asset {
         self.facts = Vec::new();
         self.observations = Vec::new();
+        self.findings = self.findings.into_iter().map(Finding::brief).collect();
         self.children = self.children.into_iter().map(Asset::brief).collect();
         self
     }

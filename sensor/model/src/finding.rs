@@ -161,3 +161,29 @@ pub struct Finding {
     /// Frames.
     pub evidence: Vec<Shown>,
 }
+
+impl Finding {
+    /// What lists and filters need of it.
+    #[must_use]
+    pub fn brief(self) -> Finding {
+        Finding {
+            id: self.id,
+            rule: self.rule,
+            title: self.title,
+            verdict: self.verdict,
+            source: FindingSource {
+                row: String::new(),
+                ..self.source
+            },
+            cves: self.cves,
+            cvss: self.cvss,
+            epss: self.epss,
+            kev: self.kev,
+            confidence: self.confidence,
+            seen: self.seen,
+            priority: self.priority,
+            state: self.state,
+            ..Finding::default()
+        }
+    }
+}

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::advisory::{Advisory, Entry, Remediation};
 use crate::feeds::lifecycle::Product as Supported;
-use crate::file::{Reader, Record, Source};
+use crate::file::{Reader, Record, Source, Writer};
 use crate::lifecycles::Imported;
 use crate::limits;
 use crate::names::{Fit, Names, Subject, words};
@@ -155,6 +155,15 @@ impl Knowledge {
             kinds: Mutex::default(),
             lifecycles: Mutex::default(),
         })
+    }
+
+    /// What is known before anything is imported: the built-in lifecycles.
+    ///
+    /// # Errors
+    /// Never where memory can be had.
+    pub fn built_in() -> io::Result<Knowledge> {
+        let nothing = Writer::new(io::Cursor::new(Vec::new()))?.finish()?;
+        Knowledge::open(Box::new(nothing))
     }
 
     /// One record.

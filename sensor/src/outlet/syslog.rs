@@ -431,8 +431,11 @@ impl fmt::Display for Sentence<'_> {
                 }
             }
             Event::FindingOpened { finding } => write!(f, "finding: {}", self.finding(finding))?,
-            Event::FindingClosed { finding } => {
+            Event::FindingClosed { finding, patched } => {
                 write!(f, "finding closed: {}", self.finding(finding))?;
+                if let Some(reason) = patched {
+                    write!(f, "; it says {} now", self.short(&reason.raw))?;
+                }
             }
             Event::Resynchronised { since } => write!(
                 f,
