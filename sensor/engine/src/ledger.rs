@@ -65,7 +65,8 @@ pub(crate) struct Node {
 /// Every node, and which of its tenancies an IP address is in now.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    nodes: HashMap<NodeKey, Node>,
+    /// Each with memory of its own: the table grows by doubling.
+    nodes: HashMap<NodeKey, Box<Node>>,
     tenancies: HashMap<Address, Vec<Option<Mac>>>,
     current: HashMap<Address, u8>,
     /// Nodes that are not ours (yet), in the order in which they came.
@@ -147,7 +148,7 @@ impl Ledger {
 
     /// One node.
     pub fn get(&self, key: &NodeKey) -> Option<&Node> {
-        self.nodes.get(key)
+        self.nodes.get(key).map(Box::as_ref)
     }
 
     /// How many nodes are held.
@@ -195,7 +196,7 @@ impl Ledger {
         if current && key.tenancy > 0 {
             self.current.insert(key.address, key.tenancy);
         }
-        self.nodes.insert(key, node);
+        self.nodes.insert(key, Box::new(node));
         self.changed.insert(key);
     }
 
@@ -268,7 +269,7 @@ impl Ledger {
                 return;
             };
             let host = self.nodes.get(&oldest.host());
-            let heard = host.is_some_and(Node::was_heard) || oldest.behind.is_some();
+            let heard = host.is_some_and(|node| node.was_heard()) || oldest.behind.is_some();
             let local = match oldest.address {
                 Address::Ip(_, ip) => {
                     self.locality.is_local(ip) || host.is_some_and(|node| node.holder.is_some())

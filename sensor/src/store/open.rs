@@ -9,7 +9,7 @@ use redb::{Database, DatabaseError};
 use super::{copy, tables};
 
 /// Octets that the database may hold in memory: its own default is a gigabyte.
-const CACHE: usize = 32 << 20;
+const CACHE: usize = 16 << 20;
 /// The copy of the last good state, beside the store.
 const LAST_GOOD: &str = "last-good.redb";
 
