@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::asset::{Addresses, Attribute, Evidence, Transport, Word};
 use crate::control::Order;
+use crate::decision::Acceptance;
 use crate::policy::ControlState;
 use crate::time::Time;
 
@@ -138,6 +139,15 @@ pub enum Event {
         /// The finding, as it was.
         finding: serde_json::Value,
     },
+    /// The time is over for which somebody answered for a finding: it is open again, or, where it was declared, gone.
+    DecisionExpired {
+        /// Id of the finding.
+        finding: String,
+        /// Its title.
+        title: String,
+        /// Who answered for it, why, and until when.
+        acceptance: Acceptance,
+    },
     /// What happened to this asset meanwhile could not be written down: this is what it is like now.
     Resynchronised {
         /// Since when changes could not be written.
@@ -194,6 +204,7 @@ impl Event {
             Event::ServiceAppeared { .. } => "service-appeared",
             Event::FindingOpened { .. } => "finding-opened",
             Event::FindingClosed { .. } => "finding-closed",
+            Event::DecisionExpired { .. } => "decision-expired",
             Event::Resynchronised { .. } => "resynchronised",
             Event::ControlMoved { .. } => "control-moved",
             Event::Ordered { .. } => "ordered",
