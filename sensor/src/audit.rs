@@ -165,6 +165,9 @@ fn line(out: &mut dyn Write, exception: &Exception) -> io::Result<()> {
     } else {
         "  (not there at present)"
     };
-    let (finding, title) = (display_safe(&exception.finding), display_safe(&exception.title));
+    let (finding, title) = (
+        display_safe(&exception.finding),
+        display_safe(&exception.title),
+    );
     writeln!(out, "    finding {finding}  {title}{there}")
 }

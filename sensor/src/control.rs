@@ -609,3 +609,37 @@ fn window(
     }
     Ok(Reply::Assets { total, assets })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_analyst_acknowledges_and_an_operator_answers_for_a_risk() {
+        let finding = || "f1".to_owned();
+        let (reason, until) = ("because".to_owned(), fossick_model::Time(1));
+        let role = |order| {
+            needed(&Request::Order {
+                asset: "10.0.0.1".to_owned(),
+                order,
+            })
+        };
+        assert_eq!(
+            role(Order::AcknowledgeFinding { finding: finding() }),
+            Role::Analyst
+        );
+        for order in [
+            Order::Accept {
+                finding: finding(),
+                reason: reason.clone(),
+                until,
+            },
+            Order::Reopen { finding: finding() },
+            Order::DeclareUnpatchable { reason, until },
+            Order::Withdraw,
+        ] {
+            assert_eq!(role(order), Role::Operator);
+        }
+        assert_eq!(needed(&Request::Audit { head: None }), Role::Viewer);
+    }
+}

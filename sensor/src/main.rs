@@ -4,7 +4,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use fossick_sensor::{audit, client, config, controls, doctor, intel, knowledge, protocols, read, run};
+use fossick_sensor::{
+    audit, client, config, controls, doctor, intel, knowledge, protocols, read, run,
+};
 use tikv_jemallocator::Jemalloc;
 
 #[global_allocator]

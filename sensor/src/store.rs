@@ -315,7 +315,11 @@ impl Shared {
             .flat_map(|card| orders::exceptions(&card.asset, &card.standing, now))
             .collect();
         all.sort_by(|a, b| {
-            (a.acceptance.until, &a.asset, &a.finding).cmp(&(b.acceptance.until, &b.asset, &b.finding))
+            (a.acceptance.until, &a.asset, &a.finding).cmp(&(
+                b.acceptance.until,
+                &b.asset,
+                &b.finding,
+            ))
         });
         all
     }

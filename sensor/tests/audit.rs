@@ -274,7 +274,10 @@ fn a_store_from_before_the_chain_is_brought_up_to_it() {
     assert!(format!("{why:#}").contains("schema 1"), "{why:#}");
     let (store, memory) = Store::start(file_opener(&path), KEEP, 1, &[]).unwrap();
     assert!(
-        memory.notes.iter().any(|note| note.contains("from entry 6 on; the 15 entries")),
+        memory
+            .notes
+            .iter()
+            .any(|note| note.contains("from entry 6 on; the 15 entries")),
         "{:?}",
         memory.notes
     );

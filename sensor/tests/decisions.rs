@@ -53,7 +53,7 @@ fn asset(findings: &[&str]) -> Asset {
         .collect();
     let asset = json!({
         "id": ID, "addresses": {"mac": [], "ipv4": ["10.0.0.1"], "ipv6": []},
-        "vlans": [], "hostnames": [], "category": "industrial", "protocols": [], "services": [], "peers": 0,
+        "vlans": [], "hostnames": [], "category": "unknown", "protocols": [], "services": [], "peers": 0,
         "first_seen": "2026-06-01T00:00:00Z", "last_seen": "2026-06-01T00:00:00Z", "visibility": [], "children": [],
         "facts": [], "observations": [], "findings": findings,
     });
@@ -78,10 +78,16 @@ impl Sensor {
 
     /// A round in which the asset has these findings.
     fn hear(&self, findings: &[&str], now: Time) {
-        let round = Round {
-            assets: vec![asset(findings)],
-            ..Round::default()
-        };
+        self.round(
+            Round {
+                assets: vec![asset(findings)],
+                ..Round::default()
+            },
+            now,
+        );
+    }
+
+    fn round(&self, round: Round, now: Time) {
         let job = Job::Round {
             round: Box::new(round),
             captures: Vec::new(),
@@ -197,7 +203,9 @@ fn an_accepted_risk_has_an_owner_a_reason_and_an_end_and_is_open_again_after_it(
     let far = at("2026-06-01T23:59:59Z").0 + LONGEST_DAYS * 86_400_000_000_000;
     let far = Time(far).day();
     sensor.accept("f1", "because", &far).unwrap();
-    sensor.accept("f1", "behind a firewall", "2026-07-01").unwrap();
+    sensor
+        .accept("f1", "behind a firewall", "2026-07-01")
+        .unwrap();
     let accepted = "accepted until 2026-07-01 by erika: behind a firewall";
     assert_eq!(sensor.state("f1").unwrap(), accepted);
     assert_eq!(sensor.state("f2").unwrap(), "open");
@@ -226,7 +234,10 @@ fn an_accepted_risk_has_an_owner_a_reason_and_an_end_and_is_open_again_after_it(
     else {
         panic!("{expired:?}")
     };
-    assert_eq!((finding.as_str(), acceptance.reason.as_str()), ("f1", "behind a firewall"));
+    assert_eq!(
+        (finding.as_str(), acceptance.reason.as_str()),
+        ("f1", "behind a firewall")
+    );
     assert!(sensor.store().shared.exceptions(now()).is_empty());
     // Once is enough, also after a restart.
     sensor.stop();
@@ -262,7 +273,12 @@ fn findings_are_acknowledged_closed_and_reopened() {
     sensor.accept("f2", "because", "2026-07-01").unwrap();
     assert_eq!(sensor.state("f1").unwrap(), "acknowledged");
     assert!(sensor.acknowledge("f2").is_err());
-    assert!(sensor.reopen("f3").unwrap_err().contains("nothing was decided"));
+    assert!(
+        sensor
+            .reopen("f3")
+            .unwrap_err()
+            .contains("nothing was decided")
+    );
     // All three are no more.
     sensor.hear(&[], now());
     assert_eq!(sensor.state("f1"), None);
@@ -307,7 +323,10 @@ fn an_asset_is_declared_unpatchable_by_a_name_and_for_a_time() {
     sensor.hear(&["f1"], now());
     let declared = |sensor: &Sensor| {
         let asset = sensor.store().shared.asset(ID).unwrap().unwrap();
-        asset.findings.into_iter().find(|finding| finding.rule == "declared")
+        asset
+            .findings
+            .into_iter()
+            .find(|finding| finding.rule == "declared")
     };
     assert!(sensor.order(Order::Withdraw, now()).is_err());
     sensor.declare("2026-07-01").unwrap();
@@ -332,7 +351,10 @@ fn an_asset_is_declared_unpatchable_by_a_name_and_for_a_time() {
     assert_eq!(declared(&sensor).unwrap().id, first.id);
     assert_eq!(sensor.state(&first.id).unwrap(), "open");
     let listed = sensor.store().shared.exceptions(now());
-    assert_eq!((listed[0].kind.as_str(), listed[0].days_left), ("declared", 31));
+    assert_eq!(
+        (listed[0].kind.as_str(), listed[0].days_left),
+        ("declared", 31)
+    );
     sensor.tick(at("2026-07-03T00:00:00Z"));
     sensor.wait_for_expiry(1);
     assert_eq!(declared(&sensor), None);
@@ -359,9 +381,21 @@ fn a_control_beyond_its_proposal_shows_in_the_finding() {
         additions: Vec::new(),
         from_little: true,
     };
-    let told = sensor.order(step(propose), now());
-    // Without anything heard there may be no policy; then this says nothing.
-    told.unwrap();
+    let heard = "2026-06-01T00:00:00Z";
+    let conversation = json!({
+        "client": {"address": "10.0.0.2"}, "server": {"address": "10.0.0.1", "asset": ID}, "direction": "opening",
+        "transport": "tcp", "port": 502, "protocol": "modbus", "two_way": true, "flows": 1, "first_seen": heard, "last_seen": heard,
+        "evidence": {"capture": "span", "frame": 1, "time": heard, "heard": true},
+    });
+    let conversation = serde_json::from_value(conversation).unwrap();
+    let hour = at(heard).0 / 3_600_000_000_000;
+    let round = Round {
+        conversations: vec![("key".to_owned(), Some(conversation))],
+        hours: Some(vec![(hour, hour)]),
+        ..Round::default()
+    };
+    sensor.round(round, now());
+    sensor.order(step(propose), now()).unwrap();
     assert_eq!(sensor.state("f1").unwrap(), "acknowledged");
     sensor.order(step(Step::DryRun), now()).unwrap();
     assert_eq!(sensor.state("f1").unwrap(), "control planned");

@@ -19,7 +19,9 @@ impl fmt::Display for Head {
     /// Number, colon, 64 hexadecimal digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.seq)?;
-        self.hash.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+        self.hash
+            .iter()
+            .try_for_each(|octet| write!(f, "{octet:02x}"))
     }
 }
 
@@ -117,9 +119,14 @@ impl fmt::Display for Fault {
                 f,
                 "entry {seq} is altered: it does not give the hash that was kept of it (or the one before was altered together with its hash)"
             ),
-            Fault::Missing { first, last } if first == last => write!(f, "entry {first} is missing"),
+            Fault::Missing { first, last } if first == last => {
+                write!(f, "entry {first} is missing")
+            }
             Fault::Missing { first, last } => write!(f, "entries {first} to {last} are missing"),
-            Fault::Added { seq } => write!(f, "entry {seq} was added by somebody else: no hash was kept of it"),
+            Fault::Added { seq } => write!(
+                f,
+                "entry {seq} was added by somebody else: no hash was kept of it"
+            ),
             Fault::Unanchored { first } => write!(
                 f,
                 "the hash before entry {first} is missing: nobody can say whether that was the first"

@@ -119,7 +119,9 @@ pub fn verify(txn: &ReadTransaction, wanted: Option<&Head>) -> Result<Audit, red
         return Ok(audit);
     }
     let anchored = audit.head;
-    let mut at_wanted = wanted.filter(|head| head.seq == anchored.seq).map(|_| anchored.hash);
+    let mut at_wanted = wanted
+        .filter(|head| head.seq == anchored.seq)
+        .map(|_| anchored.hash);
     let (mut entry, mut link) = (entries.next().transpose()?, links.next().transpose()?);
     loop {
         let due = audit.head.seq.saturating_add(1);

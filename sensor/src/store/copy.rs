@@ -10,8 +10,8 @@ use redb::{
 };
 
 use super::tables::{
-    ARRANGEMENTS, ASSETS, CAPTURES, CHAIN, CONTROLS, CONVERSATIONS, HOURS, IDS, JOURNAL, META, NODES,
-    OUTLETS, PACKETS, SCHEMA, STANDING, schema,
+    ARRANGEMENTS, ASSETS, CAPTURES, CHAIN, CONTROLS, CONVERSATIONS, HOURS, IDS, JOURNAL, META,
+    NODES, OUTLETS, PACKETS, SCHEMA, STANDING, schema,
 };
 
 /// Copies everything, as it stands now, into a fresh file. Readers and the writer go on meanwhile.

@@ -39,7 +39,10 @@ pub fn apply(asset: &mut Asset, standing: &Standing, control: Option<&Control>) 
     }
     let planned = control.and_then(planned);
     let fresh = Life::default();
-    let of_children = asset.children.iter_mut().flat_map(|child| &mut child.findings);
+    let of_children = asset
+        .children
+        .iter_mut()
+        .flat_map(|child| &mut child.findings);
     for finding in asset.findings.iter_mut().chain(of_children) {
         let life = standing.findings.get(&finding.id).unwrap_or(&fresh);
         finding.state = life.state(planned == Some(finding.id.as_str()));

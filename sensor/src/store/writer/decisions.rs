@@ -161,7 +161,11 @@ impl Writer {
 fn end(card: &mut Card, now: Time) -> Vec<(String, String, Acceptance)> {
     let mut ended = Vec::new();
     let declared = |finding: &&fossick_model::Finding| finding.rule == DECLARED;
-    if let Some(acceptance) = card.standing.declared.take_if(|declared| declared.is_over(now)) {
+    if let Some(acceptance) = card
+        .standing
+        .declared
+        .take_if(|declared| declared.is_over(now))
+    {
         let finding = card.asset.findings.iter().find(declared);
         let (id, title) = finding.map_or_else(Default::default, |finding| {
             (finding.id.clone(), finding.title.clone())
@@ -284,9 +288,5 @@ fn take_back(asset: &mut Asset) {
     asset.hostnames = kept;
     let kind = asset.winner(Attribute::Kind);
     asset.kind = kind.and_then(|fact| Kind::named(&fact.value));
-    asset.category = asset.kind.map_or(
-        Category::UNKNOWN,
-        Kind::category,
-    );
+    asset.category = asset.kind.map_or(Category::UNKNOWN, Kind::category);
 }
-
