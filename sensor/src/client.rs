@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use fossick_model::{
     Asset, Baseline, Change, Conversation, FIELDS, Hello, Order, Reply, Request, Span, Status,
-    VERSION,
+    Time, VERSION,
 };
 
 use crate::chunks::{ChunkReader, ChunkWriter};
@@ -25,7 +25,7 @@ const WINDOW: usize = 500;
 pub struct Where {
     /// Its control socket
     #[arg(long, global = true, default_value = SOCKET, value_name = "PATH")]
-    socket: PathBuf,
+    pub(crate) socket: PathBuf,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -147,6 +147,37 @@ enum OrderCommand {
     Split { address: String },
     /// Remove it and what is known of it
     Forget,
+    /// I have seen this finding of it
+    AcknowledgeFinding { finding: String },
+    /// I answer for leaving this finding as it is, until the end of a day
+    Accept {
+        finding: String,
+        #[command(flatten)]
+        answered: Answered,
+    },
+    /// What was decided about this finding holds no longer
+    Reopen { finding: String },
+    /// It cannot be patched, and I answer for that until the end of a day
+    DeclareUnpatchable {
+        #[command(flatten)]
+        answered: Answered,
+    },
+    /// It was declared unpatchable, and is not
+    Withdraw,
+}
+
+#[derive(Debug, Args)]
+struct Answered {
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// The last day on which that holds (UTC): 2026-12-31
+    #[arg(long, value_name = "DATE", value_parser = end_of)]
+    until: Time,
+}
+
+fn end_of(day: &str) -> Result<Time, &'static str> {
+    Time::end_of(day).ok_or("a day is wanted: 2026-12-31")
 }
 
 /// Arguments of `fossick store`.
@@ -614,6 +645,22 @@ pub fn order(arguments: &OrderArguments) -> anyhow::Result<()> {
             address: address.clone(),
         },
         OrderCommand::Forget => Order::Forget,
+        OrderCommand::AcknowledgeFinding { finding } => Order::AcknowledgeFinding {
+            finding: finding.clone(),
+        },
+        OrderCommand::Accept { finding, answered } => Order::Accept {
+            finding: finding.clone(),
+            reason: answered.reason.clone(),
+            until: answered.until,
+        },
+        OrderCommand::Reopen { finding } => Order::Reopen {
+            finding: finding.clone(),
+        },
+        OrderCommand::DeclareUnpatchable { answered } => Order::DeclareUnpatchable {
+            reason: answered.reason.clone(),
+            until: answered.until,
+        },
+        OrderCommand::Withdraw => Order::Withdraw,
     };
     let request = Request::Order {
         asset: arguments.asset.clone(),

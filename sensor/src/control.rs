@@ -21,7 +21,7 @@ use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 use crate::capture::{Captures, PcapngWriter};
 use crate::chunks::{ChunkReader, ChunkWriter};
 use crate::config::Config;
-use crate::run::Heard;
+use crate::run::{Heard, clock};
 use crate::store::{Job, Shared, lock};
 
 /// Clients at a time.
@@ -278,6 +278,8 @@ fn needed(request: &Request) -> Role {
         | Request::Asset { .. }
         | Request::Conversations { .. }
         | Request::Controls { .. }
+        | Request::Exceptions { .. }
+        | Request::Audit { .. }
         | Request::Evidence { .. }
         | Request::Changes { .. }
         | Request::Follow { .. } => Role::Viewer,
@@ -285,8 +287,15 @@ fn needed(request: &Request) -> Role {
             Order::Acknowledge
             | Order::Rename { .. }
             | Order::Annotate { .. }
-            | Order::SetKind { .. } => Role::Analyst,
-            Order::Merge { .. } | Order::Split { .. } | Order::Forget => Role::Operator,
+            | Order::SetKind { .. }
+            | Order::AcknowledgeFinding { .. } => Role::Analyst,
+            Order::Accept { .. }
+            | Order::Reopen { .. }
+            | Order::DeclareUnpatchable { .. }
+            | Order::Withdraw
+            | Order::Merge { .. }
+            | Order::Split { .. }
+            | Order::Forget => Role::Operator,
             Order::Control { control } => match **control {
                 Step::Propose { .. } | Step::DryRun => Role::Analyst,
                 Step::Approve | Step::Export { .. } | Step::Deployed { .. } => Role::Operator,
@@ -341,6 +350,17 @@ fn serve_one(
             }
             let controls = controls.into_values().collect();
             say(stream, &Reply::Controls { controls })
+        }
+        Request::Exceptions { offset, limit } => {
+            let all = desk.shared.exceptions(clock());
+            let total = all.len();
+            let exceptions = all.into_iter().skip(offset).take(limit.min(WINDOW));
+            let exceptions = exceptions.collect();
+            say(stream, &Reply::Exceptions { total, exceptions })
+        }
+        Request::Audit { head } => {
+            let audit = desk.shared.audit(head.as_ref())?;
+            say(stream, &Reply::Audit(Box::new(audit)))
         }
         Request::Evidence { asset } => evidence(desk, stream, &asset),
         Request::Changes { after, limit } => {
@@ -588,4 +608,38 @@ fn window(
         assets.extend(asset);
     }
     Ok(Reply::Assets { total, assets })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_analyst_acknowledges_and_an_operator_answers_for_a_risk() {
+        let finding = || "f1".to_owned();
+        let (reason, until) = ("because".to_owned(), fossick_model::Time(1));
+        let role = |order| {
+            needed(&Request::Order {
+                asset: "10.0.0.1".to_owned(),
+                order,
+            })
+        };
+        assert_eq!(
+            role(Order::AcknowledgeFinding { finding: finding() }),
+            Role::Analyst
+        );
+        for order in [
+            Order::Accept {
+                finding: finding(),
+                reason: reason.clone(),
+                until,
+            },
+            Order::Reopen { finding: finding() },
+            Order::DeclareUnpatchable { reason, until },
+            Order::Withdraw,
+        ] {
+            assert_eq!(role(order), Role::Operator);
+        }
+        assert_eq!(needed(&Request::Audit { head: None }), Role::Viewer);
+    }
 }

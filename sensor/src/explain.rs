@@ -51,6 +51,16 @@ pub fn print(out: &mut dyn Write, asset: &Asset) -> io::Result<()> {
     if !asset.visibility.is_empty() {
         writeln!(out, "  visibility: {}", asset.visibility.join(", "))?;
     }
+    for finding in &asset.findings {
+        let verdict = finding.verdict.map_or("", fossick_model::Verdict::name);
+        let (title, state) = (display_safe(&finding.title), display_safe(&finding.state));
+        writeln!(
+            out,
+            "  finding {}  {title}  ({verdict}; {}; {state})",
+            display_safe(&finding.id),
+            display_safe(&finding.priority)
+        )?;
+    }
     let mut told = BTreeSet::new();
     for fact in &asset.facts {
         // The first of each attribute is the winner.

@@ -6,6 +6,7 @@
     reason = "a library for the program and its tests alone"
 )]
 
+pub mod audit;
 pub mod bundle;
 pub mod capture;
 pub mod chunks;

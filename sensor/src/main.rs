@@ -4,7 +4,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use fossick_sensor::{client, config, controls, doctor, intel, knowledge, protocols, read, run};
+use fossick_sensor::{
+    audit, client, config, controls, doctor, intel, knowledge, protocols, read, run,
+};
 use tikv_jemallocator::Jemalloc;
 
 #[global_allocator]
@@ -36,8 +38,12 @@ enum Command {
     Status(client::StatusArguments),
     /// Read captures into a running sensor's inventory
     Ingest(client::Ingest),
-    /// Decide something about an asset: name, note, kind, merge, split, forget
+    /// Decide something about an asset or a finding of it: name, note, kind, merge, split, forget, accept
     Order(client::OrderArguments),
+    /// List what somebody answers for: accepted risks, and what was declared unpatchable
+    Exceptions(audit::Exceptions),
+    /// Say whether the journal is what was written, and the hash to be written down elsewhere
+    Audit(audit::Arguments),
     /// Check, compact, back up or restore the store, also while the sensor runs
     Store(client::StoreArguments),
     /// Check this machine and its mirror ports, and say how to mend them
@@ -77,6 +83,12 @@ fn main() -> ExitCode {
         Command::Status(arguments) => client::status(&arguments),
         Command::Ingest(arguments) => client::ingest(&arguments),
         Command::Order(arguments) => client::order(&arguments),
+        Command::Exceptions(arguments) => audit::exceptions(&arguments),
+        Command::Audit(arguments) => match audit::run(&arguments) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => Err(error),
+        },
         Command::Store(arguments) => client::store(&arguments),
         Command::WhyNoCve(arguments) => intel::why(&arguments),
         Command::Config(arguments) => config::run(&arguments),

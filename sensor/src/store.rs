@@ -4,6 +4,7 @@
 //! When a commit fails, the database is dropped and opened again, and the same job is tried until it succeeds: meanwhile
 //! the inventory gathers what happens, and the round after that says of each asset only what it is like by then.
 
+mod chain;
 mod copy;
 mod open;
 mod orders;
@@ -22,10 +23,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use fossick_engine::{Kept, Round, Row};
-use fossick_model::{Asset, Change, Control, ControlState, Conversation, Order, Person, Time};
+use fossick_model::{
+    Asset, Audit, Change, Control, ControlState, Conversation, Exception, Head, Order, Person, Time,
+};
 use redb::{Database, ReadableDatabase, ReadableTable};
 
-pub use open::{Opened, Opener, backup, check, compact, file_opener};
+pub use open::{Opened, Opener, audit, backup, check, compact, file_opener};
 pub use tables::{Listed, Standing};
 
 use writer::Writer;
@@ -241,6 +244,7 @@ fn work(mut writer: Writer, todo: &Receiver<Job>) {
             tidied = Instant::now();
             writer.tidy();
         }
+        writer.expire();
         writer.shared.idle.store(true, Ordering::Release);
         match todo.recv_timeout(Duration::from_secs(1)) {
             Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => {
@@ -300,6 +304,24 @@ impl Shared {
     #[must_use]
     pub fn controls(&self) -> BTreeMap<String, Control> {
         lock(&self.controls).clone()
+    }
+
+    /// Every exception that holds, those that end first in front.
+    #[must_use]
+    pub fn exceptions(&self, now: Time) -> Vec<Exception> {
+        let cards = self.cards();
+        let mut all: Vec<Exception> = cards
+            .values()
+            .flat_map(|card| orders::exceptions(&card.asset, &card.standing, now))
+            .collect();
+        all.sort_by(|a, b| {
+            (a.acceptance.until, &a.asset, &a.finding).cmp(&(
+                b.acceptance.until,
+                &b.asset,
+                &b.finding,
+            ))
+        });
+        all
     }
 
     /// The control of an asset.
@@ -457,6 +479,14 @@ impl Shared {
             }
             Ok(found)
         })
+    }
+
+    /// Computes the hashes of the journal again, and compares with a head that was written down elsewhere.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn audit(&self, head: Option<&Head>) -> anyhow::Result<Audit> {
+        self.read(|txn| chain::verify(txn, head))
     }
 
     /// A copy of everything as it stands, in a file of its own.

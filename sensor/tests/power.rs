@@ -152,6 +152,9 @@ fn a_power_cut_takes_nothing_that_was_published() {
     for cut in 0..100 {
         let (store, _) = Store::start(disk.opener(), KEEP, 1, &[]).unwrap();
         let journal = store.shared.changes(0, usize::MAX).unwrap();
+        let audit = store.shared.audit(None).unwrap();
+        assert_eq!(audit.fault, None, "cut {cut}");
+        assert_eq!(audit.head.seq, journal.len() as u64, "cut {cut}");
         for (expected, change) in (1..).zip(&journal) {
             assert_eq!(
                 change.seq, expected,

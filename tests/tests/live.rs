@@ -183,6 +183,8 @@ fn journal(sensor: &Sensor) -> BTreeMap<u64, Value> {
     for (expected, seq) in (1..).zip(journal.keys()) {
         assert_eq!(expected, *seq, "the journal has a gap");
     }
+    let whole = sensor.ask(&["audit", "verify"]);
+    assert!(whole.contains("the journal is whole"), "{whole}");
     journal
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::asset::{Addresses, Attribute, Evidence, Transport, Word};
 use crate::control::Order;
+use crate::decision::Acceptance;
 use crate::policy::ControlState;
 use crate::time::Time;
 
@@ -141,6 +142,15 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         patched: Option<Reason>,
     },
+    /// The time is over for which somebody answered for a finding: it is open again, or, where it was declared, gone.
+    DecisionExpired {
+        /// Id of the finding.
+        finding: String,
+        /// Its title.
+        title: String,
+        /// Who answered for it, why, and until when.
+        acceptance: Acceptance,
+    },
     /// What happened to this asset meanwhile could not be written down: this is what it is like now.
     Resynchronised {
         /// Since when changes could not be written.
@@ -197,6 +207,7 @@ impl Event {
             Event::ServiceAppeared { .. } => "service-appeared",
             Event::FindingOpened { .. } => "finding-opened",
             Event::FindingClosed { .. } => "finding-closed",
+            Event::DecisionExpired { .. } => "decision-expired",
             Event::Resynchronised { .. } => "resynchronised",
             Event::ControlMoved { .. } => "control-moved",
             Event::Ordered { .. } => "ordered",

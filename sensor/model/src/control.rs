@@ -7,9 +7,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::asset::Asset;
+use crate::audit::{Audit, Head};
 use crate::change::Change;
 use crate::conversation::{Conversation, Span};
+use crate::decision::Exception;
 use crate::policy::{Control, Step};
+use crate::time::Time;
 
 /// Version of the requests and replies in this file. A sensor refuses a client of another one, and says so.
 pub const VERSION: u16 = 1;
@@ -78,6 +81,20 @@ pub enum Request {
         /// Id, address or name of the asset; empty for all.
         #[serde(default)]
         asset: String,
+    },
+    /// Accepted risks and what was declared, those that end first in front.
+    Exceptions {
+        /// Exceptions to leave out at the beginning.
+        #[serde(default)]
+        offset: usize,
+        /// Exceptions to list at most.
+        limit: usize,
+    },
+    /// Is the journal what was written?
+    Audit {
+        /// A head that was written down elsewhere.
+        #[serde(default)]
+        head: Option<Head>,
     },
     /// The packets that prove what is known of an asset, as a pcapng file. Answered by [`Reply::Octets`].
     Evidence {
@@ -152,6 +169,34 @@ pub enum Order {
     },
     /// Remove it and everything known of it.
     Forget,
+    /// I have seen this finding.
+    AcknowledgeFinding {
+        /// Its id.
+        finding: String,
+    },
+    /// I answer for leaving this finding as it is.
+    Accept {
+        /// Its id.
+        finding: String,
+        /// Why.
+        reason: String,
+        /// The last moment at which that holds.
+        until: Time,
+    },
+    /// What was decided about this finding holds no longer.
+    Reopen {
+        /// Its id.
+        finding: String,
+    },
+    /// It cannot be patched, and no document says so: I do.
+    DeclareUnpatchable {
+        /// Why.
+        reason: String,
+        /// The last moment at which that holds.
+        until: Time,
+    },
+    /// It was declared unpatchable, and is not.
+    Withdraw,
     /// Something is done with its control.
     Control {
         /// What.
@@ -206,6 +251,15 @@ pub enum Reply {
         /// Those asked for.
         controls: Vec<Control>,
     },
+    /// Exceptions.
+    Exceptions {
+        /// How many hold.
+        total: usize,
+        /// Those in the window.
+        exceptions: Vec<Exception>,
+    },
+    /// What an examination of the journal came to.
+    Audit(Box<Audit>),
     /// Chunks of octets follow.
     Octets,
 }

@@ -1,9 +1,11 @@
 //! What Fossick knows: assets, facts, evidence, changes, and the output contract.
 
 mod asset;
+mod audit;
 mod change;
 mod control;
 mod conversation;
+mod decision;
 mod difference;
 mod filter;
 mod finding;
@@ -15,9 +17,11 @@ mod time;
 pub use asset::{
     Addresses, Asset, Attribute, Evidence, Fact, Frames, Observation, Service, Transport, Word,
 };
+pub use audit::{Audit, Fault, Head};
 pub use change::{Change, Event, Person, Reason};
 pub use control::{Hello, Order, Reply, Request, VERSION};
 pub use conversation::{Answered, Asked, Baseline, Cast, Conversation, Direction, End, Span};
+pub use decision::{Acceptance, DECLARED, Decision, Exception, LONGEST_DAYS, LONGEST_REASON, Life};
 pub use difference::difference;
 pub use filter::{About, FIELDS, Field, Filter, FilterError};
 pub use finding::{Finding, FindingSource, FindingStated, Seen, Shown, Verdict};

@@ -9,6 +9,23 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Time(pub i64);
 
+impl Time {
+    /// The last second of a day, in UTC. Nothing where the text is no day: `2026-01-31` is one.
+    #[must_use]
+    pub fn end_of(day: &str) -> Option<Time> {
+        let day: jiff::civil::Date = day.parse().ok()?;
+        let end = day.at(23, 59, 59, 0).to_zoned(jiff::tz::TimeZone::UTC);
+        let end = end.ok()?.timestamp().as_nanosecond();
+        i64::try_from(end).ok().map(Time)
+    }
+
+    /// Its day, in UTC: `2026-01-31`.
+    #[must_use]
+    pub fn day(self) -> String {
+        self.to_string().chars().take(10).collect()
+    }
+}
+
 impl fmt::Display for Time {
     /// RFC 3339 in UTC with microseconds: `2015-10-20T12:00:01.000000Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

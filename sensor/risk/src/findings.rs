@@ -122,7 +122,7 @@ fn seen(asset: &Asset) -> Seen {
 }
 
 /// FNV-1a, as for the ids of assets: the same from run to run.
-fn id(asset: &Asset, rule: &str, source: &str) -> String {
+pub fn id(asset: &Asset, rule: &str, source: &str) -> String {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for octet in asset
         .id

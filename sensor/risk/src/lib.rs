@@ -15,6 +15,6 @@ pub mod priority;
 pub mod staging;
 pub mod versions;
 
-pub use findings::{findings, queries};
+pub use findings::{findings, id as finding_id, queries};
 pub use matching::{Knowledge, Match, Query, Standing};
-pub use priority::Exposure;
+pub use priority::{Case, Exposure};

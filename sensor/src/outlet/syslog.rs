@@ -101,9 +101,10 @@ pub enum Severity {
 #[must_use]
 pub fn severity(event: &Event) -> Severity {
     match event {
-        Event::AddressMoved { .. } | Event::FindingOpened { .. } | Event::Resynchronised { .. } => {
-            Severity::Warning
-        }
+        Event::AddressMoved { .. }
+        | Event::FindingOpened { .. }
+        | Event::DecisionExpired { .. }
+        | Event::Resynchronised { .. } => Severity::Warning,
         Event::ControlMoved { control } => match control {
             ControlState::Violated { .. } | ControlState::Stale { .. } => Severity::Warning,
             _ => Severity::Notice,
@@ -313,6 +314,26 @@ impl Sentence<'_> {
             Order::Merge { with } => format!("merged with {}", self.short(with)),
             Order::Split { address } => format!("{} split off", self.short(address)),
             Order::Forget => "to be forgotten".to_owned(),
+            Order::AcknowledgeFinding { finding } => {
+                format!("finding {} acknowledged", self.short(finding))
+            }
+            Order::Accept {
+                finding,
+                reason,
+                until,
+            } => format!(
+                "finding {} accepted until {}: {}",
+                self.short(finding),
+                until.day(),
+                self.short(reason)
+            ),
+            Order::Reopen { finding } => format!("finding {} reopened", self.short(finding)),
+            Order::DeclareUnpatchable { reason, until } => format!(
+                "declared unpatchable until {}: {}",
+                until.day(),
+                self.short(reason)
+            ),
+            Order::Withdraw => "no longer declared unpatchable".to_owned(),
             Order::Control { control } => match control.as_ref() {
                 Step::Propose { .. } => "control proposed".to_owned(),
                 Step::DryRun => "control tried on what was heard".to_owned(),
@@ -437,6 +458,16 @@ impl fmt::Display for Sentence<'_> {
                     write!(f, "; it says {} now", self.short(&reason.raw))?;
                 }
             }
+            Event::DecisionExpired {
+                title, acceptance, ..
+            } => write!(
+                f,
+                "no longer accepted: {} (until {} by {}: {})",
+                s(title),
+                acceptance.until.day(),
+                s(&acceptance.by.label()),
+                s(&acceptance.reason)
+            )?,
             Event::Resynchronised { since } => write!(
                 f,
                 "changes since {since} could not be written; this is what it is like now"

@@ -10,8 +10,8 @@ use redb::{
 };
 
 use super::tables::{
-    ARRANGEMENTS, ASSETS, CAPTURES, CONTROLS, CONVERSATIONS, HOURS, IDS, JOURNAL, META, NODES,
-    OUTLETS, PACKETS, SCHEMA, STANDING, schema,
+    ARRANGEMENTS, ASSETS, CAPTURES, CHAIN, CONTROLS, CONVERSATIONS, HOURS, IDS, JOURNAL, META,
+    NODES, OUTLETS, PACKETS, SCHEMA, STANDING, schema,
 };
 
 /// Copies everything, as it stands now, into a fresh file. Readers and the writer go on meanwhile.
@@ -32,6 +32,7 @@ pub fn copy(from: &Database, to: &Path) -> anyhow::Result<()> {
     table(&read, &write, IDS)?;
     table(&read, &write, CAPTURES)?;
     table(&read, &write, JOURNAL)?;
+    table(&read, &write, CHAIN)?;
     table(&read, &write, PACKETS)?;
     table(&read, &write, CONVERSATIONS)?;
     table(&read, &write, HOURS)?;

@@ -4,9 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use redb::{Database, DatabaseError};
+use fossick_model::{Audit, Head};
+use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase};
 
-use super::{copy, tables};
+use super::{chain, copy, tables};
 
 /// Octets that the database may hold in memory: its own default is a gigabyte.
 const CACHE: usize = 16 << 20;
@@ -52,12 +53,7 @@ impl Opener {
     /// Another process has it, a newer program wrote it, or there is no place for a fresh one.
     pub fn open(&self) -> anyhow::Result<Opened> {
         let damage = match self.try_open() {
-            Ok(database) => {
-                return Ok(Opened {
-                    database,
-                    notes: Vec::new(),
-                });
-            }
+            Ok(opened) => return Ok(opened),
             Err(Refusal::Final(error)) => return Err(error),
             Err(Refusal::Damaged(what)) => what,
         };
@@ -77,11 +73,13 @@ impl Opener {
             std::fs::copy(&good, path)
                 .with_context(|| format!("taking {} in its place", good.display()))?;
             match self.try_open() {
-                Ok(database) => {
+                Ok(opened) => {
                     notes.push(format!(
                         "it goes on from the last good copy, {}",
                         good.display()
                     ));
+                    notes.extend(opened.notes);
+                    let database = opened.database;
                     return Ok(Opened { database, notes });
                 }
                 Err(Refusal::Final(error)) => return Err(error),
@@ -93,19 +91,22 @@ impl Opener {
         }
         notes.push("it starts afresh".to_owned());
         match self.try_open() {
-            Ok(database) => Ok(Opened { database, notes }),
+            Ok(opened) => Ok(Opened {
+                database: opened.database,
+                notes,
+            }),
             Err(Refusal::Final(error)) => Err(error),
             Err(Refusal::Damaged(what)) => bail!("a fresh store cannot be made ({what})"),
         }
     }
 
-    fn try_open(&self) -> Result<Database, Refusal> {
+    fn try_open(&self) -> Result<Opened, Refusal> {
         // Octets that make no sense may make the library panic: that is damage, too.
         let opened = catch_unwind(AssertUnwindSafe(|| self.open_whole()));
         opened.unwrap_or_else(|_| Err(Refusal::Damaged("it makes no sense".to_owned())))
     }
 
-    fn open_whole(&self) -> Result<Database, Refusal> {
+    fn open_whole(&self) -> Result<Opened, Refusal> {
         let database = match (self.with)() {
             Ok(database) => database,
             Err(error) => return Err(self.judge(error)),
@@ -118,20 +119,29 @@ impl Opener {
                 tables::SCHEMA
             )));
         }
-        let create = || -> Result<(), redb::Error> {
+        let create = || -> Result<(u64, u64), redb::Error> {
             let txn = database.begin_write()?;
             tables::create(&txn)?;
-            Ok(txn.commit()?)
+            let chained = chain::begin(&txn)?;
+            txn.commit()?;
+            Ok(chained)
         };
+        let mut notes = Vec::new();
         if schema < tables::SCHEMA {
-            create().map_err(|error| {
+            let (count, first) = create().map_err(|error| {
                 Refusal::Final(
-                    anyhow::Error::new(error).context("writing a fresh store: is the disk full?"),
+                    anyhow::Error::new(error)
+                        .context("writing a store of this version: is the disk full?"),
                 )
             })?;
+            if count > 0 {
+                notes.push(format!(
+                    "its journal has a chain of hashes from entry {first} on; the {count} entries that an older version wrote are covered as they stood"
+                ));
+            }
         }
         tables::cards(&database).map_err(damaged)?;
-        Ok(database)
+        Ok(Opened { database, notes })
     }
 
     fn judge(&self, error: DatabaseError) -> Refusal {
@@ -226,4 +236,42 @@ pub fn backup(path: &Path, to: &Path) -> anyhow::Result<()> {
         .open(path)
         .with_context(|| format!("opening {}", path.display()))?;
     copy::copy(&database, to)
+}
+
+/// Computes the hashes of a journal again, in a store that no sensor has open or a backup of one. Nothing is written, unless
+/// the store was not closed in good order and has to be mended first.
+///
+/// # Errors
+/// It cannot be read, or is older than hashes.
+pub fn audit(path: &Path, head: Option<&Head>) -> anyhow::Result<Audit> {
+    if !path.exists() {
+        bail!("{}: there is no store here", path.display());
+    }
+    let whole = catch_unwind(AssertUnwindSafe(|| -> anyhow::Result<Audit> {
+        let txn = match builder().open_read_only(path) {
+            Ok(database) => return audited(&database.begin_read()?, head),
+            Err(DatabaseError::DatabaseAlreadyOpen) => bail!(
+                "a sensor has it open: without --store, the sensor is asked; a backup can be named as well"
+            ),
+            Err(DatabaseError::RepairAborted) => builder().open(path)?.begin_read()?,
+            Err(error) => return Err(error.into()),
+        };
+        audited(&txn, head)
+    }));
+    match whole {
+        Ok(audit) => audit.with_context(|| format!("reading {}", path.display())),
+        Err(_) => bail!("{} is damaged beyond reading", path.display()),
+    }
+}
+
+fn audited(txn: &ReadTransaction, head: Option<&Head>) -> anyhow::Result<Audit> {
+    let schema = txn.open_table(tables::META)?.get("schema")?;
+    let schema = schema.map_or(0, |schema| schema.value());
+    if schema != tables::SCHEMA {
+        bail!(
+            "it is of another version (schema {schema}, this one knows {}): a sensor of this version brings an older one up to date",
+            tables::SCHEMA
+        );
+    }
+    Ok(chain::verify(txn, head)?)
 }

@@ -3,7 +3,8 @@
 use fossick_model::Time;
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 
-use super::tables::{JOURNAL, PACKETS};
+use super::chain::{self, Chain, Hash};
+use super::tables::{JOURNAL, META, PACKETS};
 
 /// Entries dropped in one transaction.
 const AT_ONCE: usize = 10_000;
@@ -26,6 +27,7 @@ pub fn drop_old(
     }
     if let Some(last) = last {
         journal.retain_in(..=last, |_, _| false)?;
+        chain::dropped(txn, last)?;
     }
     Ok(last)
 }
@@ -44,6 +46,7 @@ pub fn drop_oldest(txn: &WriteTransaction, share: u64) -> Result<Option<u64>, re
         let until = first.saturating_add(count);
         if until < last {
             journal.retain_in(..=until, |_, _| false)?;
+            chain::dropped(txn, until)?;
             dropped = Some(until);
         }
     }
@@ -58,8 +61,15 @@ pub fn drop_oldest(txn: &WriteTransaction, share: u64) -> Result<Option<u64>, re
     Ok(dropped)
 }
 
+/// The end of a journal.
+pub struct End {
+    /// The hash before the first of its entries.
+    anchor: Option<Hash>,
+    entries: Vec<(u64, String)>,
+}
+
 /// Entries of the journal after this one.
-pub fn entries_after(database: &Database, seq: u64) -> Result<Vec<(u64, String)>, redb::Error> {
+pub fn entries_after(database: &Database, seq: u64) -> Result<End, redb::Error> {
     let txn = database.begin_read()?;
     let journal = txn.open_table(JOURNAL)?;
     let mut entries = Vec::new();
@@ -67,16 +77,30 @@ pub fn entries_after(database: &Database, seq: u64) -> Result<Vec<(u64, String)>
         let (seq, text) = entry?;
         entries.push((seq.value(), text.value().to_owned()));
     }
-    Ok(entries)
+    let first = entries.first().map_or(1, |(seq, _)| *seq);
+    let anchor = chain::kept(&txn, first.saturating_sub(1))?;
+    Ok(End { anchor, entries })
 }
 
-/// Adds entries to the journal.
-pub fn add_entries(database: &Database, entries: &[(u64, String)]) -> Result<(), redb::Error> {
+/// Adds the end of a journal to another that ends where it begins. Where entries between them are no longer kept, the
+/// end alone stays: a journal has no gap.
+pub fn add_entries(database: &Database, last: u64, end: &End) -> Result<(), redb::Error> {
+    let Some((first, _)) = end.entries.first() else {
+        return Ok(());
+    };
     let txn = database.begin_write()?;
+    let before = first.saturating_sub(1);
+    if before > last {
+        chain::begin_behind(&txn, before, &end.anchor.unwrap_or_default())?;
+    }
     {
         let mut journal = txn.open_table(JOURNAL)?;
-        for (seq, text) in entries {
+        let mut chain = Chain::open(&txn)?;
+        let mut meta = txn.open_table(META)?;
+        for (seq, text) in &end.entries {
             journal.insert(seq, text.as_str())?;
+            chain.add(*seq, text)?;
+            meta.insert("seq", seq)?;
         }
     }
     Ok(txn.commit()?)

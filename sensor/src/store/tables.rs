@@ -5,7 +5,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use fossick_engine::{Kept, Row};
-use fossick_model::{Asset, Control, Conversation, Order, Time};
+use fossick_model::{Acceptance, Asset, Control, Conversation, Life, Order, Time};
 use fossick_parsers::packet::LinkType;
 use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
@@ -28,6 +28,8 @@ pub const IDS: TableDefinition<&str, &str> = TableDefinition::new("ids");
 pub const CAPTURES: TableDefinition<u32, &str> = TableDefinition::new("captures");
 /// Sequence number → what changed.
 pub const JOURNAL: TableDefinition<u64, &str> = TableDefinition::new("journal");
+/// Sequence number → SHA-256 over the hash before and the entry, as `chain.rs` says; the first row is the anchor.
+pub const CHAIN: TableDefinition<u64, &[u8; 32]> = TableDefinition::new("chain");
 /// Capture and frame → time (8 octets), link type (2), length on the wire (4), then the packet, masked.
 pub const PACKETS: TableDefinition<(u32, u64), &[u8]> = TableDefinition::new("packets");
 /// Key of a conversation → the conversation. A store of before there were any has no such table until one is written.
@@ -42,7 +44,9 @@ pub const ARRANGEMENTS: TableDefinition<u64, &str> = TableDefinition::new("arran
 pub const OUTLETS: TableDefinition<&str, u64> = TableDefinition::new("outlets");
 
 /// Version of the above. What an older program wrote is brought up to it step by step; a newer one is refused.
-pub const SCHEMA: u64 = 1;
+///
+/// 2: the journal has a chain of hashes.
+pub const SCHEMA: u64 = 2;
 
 /// What persons said of an asset, and what the sensor must remember of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +67,22 @@ pub struct Standing {
     /// It is silent, and was heard last at this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silent: Option<Time>,
+    /// How its findings fared, by id; those of findings that are no more are bounded.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub findings: BTreeMap<String, Life>,
+    /// They declared that it cannot be patched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declared: Option<Acceptance>,
+}
+
+impl Standing {
+    /// When the first of what was decided for a time ends.
+    #[must_use]
+    pub fn first_end(&self) -> Option<Time> {
+        let accepted = self.findings.values().filter_map(Life::accepted);
+        let all = accepted.chain(&self.declared);
+        all.map(|acceptance| acceptance.until).min()
+    }
 }
 
 /// Makes every table, so that readers find them.
@@ -74,6 +94,7 @@ pub fn create(txn: &WriteTransaction) -> Result<(), redb::Error> {
     txn.open_table(IDS)?;
     txn.open_table(CAPTURES)?;
     txn.open_table(JOURNAL)?;
+    txn.open_table(CHAIN)?;
     txn.open_table(PACKETS)?;
     txn.open_table(CONVERSATIONS)?;
     txn.open_table(HOURS)?;

@@ -1,6 +1,7 @@
 //! The store's thread: jobs in, transactions out, and the picture that everybody reads.
 
 mod controls;
+mod decisions;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,9 +10,10 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use fossick_engine::Round;
-use fossick_model::{Asset, Change, Control, Event, Order, Person, Time, difference};
+use fossick_model::{Change, Control, Event, Order, Person, Time, difference};
 use redb::{Database, ReadableTable};
 
+use super::chain::Chain;
 use super::open::{Opener, last_good};
 use super::tables::{self, Standing};
 use super::{Card, Job, Keep, RETRY, Shared, copy, lock, orders, retention};
@@ -36,6 +38,10 @@ pub(super) struct Writer {
     saved: BTreeMap<String, u64>,
     copied: Option<Instant>,
     now: Time,
+    /// When that was said.
+    told: Instant,
+    /// When the first of all exceptions ends.
+    soonest: Option<Time>,
     watched: controls::Watched,
 }
 
@@ -67,9 +73,12 @@ impl Writer {
             saved,
             copied: None,
             now: Time::default(),
+            told: Instant::now(),
+            soonest: None,
             watched: controls::Watched::new(),
         };
         writer.measure();
+        writer.soonest = writer.soonest_end();
         for id in writer.shared.controls().into_keys() {
             writer.follow(&id);
         }
@@ -84,7 +93,7 @@ impl Writer {
                 captures,
                 now,
             } => {
-                self.now = now;
+                self.hear(now);
                 let draft = self.draft(&round, now);
                 let written = self.insist(&stopping, |writer| {
                     writer.write_round(&round, &captures, &draft)
@@ -98,7 +107,7 @@ impl Writer {
                         && self.publish(moved))
             }
             Job::Note { part, what, now } => {
-                self.now = now;
+                self.hear(now);
                 tracing::info!(part, "{what}");
                 let event = Event::Sensor {
                     part: part.to_owned(),
@@ -115,7 +124,7 @@ impl Writer {
                 now,
                 done,
             } => {
-                self.now = now;
+                self.hear(now);
                 let result = match &order {
                     Order::Control { control } => self.step(&asset, control, by, now),
                     _ => self.order(&asset, order, by, now),
@@ -218,8 +227,13 @@ impl Writer {
         let txn = database.begin_write()?;
         {
             let mut journal = txn.open_table(tables::JOURNAL)?;
-            for change in &draft.changes {
-                journal.insert(change.seq, json(change).as_str())?;
+            if !draft.changes.is_empty() {
+                let mut chain = Chain::open(&txn)?;
+                for change in &draft.changes {
+                    let text = json(change);
+                    journal.insert(change.seq, text.as_str())?;
+                    chain.add(change.seq, &text)?;
+                }
             }
             let mut meta = txn.open_table(tables::META)?;
             let last = draft.changes.last().map_or(self.seq, |change| change.seq);
@@ -317,7 +331,12 @@ impl Writer {
             let mut asset = asset.clone();
             let known = cards.get(&asset.id);
             let mut standing = known.map(|card| card.standing.clone()).unwrap_or_default();
-            orders::apply(&mut asset, &standing);
+            let control = self.shared.control(&asset.id);
+            orders::apply(&mut asset, &standing, control.as_ref());
+            let before = known.map(|card| &card.asset);
+            if orders::follow(before, &asset, &mut standing, now) {
+                orders::apply(&mut asset, &standing, control.as_ref());
+            }
             // A device that was only spoken for has no time of its own.
             let time = if asset.last_seen == Time::default() {
                 now
@@ -438,6 +457,7 @@ impl Writer {
                 .unwrap_or_else(PoisonError::into_inner);
             for (id, card) in draft.cards {
                 if let Some(card) = card {
+                    self.soonest = decisions::sooner(self.soonest, card.standing.first_end());
                     let ips = card.asset.ips().into_iter();
                     self.holders.extend(ips.map(|ip| (ip, id.clone())));
                     cards.insert(id, card);
@@ -461,44 +481,6 @@ impl Writer {
             self.shared.news.notify_all();
         }
         true
-    }
-
-    fn order(&mut self, id: &str, order: Order, by: Person, now: Time) -> anyhow::Result<()> {
-        let card = self.shared.cards().get(id).cloned();
-        let Some(mut card) = card else {
-            anyhow::bail!("there is no asset {id} any more");
-        };
-        let whole = self.shared.asset(id)?;
-        let text = |text: &Option<String>| text.clone().map(|text| (text, now));
-        match &order {
-            Order::Acknowledge => card.standing.acknowledged = Some(self.seq.saturating_add(1)),
-            Order::Rename { name } => card.standing.name = text(name),
-            Order::Annotate { note } => card.standing.note.clone_from(note),
-            Order::SetKind { kind } => card.standing.kind = text(kind),
-            Order::Merge { .. } | Order::Split { .. } | Order::Forget | Order::Control { .. } => {}
-        }
-        let arrangement =
-            matches!(order, Order::Merge { .. } | Order::Split { .. }).then(|| json(&(id, &order)));
-        let label = card.asset.label();
-        let event = Event::Ordered { order };
-        let mut draft = self.single(id.to_owned(), label, event, Some(by), now);
-        if let Some(mut asset) = whole {
-            take_back(&mut asset);
-            orders::apply(&mut asset, &card.standing);
-            draft.texts.push((id.to_owned(), Some(json(&asset))));
-            card.asset = Asset::brief(asset);
-        }
-        draft.cards.push((id.to_owned(), Some(card)));
-        let seq = self.seq.saturating_add(1);
-        self.write(&draft, |txn| {
-            if let Some(text) = arrangement {
-                txn.open_table(tables::ARRANGEMENTS)?
-                    .insert(seq, text.as_str())?;
-            }
-            Ok(())
-        })?;
-        self.publish(draft);
-        Ok(())
     }
 
     /// What time does: entries grow old, assets fall silent, the last good state is copied.
@@ -668,15 +650,18 @@ impl Writer {
             .unwrap_or_else(PoisonError::into_inner);
         // What happened since the backup stays in the journal: nobody who has seen an entry shall see another of its
         // number, nor miss one.
-        let since = match database.as_ref() {
-            Some(database) => retention::entries_after(database, tables::last_of(from)?)?,
-            None => Vec::new(),
-        };
+        let last = tables::last_of(from)?;
+        let since = database
+            .as_ref()
+            .map(|database| retention::entries_after(database, last))
+            .transpose()?;
         *database = None;
         std::fs::rename(&path, &aside)?;
         std::fs::rename(from, &path)?;
         let opened = self.opener.open()?;
-        retention::add_entries(&opened.database, &since)?;
+        if let Some(since) = since {
+            retention::add_entries(&opened.database, last, &since)?;
+        }
         let cards = tables::cards(&opened.database)?;
         let controls = tables::controls(&opened.database)?;
         self.seq = self.seq.max(tables::last(&opened.database)?);
@@ -689,6 +674,7 @@ impl Writer {
             .cards
             .write()
             .unwrap_or_else(PoisonError::into_inner) = cards;
+        self.soonest = self.soonest_end();
         self.watched.clear();
         let known = controls.keys().cloned().collect::<Vec<_>>();
         *lock(&self.shared.controls) = controls;
@@ -703,37 +689,6 @@ impl Writer {
             aside.display()
         ))
     }
-}
-
-/// Removes the facts that persons stated, so that others can be put in their place.
-fn take_back(asset: &mut Asset) {
-    let stated = |fact: &fossick_model::Fact| &*fact.fingerprint == "operator";
-    let names: Vec<String> = asset
-        .facts
-        .iter()
-        .filter(|fact| stated(fact) && fact.attribute == fossick_model::Attribute::Hostname)
-        .map(|fact| fact.value.clone())
-        .collect();
-    asset.facts.retain(|fact| !stated(fact));
-    let heard = |name: &String| {
-        asset
-            .facts
-            .iter()
-            .any(|fact| fact.attribute == fossick_model::Attribute::Hostname && fact.value == *name)
-    };
-    let kept: Vec<String> = asset
-        .hostnames
-        .iter()
-        .filter(|name| !names.contains(name) || heard(name))
-        .cloned()
-        .collect();
-    asset.hostnames = kept;
-    let kind = asset.winner(fossick_model::Attribute::Kind);
-    asset.kind = kind.and_then(|fact| fossick_model::Kind::named(&fact.value));
-    asset.category = asset.kind.map_or(
-        fossick_model::Category::UNKNOWN,
-        fossick_model::Kind::category,
-    );
 }
 
 fn answer<T>(to: &SyncSender<T>, answer: T) {

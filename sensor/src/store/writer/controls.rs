@@ -40,6 +40,9 @@ impl Writer {
         };
         let event = Event::Ordered { order };
         let mut draft = self.single(id.to_owned(), asset.label(), event, Some(by), now);
+        if let Some(card) = self.shared.cards().get(id).cloned() {
+            self.restate(id, card, Some(&control), &mut draft)?;
+        }
         draft.controls.push((id.to_owned(), Some(control)));
         self.write(&draft, |_| Ok(()))?;
         self.publish(draft);
@@ -193,9 +196,10 @@ impl Writer {
         now: Time,
         draft: &mut Draft,
     ) {
-        let Some(asset) = self.shared.cards().get(id).map(|card| card.asset.clone()) else {
+        let Some(card) = self.shared.cards().get(id).cloned() else {
             return;
         };
+        let asset = card.asset.clone();
         let before = control.state.name();
         let demand = demand_now(&asset, &control.policy.demand);
         let observed = observe(&mut control, &asset, demand.as_ref(), known.values());
@@ -214,6 +218,9 @@ impl Writer {
             change.seq = change.seq.saturating_add(before);
         }
         draft.changes.append(&mut single.changes);
+        if let Err(error) = self.restate(id, card, Some(&control), draft) {
+            tracing::error!("saying in the findings of {id} how its control stands: {error:#}");
+        }
         draft.controls.push((id.to_owned(), Some(control)));
     }
 

@@ -1,0 +1,292 @@
+//! What persons decide about an asset and its findings, and what becomes of it as time goes on.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use fossick_model::{
+    Acceptance, Asset, Attribute, Category, Change, Control, DECLARED, Decision, Event, Fact, Kind,
+    Life, Order, Person, Time,
+};
+
+use super::{Draft, Writer, json, orders, tables};
+use crate::store::Card;
+use crate::store::tables::Standing;
+
+/// Findings of one asset about which something was decided, or which are no more.
+const DECISIONS: usize = 1024;
+/// What could not be written is tried again so much later.
+const AGAIN: Duration = Duration::from_mins(1);
+
+/// The sooner of two times.
+pub(super) fn sooner(one: Option<Time>, other: Option<Time>) -> Option<Time> {
+    one.into_iter().chain(other).min()
+}
+
+impl Writer {
+    pub(super) fn order(
+        &mut self,
+        id: &str,
+        order: Order,
+        by: Person,
+        now: Time,
+    ) -> anyhow::Result<()> {
+        let card = self.shared.cards().get(id).cloned();
+        let mut card = card.with_context(|| format!("there is no asset {id} any more"))?;
+        let text = |text: &Option<String>| text.clone().map(|text| (text, now));
+        match &order {
+            Order::Acknowledge => card.standing.acknowledged = Some(self.seq.saturating_add(1)),
+            Order::Rename { name } => card.standing.name = text(name),
+            Order::Annotate { note } => card.standing.note.clone_from(note),
+            Order::SetKind { kind } => card.standing.kind = text(kind),
+            Order::AcknowledgeFinding { .. }
+            | Order::Accept { .. }
+            | Order::Reopen { .. }
+            | Order::DeclareUnpatchable { .. }
+            | Order::Withdraw => decide(&mut card, &order, &by, now)?,
+            Order::Merge { .. } | Order::Split { .. } | Order::Forget | Order::Control { .. } => {}
+        }
+        let arrangement =
+            matches!(order, Order::Merge { .. } | Order::Split { .. }).then(|| json(&(id, &order)));
+        let label = card.asset.label();
+        let event = Event::Ordered { order };
+        let mut draft = self.single(id.to_owned(), label, event, Some(by), now);
+        let control = self.shared.control(id);
+        self.restate(id, card, control.as_ref(), &mut draft)?;
+        let seq = self.seq.saturating_add(1);
+        self.write(&draft, |txn| {
+            if let Some(text) = arrangement {
+                txn.open_table(tables::ARRANGEMENTS)?
+                    .insert(seq, text.as_str())?;
+            }
+            Ok(())
+        })?;
+        self.publish(draft);
+        Ok(())
+    }
+
+    /// What persons said is put into the asset anew.
+    pub(super) fn restate(
+        &self,
+        id: &str,
+        mut card: Box<Card>,
+        control: Option<&Control>,
+        draft: &mut Draft,
+    ) -> anyhow::Result<()> {
+        if let Some(mut asset) = self.shared.asset(id)? {
+            take_back(&mut asset);
+            orders::apply(&mut asset, &card.standing, control);
+            draft.texts.push((id.to_owned(), Some(json(&asset))));
+            card.asset = Asset::brief(asset);
+        }
+        draft.cards.push((id.to_owned(), Some(card)));
+        Ok(())
+    }
+
+    /// What the clock was when somebody last said so.
+    pub(super) fn hear(&mut self, now: Time) {
+        self.now = now;
+        self.told = std::time::Instant::now();
+    }
+
+    /// The sensor's clock, also while nobody says anything.
+    fn clock(&self) -> Time {
+        let since = i64::try_from(self.told.elapsed().as_nanos()).unwrap_or(i64::MAX);
+        Time(self.now.0.saturating_add(since))
+    }
+
+    /// When the first of all exceptions ends.
+    pub(super) fn soonest_end(&self) -> Option<Time> {
+        let cards = self.shared.cards();
+        cards
+            .values()
+            .filter_map(|card| card.standing.first_end())
+            .min()
+    }
+
+    /// What somebody answered for until now is open again.
+    pub fn expire(&mut self) {
+        let now = self.clock();
+        // Until somebody says what the clock is, nothing is over.
+        if self.now == Time::default() || self.soonest.is_none_or(|end| now <= end) {
+            return;
+        }
+        self.soonest = match self.expired(now) {
+            Ok(()) => self.soonest_end(),
+            Err(error) => {
+                tracing::warn!("opening again what was accepted until now: {error:#}");
+                let later = i64::try_from(AGAIN.as_nanos()).unwrap_or(i64::MAX);
+                Some(Time(now.0.saturating_add(later)))
+            }
+        };
+    }
+
+    fn expired(&mut self, now: Time) -> anyhow::Result<()> {
+        let over: Vec<(String, Box<Card>)> = {
+            let cards = self.shared.cards();
+            let ends = |card: &Card| card.standing.first_end();
+            let over = cards
+                .iter()
+                .filter(|(_, card)| ends(card).is_some_and(|end| now > end));
+            over.map(|(id, card)| (id.clone(), card.clone())).collect()
+        };
+        let mut draft = Draft::default();
+        let mut seq = self.seq;
+        for (id, mut card) in over {
+            let label = card.asset.label();
+            for (finding, title, acceptance) in end(&mut card, now) {
+                seq = seq.saturating_add(1);
+                draft.changes.push(Change {
+                    seq,
+                    time: now,
+                    asset: id.clone(),
+                    label: label.clone(),
+                    event: Event::DecisionExpired {
+                        finding,
+                        title,
+                        acceptance,
+                    },
+                    by: None,
+                });
+            }
+            let control = self.shared.control(&id);
+            self.restate(&id, card, control.as_ref(), &mut draft)?;
+        }
+        self.write(&draft, |_| Ok(()))?;
+        self.publish(draft);
+        Ok(())
+    }
+}
+
+/// Takes away what was decided for a time that is over: finding, title, and what was decided.
+fn end(card: &mut Card, now: Time) -> Vec<(String, String, Acceptance)> {
+    let mut ended = Vec::new();
+    let declared = |finding: &&fossick_model::Finding| finding.rule == DECLARED;
+    if let Some(acceptance) = card
+        .standing
+        .declared
+        .take_if(|declared| declared.is_over(now))
+    {
+        let finding = card.asset.findings.iter().find(declared);
+        let (id, title) = finding.map_or_else(Default::default, |finding| {
+            (finding.id.clone(), finding.title.clone())
+        });
+        card.standing.findings.remove(&id);
+        ended.push((id, title, acceptance));
+    }
+    for (id, life) in &mut card.standing.findings {
+        if let Some(acceptance) = life.accepted().filter(|one| one.is_over(now)).cloned() {
+            life.decision = None;
+            life.reopened = Some(now);
+            ended.push((id.clone(), life.title.clone(), acceptance));
+        }
+    }
+    ended
+}
+
+/// A person decides about a finding, or that the asset has one.
+fn decide(card: &mut Card, order: &Order, by: &Person, now: Time) -> anyhow::Result<()> {
+    let answered_for = |reason: &str, until: Time| {
+        let acceptance = Acceptance {
+            by: by.clone(),
+            reason: reason.trim().to_owned(),
+            since: now,
+            until,
+        };
+        let checked = acceptance.check().map(|()| acceptance);
+        checked.map_err(anyhow::Error::msg)
+    };
+    let Card { asset, standing } = card;
+    match order {
+        Order::AcknowledgeFinding { finding } => {
+            let life = there(asset, standing, finding)?;
+            if life.accepted().is_some() {
+                bail!("it is accepted; `reopen` it first");
+            }
+            life.decision = Some(Decision::Acknowledged {
+                by: by.clone(),
+                at: now,
+            });
+        }
+        Order::Accept {
+            finding,
+            reason,
+            until,
+        } => {
+            let acceptance = answered_for(reason, *until)?;
+            let life = there(asset, standing, finding)?;
+            life.decision = Some(Decision::Accepted(acceptance));
+        }
+        Order::Reopen { finding } => {
+            let decided = standing.findings.get_mut(finding);
+            let Some(life) = decided.filter(|life| life.decision.is_some()) else {
+                bail!("nothing was decided about a finding {finding} of it");
+            };
+            life.decision = None;
+            life.reopened = Some(now);
+        }
+        Order::DeclareUnpatchable { reason, until } => {
+            standing.declared = Some(answered_for(reason, *until)?);
+        }
+        Order::Withdraw => {
+            if standing.declared.take().is_none() {
+                bail!("nobody declared it unpatchable");
+            }
+            let declared = asset.findings.iter().find(|known| known.rule == DECLARED);
+            if let Some(declared) = declared {
+                standing.findings.remove(&declared.id);
+            }
+        }
+        _ => bail!("it is about something else"),
+    }
+    Ok(())
+}
+
+/// How a finding that is there fares.
+fn there<'a>(
+    asset: &Asset,
+    standing: &'a mut Standing,
+    finding: &str,
+) -> anyhow::Result<&'a mut Life> {
+    let found = orders::findings(asset).find(|known| known.id == finding);
+    let found = found.with_context(|| {
+        format!(
+            "it has no finding `{}`: `fossick asset {}` lists those it has",
+            crate::safe::display_safe(finding),
+            asset.id
+        )
+    })?;
+    if standing.findings.len() >= DECISIONS && !standing.findings.contains_key(finding) {
+        bail!("of {DECISIONS} findings of it something is kept already: reopen some of them");
+    }
+    let life = standing.findings.entry(finding.to_owned()).or_default();
+    life.title.clone_from(&found.title);
+    Ok(life)
+}
+
+/// Removes the facts that persons stated, so that others can be put in their place.
+fn take_back(asset: &mut Asset) {
+    let stated = |fact: &Fact| &*fact.fingerprint == "operator";
+    let names: Vec<String> = asset
+        .facts
+        .iter()
+        .filter(|fact| stated(fact) && fact.attribute == Attribute::Hostname)
+        .map(|fact| fact.value.clone())
+        .collect();
+    asset.facts.retain(|fact| !stated(fact));
+    let heard = |name: &String| {
+        asset
+            .facts
+            .iter()
+            .any(|fact| fact.attribute == Attribute::Hostname && fact.value == *name)
+    };
+    let kept: Vec<String> = asset
+        .hostnames
+        .iter()
+        .filter(|name| !names.contains(name) || heard(name))
+        .cloned()
+        .collect();
+    asset.hostnames = kept;
+    let kind = asset.winner(Attribute::Kind);
+    asset.kind = kind.and_then(|fact| Kind::named(&fact.value));
+    asset.category = asset.kind.map_or(Category::UNKNOWN, Kind::category);
+}
