@@ -29,6 +29,8 @@ fn essence(asset: &Value) -> Value {
         "last_seen",
         "facts",
         "observations",
+        // A sensor judges by what it knows; a capture is judged when it is asked for.
+        "findings",
         "peers",
         "visibility",
     ] {
