@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use fossick_model::{
     Asset, Baseline, Change, Conversation, FIELDS, Hello, Order, Reply, Request, Span, Status,
-    Time, VERSION,
+    Term, Time, VERSION,
 };
 
 use crate::chunks::{ChunkReader, ChunkWriter};
@@ -174,6 +174,15 @@ struct Answered {
     /// The last day on which that holds (UTC): 2026-12-31
     #[arg(long, value_name = "DATE", value_parser = end_of)]
     until: Time,
+}
+
+impl Answered {
+    fn term(&self) -> Term {
+        Term {
+            reason: self.reason.clone(),
+            until: self.until,
+        }
+    }
 }
 
 fn end_of(day: &str) -> Result<Time, &'static str> {
@@ -650,15 +659,13 @@ pub fn order(arguments: &OrderArguments) -> anyhow::Result<()> {
         },
         OrderCommand::Accept { finding, answered } => Order::Accept {
             finding: finding.clone(),
-            reason: answered.reason.clone(),
-            until: answered.until,
+            term: Box::new(answered.term()),
         },
         OrderCommand::Reopen { finding } => Order::Reopen {
             finding: finding.clone(),
         },
         OrderCommand::DeclareUnpatchable { answered } => Order::DeclareUnpatchable {
-            reason: answered.reason.clone(),
-            until: answered.until,
+            term: Box::new(answered.term()),
         },
         OrderCommand::Withdraw => Order::Withdraw,
     };

@@ -617,7 +617,10 @@ mod tests {
     #[test]
     fn an_analyst_acknowledges_and_an_operator_answers_for_a_risk() {
         let finding = || "f1".to_owned();
-        let (reason, until) = ("because".to_owned(), fossick_model::Time(1));
+        let term = Box::new(fossick_model::Term {
+            reason: "because".to_owned(),
+            until: fossick_model::Time(1),
+        });
         let role = |order| {
             needed(&Request::Order {
                 asset: "10.0.0.1".to_owned(),
@@ -631,11 +634,10 @@ mod tests {
         for order in [
             Order::Accept {
                 finding: finding(),
-                reason: reason.clone(),
-                until,
+                term: term.clone(),
             },
             Order::Reopen { finding: finding() },
-            Order::DeclareUnpatchable { reason, until },
+            Order::DeclareUnpatchable { term },
             Order::Withdraw,
         ] {
             assert_eq!(role(order), Role::Operator);

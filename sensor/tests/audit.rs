@@ -82,8 +82,7 @@ fn fault(path: &Path) -> Option<Fault> {
 
 fn text(txn: &redb::WriteTransaction, seq: u64) -> String {
     let journal = txn.open_table(JOURNAL).unwrap();
-    let text = journal.get(seq).unwrap().unwrap().value().to_owned();
-    text
+    journal.get(seq).unwrap().unwrap().value().to_owned()
 }
 
 #[test]

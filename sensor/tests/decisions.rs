@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use fossick_engine::Round;
 use fossick_model::{
-    Asset, Change, Demand, Event, LONGEST_DAYS, Order, Person, Step, Time, Verdict,
+    Asset, Change, Demand, Event, LONGEST_DAYS, Order, Person, Step, Term, Time, Verdict,
 };
 use fossick_sensor::store::{Job, Keep, Store, file_opener};
 use serde_json::json;
@@ -58,6 +58,13 @@ fn asset(findings: &[&str]) -> Asset {
         "facts": [], "observations": [], "findings": findings,
     });
     serde_json::from_value(asset).unwrap()
+}
+
+fn term(reason: &str, until: &str) -> Term {
+    Term {
+        reason: reason.to_owned(),
+        until: Time::end_of(until).unwrap(),
+    }
 }
 
 struct Sensor(Option<Store>);
@@ -120,16 +127,14 @@ impl Sensor {
     fn accept(&self, finding: &str, reason: &str, until: &str) -> Result<(), String> {
         let order = Order::Accept {
             finding: finding.to_owned(),
-            reason: reason.to_owned(),
-            until: Time::end_of(until).unwrap(),
+            term: Box::new(term(reason, until)),
         };
         self.order(order, now())
     }
 
     fn declare(&self, until: &str) -> Result<(), String> {
         let order = Order::DeclareUnpatchable {
-            reason: "the line stands still otherwise".to_owned(),
-            until: Time::end_of(until).unwrap(),
+            term: Box::new(term("the line stands still otherwise", until)),
         };
         self.order(order, now())
     }

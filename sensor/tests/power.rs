@@ -167,7 +167,7 @@ fn a_power_cut_takes_nothing_that_was_published() {
         );
         assert_eq!(journal[..published.len()], published[..], "cut {cut}");
         let begun = Instant::now();
-        let until = Duration::from_micros(u64::from(random.below(8000)));
+        let until = Duration::from_micros(u64::from(random.below(12_000)));
         while begun.elapsed() < until {
             if store.is_idle() {
                 let round = Round {

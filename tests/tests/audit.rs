@@ -4,13 +4,16 @@
 use std::path::Path;
 use std::process::Command;
 
-use fossick_tests::live::{Folder, Network, Sensor, hosts, possible};
+use fossick_tests::Folder;
+use fossick_tests::live::{Network, Sensor, hosts, possible};
 use serde_json::Value;
 
 fn in_days(days: u32) -> String {
     let day = format!("+{days} days");
-    let out = Command::new("date").args(["-u", "-d", &day, "+%F"]);
-    let out = { out }.output().unwrap();
+    let out = Command::new("date")
+        .args(["-u", "-d", &day, "+%F"])
+        .output()
+        .unwrap();
     String::from_utf8(out.stdout).unwrap().trim().to_owned()
 }
 

@@ -10,9 +10,8 @@ use crate::asset::Asset;
 use crate::audit::{Audit, Head};
 use crate::change::Change;
 use crate::conversation::{Conversation, Span};
-use crate::decision::Exception;
+use crate::decision::{Exception, Term};
 use crate::policy::{Control, Step};
-use crate::time::Time;
 
 /// Version of the requests and replies in this file. A sensor refuses a client of another one, and says so.
 pub const VERSION: u16 = 1;
@@ -178,10 +177,9 @@ pub enum Order {
     Accept {
         /// Its id.
         finding: String,
-        /// Why.
-        reason: String,
-        /// The last moment at which that holds.
-        until: Time,
+        /// Why, and how long.
+        #[serde(flatten)]
+        term: Box<Term>,
     },
     /// What was decided about this finding holds no longer.
     Reopen {
@@ -190,10 +188,9 @@ pub enum Order {
     },
     /// It cannot be patched, and no document says so: I do.
     DeclareUnpatchable {
-        /// Why.
-        reason: String,
-        /// The last moment at which that holds.
-        until: Time,
+        /// Why, and how long.
+        #[serde(flatten)]
+        term: Box<Term>,
     },
     /// It was declared unpatchable, and is not.
     Withdraw,

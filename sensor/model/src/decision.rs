@@ -14,6 +14,15 @@ pub const DECLARED: &str = "declared";
 
 const DAY: i64 = 86_400_000_000_000;
 
+/// Why something is accepted, and how long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Term {
+    /// Why.
+    pub reason: String,
+    /// The last moment at which it holds.
+    pub until: Time,
+}
+
 /// Something that a person answers for, for a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acceptance {

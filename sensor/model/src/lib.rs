@@ -21,7 +21,9 @@ pub use audit::{Audit, Fault, Head};
 pub use change::{Change, Event, Person, Reason};
 pub use control::{Hello, Order, Reply, Request, VERSION};
 pub use conversation::{Answered, Asked, Baseline, Cast, Conversation, Direction, End, Span};
-pub use decision::{Acceptance, DECLARED, Decision, Exception, LONGEST_DAYS, LONGEST_REASON, Life};
+pub use decision::{
+    Acceptance, DECLARED, Decision, Exception, LONGEST_DAYS, LONGEST_REASON, Life, Term,
+};
 pub use difference::difference;
 pub use filter::{About, FIELDS, Field, Filter, FilterError};
 pub use finding::{Finding, FindingSource, FindingStated, Seen, Shown, Verdict};

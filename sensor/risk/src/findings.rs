@@ -121,7 +121,7 @@ fn seen(asset: &Asset) -> Seen {
     }
 }
 
-/// FNV-1a, as for the ids of assets: the same from run to run.
+/// The id of a finding: the same for the same asset, rule and document, from run to run (FNV-1a, as for the ids of assets).
 #[must_use]
 pub fn id(asset: &Asset, rule: &str, source: &str) -> String {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;

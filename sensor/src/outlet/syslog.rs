@@ -8,7 +8,9 @@
 
 use std::fmt::{self, Write as _};
 
-use fossick_model::{Change, ControlState, Conversation, Event, Evidence, Order, Staleness, Step};
+use fossick_model::{
+    Acceptance, Change, ControlState, Conversation, Event, Evidence, Order, Staleness, Step,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -101,17 +103,17 @@ pub enum Severity {
 #[must_use]
 pub fn severity(event: &Event) -> Severity {
     match event {
-        Event::AddressMoved { .. }
-        | Event::FindingOpened { .. }
-        | Event::DecisionExpired { .. }
-        | Event::Resynchronised { .. } => Severity::Warning,
         Event::ControlMoved { control } => match control {
             ControlState::Violated { .. } | ControlState::Stale { .. } => Severity::Warning,
             _ => Severity::Notice,
         },
         // What the sensor says of its run and its configuration is no trouble.
         Event::Sensor { part, .. } if matches!(part.as_str(), "run" | "config") => Severity::Notice,
-        Event::Sensor { .. } => Severity::Warning,
+        Event::Sensor { .. }
+        | Event::AddressMoved { .. }
+        | Event::FindingOpened { .. }
+        | Event::DecisionExpired { .. }
+        | Event::Resynchronised { .. } => Severity::Warning,
         Event::AssetSeen { .. }
         | Event::AssetSilent { .. }
         | Event::AssetReturned { .. }
@@ -317,21 +319,17 @@ impl Sentence<'_> {
             Order::AcknowledgeFinding { finding } => {
                 format!("finding {} acknowledged", self.short(finding))
             }
-            Order::Accept {
-                finding,
-                reason,
-                until,
-            } => format!(
+            Order::Accept { finding, term } => format!(
                 "finding {} accepted until {}: {}",
                 self.short(finding),
-                until.day(),
-                self.short(reason)
+                term.until.day(),
+                self.short(&term.reason)
             ),
             Order::Reopen { finding } => format!("finding {} reopened", self.short(finding)),
-            Order::DeclareUnpatchable { reason, until } => format!(
+            Order::DeclareUnpatchable { term } => format!(
                 "declared unpatchable until {}: {}",
-                until.day(),
-                self.short(reason)
+                term.until.day(),
+                self.short(&term.reason)
             ),
             Order::Withdraw => "no longer declared unpatchable".to_owned(),
             Order::Control { control } => match control.as_ref() {
@@ -342,6 +340,16 @@ impl Sentence<'_> {
                 Step::Deployed { .. } => "control deployed".to_owned(),
             },
         }
+    }
+
+    fn expired(&self, title: &str, acceptance: &Acceptance) -> String {
+        format!(
+            "no longer accepted: {} (until {} by {}: {})",
+            self.short(title),
+            acceptance.until.day(),
+            self.short(&acceptance.by.label()),
+            self.short(&acceptance.reason)
+        )
     }
 
     fn control(&self, control: &ControlState) -> String {
@@ -460,14 +468,7 @@ impl fmt::Display for Sentence<'_> {
             }
             Event::DecisionExpired {
                 title, acceptance, ..
-            } => write!(
-                f,
-                "no longer accepted: {} (until {} by {}: {})",
-                s(title),
-                acceptance.until.day(),
-                s(&acceptance.by.label()),
-                s(&acceptance.reason)
-            )?,
+            } => f.write_str(&self.expired(title, acceptance))?,
             Event::Resynchronised { since } => write!(
                 f,
                 "changes since {since} could not be written; this is what it is like now"

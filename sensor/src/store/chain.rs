@@ -42,14 +42,10 @@ impl Chain<'_> {
 
     /// Covers one more entry.
     pub fn add(&mut self, seq: u64, text: &str) -> Result<(), redb::Error> {
-        let before = match self.last {
-            Some(before) => before,
-            None => {
-                self.hashes.insert(seq.saturating_sub(1), &NOTHING)?;
-                NOTHING
-            }
-        };
-        let hash = hash(&before, seq, text);
+        if self.last.is_none() {
+            self.hashes.insert(seq.saturating_sub(1), &NOTHING)?;
+        }
+        let hash = hash(&self.last.unwrap_or(NOTHING), seq, text);
         self.hashes.insert(seq, &hash)?;
         self.last = Some(hash);
         Ok(())

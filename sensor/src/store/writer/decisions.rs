@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use fossick_model::{
     Acceptance, Asset, Attribute, Category, Change, Control, DECLARED, Decision, Event, Fact, Kind,
-    Life, Order, Person, Time,
+    Life, Order, Person, Term, Time,
 };
 
 use super::{Draft, Writer, json, orders, tables};
@@ -185,12 +185,12 @@ fn end(card: &mut Card, now: Time) -> Vec<(String, String, Acceptance)> {
 
 /// A person decides about a finding, or that the asset has one.
 fn decide(card: &mut Card, order: &Order, by: &Person, now: Time) -> anyhow::Result<()> {
-    let answered_for = |reason: &str, until: Time| {
+    let answered_for = |term: &Term| {
         let acceptance = Acceptance {
             by: by.clone(),
-            reason: reason.trim().to_owned(),
+            reason: term.reason.trim().to_owned(),
             since: now,
-            until,
+            until: term.until,
         };
         let checked = acceptance.check().map(|()| acceptance);
         checked.map_err(anyhow::Error::msg)
@@ -207,12 +207,8 @@ fn decide(card: &mut Card, order: &Order, by: &Person, now: Time) -> anyhow::Res
                 at: now,
             });
         }
-        Order::Accept {
-            finding,
-            reason,
-            until,
-        } => {
-            let acceptance = answered_for(reason, *until)?;
+        Order::Accept { finding, term } => {
+            let acceptance = answered_for(term)?;
             let life = there(asset, standing, finding)?;
             life.decision = Some(Decision::Accepted(acceptance));
         }
@@ -224,8 +220,8 @@ fn decide(card: &mut Card, order: &Order, by: &Person, now: Time) -> anyhow::Res
             life.decision = None;
             life.reopened = Some(now);
         }
-        Order::DeclareUnpatchable { reason, until } => {
-            standing.declared = Some(answered_for(reason, *until)?);
+        Order::DeclareUnpatchable { term } => {
+            standing.declared = Some(answered_for(term)?);
         }
         Order::Withdraw => {
             if standing.declared.take().is_none() {
