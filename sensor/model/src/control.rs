@@ -104,6 +104,13 @@ pub enum Request {
         /// What is decided.
         order: Order,
     },
+    /// Approved assets follow, as chunks of a JSON list; they take the place of those that the same file gave before.
+    Approve {
+        /// Name of the file that they are from.
+        source: String,
+    },
+    /// Every approved asset, as a JSON list. Answered by [`Reply::Octets`].
+    Approved,
     /// A capture follows, to be read as if it had been heard.
     Ingest {
         /// Its name, as evidence will quote it.
@@ -152,6 +159,13 @@ pub enum Order {
     },
     /// Remove it and everything known of it.
     Forget,
+    /// What a file lists is approved; it is about no single asset.
+    Approve {
+        /// Name of the file.
+        source: String,
+        /// How many assets it lists.
+        count: u64,
+    },
     /// Something is done with its control.
     Control {
         /// What.

@@ -1,6 +1,7 @@
 //! The store's thread: jobs in, transactions out, and the picture that everybody reads.
 
 mod controls;
+mod findings;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -37,6 +38,7 @@ pub(super) struct Writer {
     copied: Option<Instant>,
     now: Time,
     watched: controls::Watched,
+    pending: findings::Pending,
 }
 
 /// One transaction's worth: what to write, and what everybody reads once it is written.
@@ -68,6 +70,7 @@ impl Writer {
             copied: None,
             now: Time::default(),
             watched: controls::Watched::new(),
+            pending: findings::Pending::default(),
         };
         writer.measure();
         for id in writer.shared.controls().into_keys() {
@@ -92,6 +95,7 @@ impl Writer {
                 if !(written && self.publish(draft)) {
                     return false;
                 }
+                self.mark(&round);
                 let moved = self.watch(&round, now);
                 moved.changes.is_empty()
                     || (self.insist(stopping, |writer| writer.write(&moved, |_| Ok(())))
@@ -120,6 +124,18 @@ impl Writer {
                     Order::Control { control } => self.step(&asset, control, by, now),
                     _ => self.order(&asset, order, by, now),
                 };
+                answer(&done, result.map_err(|error| error.to_string()));
+                true
+            }
+            Job::Approve {
+                source,
+                approved,
+                by,
+                now,
+                done,
+            } => {
+                self.now = now;
+                let result = self.approve(source, approved, by, now);
                 answer(&done, result.map_err(|error| error.to_string()));
                 true
             }
@@ -318,6 +334,10 @@ impl Writer {
             let known = cards.get(&asset.id);
             let mut standing = known.map(|card| card.standing.clone()).unwrap_or_default();
             orders::apply(&mut asset, &standing);
+            // The inventory knows of none: they stay until they are judged again.
+            if let Some(known) = known {
+                asset.findings.clone_from(&known.asset.findings);
+            }
             // A device that was only spoken for has no time of its own.
             let time = if asset.last_seen == Time::default() {
                 now
@@ -475,7 +495,11 @@ impl Writer {
             Order::Rename { name } => card.standing.name = text(name),
             Order::Annotate { note } => card.standing.note.clone_from(note),
             Order::SetKind { kind } => card.standing.kind = text(kind),
-            Order::Merge { .. } | Order::Split { .. } | Order::Forget | Order::Control { .. } => {}
+            Order::Merge { .. }
+            | Order::Split { .. }
+            | Order::Forget
+            | Order::Approve { .. }
+            | Order::Control { .. } => {}
         }
         let arrangement =
             matches!(order, Order::Merge { .. } | Order::Split { .. }).then(|| json(&(id, &order)));
@@ -679,6 +703,7 @@ impl Writer {
         retention::add_entries(&opened.database, &since)?;
         let cards = tables::cards(&opened.database)?;
         let controls = tables::controls(&opened.database)?;
+        let approved = tables::approved(&opened.database)?;
         self.seq = self.seq.max(tables::last(&opened.database)?);
         *database = Some(opened.database);
         drop(database);
@@ -689,6 +714,8 @@ impl Writer {
             .cards
             .write()
             .unwrap_or_else(PoisonError::into_inner) = cards;
+        *lock(&self.shared.approvals) = Arc::new(fossick_shadow::Approvals::new(approved));
+        self.pending = findings::Pending::default();
         self.watched.clear();
         let known = controls.keys().cloned().collect::<Vec<_>>();
         *lock(&self.shared.controls) = controls;
