@@ -26,6 +26,9 @@ fn detect<'s>(scene: &Scene<'s>) -> Option<Hit<'s>> {
             "whoever serves leases says which router and name server the others use, and nobody approved this one",
         ));
     }
+    if scene.approved().is_some() {
+        return None;
+    }
     let own = said(scene.asset, "dhcp.offered_router").next()?;
     // Routers of other subnets are what one server for several of them hands out; another one in the same is a contradiction.
     let rival = scene.site.assets().find_map(|other| {

@@ -12,11 +12,15 @@ const SURE: u32 = 95;
 /// Reads a report; of one that was cut off, the hosts before.
 pub(super) fn read(text: &str) -> Result<Import, ImportError> {
     let mut reader = Reader::from_str(text);
-    let line = |at: u64| {
+    // Lines are counted as the reader goes on.
+    let (mut counted, mut lines) = (0_usize, 1_u64);
+    let mut line = |at: u64| {
         let at = usize::try_from(at).unwrap_or(usize::MAX).min(text.len());
-        let before = text.as_bytes().get(..at).unwrap_or_default();
-        let lines = before.iter().filter(|octet| **octet == b'\n').count();
-        u64::try_from(lines).unwrap_or(u64::MAX).saturating_add(1)
+        let since = text.as_bytes().get(counted..at).unwrap_or_default();
+        let new = since.iter().filter(|octet| **octet == b'\n').count();
+        counted = counted.max(at);
+        lines = lines.saturating_add(u64::try_from(new).unwrap_or_default());
+        lines
     };
     let mut import = Import::default();
     let mut host: Option<(Result<Approved, String>, bool)> = None;
