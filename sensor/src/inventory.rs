@@ -25,7 +25,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Approve what a file lists: CSV, JSON of NetBox (devices, addresses), or XML of nmap
+    /// Approve what a file lists: CSV, JSON of `NetBox` (devices, addresses), or XML of nmap
     Import(Import),
     /// Hold what was seen against what is approved: sanctioned, unsanctioned, missing, mismatched
     Diff(Diff),
@@ -124,7 +124,7 @@ fn diff(arguments: &Diff) -> anyhow::Result<()> {
         if arguments.approved.is_empty() {
             match sensor.ask(&Request::Approved)? {
                 Reply::Octets => {
-                    approved = serde_json::from_slice(&sensor.octets(shadow::LARGEST)?)?
+                    approved = serde_json::from_slice(&sensor.octets(shadow::LARGEST)?)?;
                 }
                 _ => return Err(unexpected()),
             }
@@ -153,9 +153,8 @@ fn known(sensor: &mut Sensor) -> anyhow::Result<Vec<Asset>> {
             limit: WINDOW,
             whole: true,
         };
-        let (total, assets) = match sensor.ask(&request)? {
-            Reply::Assets { total, assets } => (total, assets),
-            _ => return Err(unexpected()),
+        let Reply::Assets { total, assets } = sensor.ask(&request)? else {
+            return Err(unexpected());
         };
         let empty = assets.is_empty();
         all.extend(assets);

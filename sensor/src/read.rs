@@ -70,7 +70,7 @@ pub struct Arguments {
     /// A sensor's configuration: its zones, and its detectors and protocols that are off
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Approved assets: CSV, JSON of NetBox, or XML of nmap (may be given several times); others are findings then
+    /// Approved assets: CSV, JSON of `NetBox`, or XML of nmap (may be given several times); others are findings then
     #[arg(long, value_name = "FILE")]
     approved: Vec<PathBuf>,
     /// Which column of a CSV file is which: ip=IPAddress,mac=MAC,name=Host,vendor=…,model=…,os=…,kind=…,serial=…,owner=…
@@ -117,8 +117,15 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     cause.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Whether everything was read to its end.
-fn read(arguments: &Arguments) -> anyhow::Result<bool> {
+/// What is expected of the network, and what is not asked.
+struct Expected {
+    config: Config,
+    approvals: Approvals,
+    /// Protocols and detectors that are off.
+    off: Vec<String>,
+}
+
+fn expected(arguments: &Arguments) -> anyhow::Result<Expected> {
     for off in &arguments.off {
         let known = PROTOCOLS.iter().any(|protocol| protocol.name == off);
         if !known && !fossick_shadow::is_detector(off) {
@@ -136,7 +143,16 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
     for path in &arguments.approved {
         approved.extend(shadow::approved(path, &columns)?);
     }
-    let approvals = Approvals::new(approved);
+    Ok(Expected {
+        config,
+        approvals: Approvals::new(approved),
+        off,
+    })
+}
+
+/// Whether everything was read to its end.
+fn read(arguments: &Arguments) -> anyhow::Result<bool> {
+    let expected = expected(arguments)?;
     let mut fingerprints = knowledge::load(
         arguments.fingerprints.as_deref(),
         arguments.recog.as_deref(),
@@ -150,7 +166,7 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
         knowledge::add_imported(&mut fingerprints, known)?;
     }
     let locality = match &arguments.config {
-        Some(_) => config.locality(),
+        Some(_) => expected.config.locality(),
         None => Locality::default(),
     };
     let mut captures = Captures::open(&arguments.captures)?;
@@ -165,7 +181,7 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
         .threads
         .or_else(|| std::thread::available_parallelism().ok().map(Into::into))
         .unwrap_or(1);
-    let mut engine = Engine::new(threads, &off);
+    let mut engine = Engine::new(threads, &expected.off);
     let progress = progress();
     let mut shown = false;
     while let Some(batch) = captures.next_batch() {
@@ -202,8 +218,9 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
             intel::judge(&mut assets, knowledge, arguments.as_of.as_deref())?;
         }
         let conversations = inventory.conversations();
-        let zones = shadow::zones(&config);
-        shadow::detect(&mut assets, &conversations, &zones, &approvals, &off);
+        let zones = shadow::zones(&expected.config);
+        let Expected { approvals, off, .. } = &expected;
+        shadow::detect(&mut assets, &conversations, &zones, approvals, off);
         Ok(assets)
     };
     match &arguments.explain {

@@ -56,7 +56,6 @@ pub static PROTOCOL: Protocol = Protocol {
         Carrier::Tcp(5985),
     ],
     keys: &[
-        LOGIN,
         SERVER,
         USER_AGENT,
         POWERED_BY,
@@ -71,6 +70,7 @@ pub static PROTOCOL: Protocol = Protocol {
         DEVICE_TYPE,
         FIRMWARE_VERSION,
         SYSTEM,
+        LOGIN,
     ],
     frame: Some(frame),
     recognise,

@@ -160,7 +160,7 @@ pub enum ImportError {
     NotNmap,
 }
 
-/// Reads a file of approved assets: JSON of NetBox, XML of nmap, or CSV, told by how it begins.
+/// Reads a file of approved assets: JSON of `NetBox`, XML of nmap, or CSV, told by how it begins.
 ///
 /// # Errors
 /// It is none of these, or broken where nothing behind could be read. Single rows that are of no use are in the result.
@@ -250,8 +250,8 @@ impl Approvals {
     }
 
     fn number(&self, asset: &Asset) -> Option<usize> {
-        let macs = asset.addresses.iter().flat_map(|addresses| &addresses.mac);
-        let by_mac = macs.filter_map(|mac| self.by_mac.get(mac)).next();
+        let mut macs = asset.addresses.iter().flat_map(|addresses| &addresses.mac);
+        let by_mac = macs.find_map(|mac| self.by_mac.get(mac));
         let by_ip = || asset.ips().iter().find_map(|ip| self.by_ip.get(ip));
         let by_name = || {
             let mut names = asset.hostnames.iter();

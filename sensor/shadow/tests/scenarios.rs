@@ -59,7 +59,9 @@ impl World {
                     header.join(","),
                     values.join(",").replace('_', " ")
                 );
-                let import = fossick_shadow::import("list.csv", &csv, &Default::default()).unwrap();
+                let import =
+                    fossick_shadow::import("list.csv", &csv, &fossick_shadow::Columns::default())
+                        .unwrap();
                 assert!(import.refused.is_empty(), "{:?}", import.refused);
                 self.approved.extend(import.approved);
             }

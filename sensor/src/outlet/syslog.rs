@@ -313,7 +313,9 @@ impl Sentence<'_> {
             Order::Merge { with } => format!("merged with {}", self.short(with)),
             Order::Split { address } => format!("{} split off", self.short(address)),
             Order::Forget => "to be forgotten".to_owned(),
-            Order::Approve { source, count } => format!("{count} assets approved by {source}"),
+            Order::Approve { source, count } => {
+                format!("{count} assets approved by {}", self.short(source))
+            }
             Order::Control { control } => match control.as_ref() {
                 Step::Propose { .. } => "control proposed".to_owned(),
                 Step::DryRun => "control tried on what was heard".to_owned(),

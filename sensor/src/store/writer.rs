@@ -135,7 +135,7 @@ impl Writer {
                 done,
             } => {
                 self.now = now;
-                let result = self.approve(source, approved, by, now);
+                let result = self.approve(&source, approved, by, now);
                 answer(&done, result.map_err(|error| error.to_string()));
                 true
             }

@@ -1,4 +1,4 @@
-//! JSON as NetBox's API exports it: `dcim` devices with their primary addresses, `dcim` interfaces, `ipam` addresses.
+//! JSON as `NetBox`'s API exports it: `dcim` devices with their primary addresses, `dcim` interfaces, `ipam` addresses.
 
 use std::collections::BTreeMap;
 

@@ -17,7 +17,7 @@ pub(super) fn read(text: &str) -> Result<Import, ImportError> {
     let mut line = |at: u64| {
         let at = usize::try_from(at).unwrap_or(usize::MAX).min(text.len());
         let since = text.as_bytes().get(counted..at).unwrap_or_default();
-        let new = since.iter().filter(|octet| **octet == b'\n').count();
+        let new = since.split(|octet| *octet == b'\n').skip(1).count();
         counted = counted.max(at);
         lines = lines.saturating_add(u64::try_from(new).unwrap_or_default());
         lines

@@ -201,13 +201,13 @@ impl Writer {
     /// What a file lists is approved from now on.
     pub(super) fn approve(
         &mut self,
-        source: String,
+        source: &str,
         mut approved: Vec<Approved>,
         by: Person,
         now: Time,
     ) -> anyhow::Result<u64> {
         for one in &mut approved {
-            one.source.clone_from(&source);
+            source.clone_into(&mut one.source);
         }
         let known = self.shared.approvals();
         let others = known.all().iter().filter(|one| one.source != source);
@@ -221,14 +221,14 @@ impl Writer {
         }
         let count = u64::try_from(approved.len()).unwrap_or(u64::MAX);
         let order = Order::Approve {
-            source: source.clone(),
+            source: source.to_owned(),
             count,
         };
         let event = Event::Ordered { order };
         let draft = self.single(String::new(), "inventory".to_owned(), event, Some(by), now);
         self.write(&draft, |txn| {
             txn.open_table(tables::APPROVED)?
-                .insert(source.as_str(), json(&approved).as_str())?;
+                .insert(source, json(&approved).as_str())?;
             Ok(())
         })?;
         *lock(&self.shared.approvals) = Arc::new(Approvals::new(all));
