@@ -247,7 +247,7 @@ impl Sensor {
         }
     }
 
-    fn send(&mut self, message: &impl serde::Serialize) -> anyhow::Result<()> {
+    pub(crate) fn send(&mut self, message: &impl serde::Serialize) -> anyhow::Result<()> {
         let mut line = serde_json::to_vec(message)?;
         line.push(b'\n');
         self.reader
@@ -265,7 +265,7 @@ impl Sensor {
         Ok((read > 0).then_some(line))
     }
 
-    fn reply(&mut self) -> anyhow::Result<Reply> {
+    pub(crate) fn reply(&mut self) -> anyhow::Result<Reply> {
         let line = self.line()?.context("the sensor hung up")?;
         match serde_json::from_str(&line).context("the sensor's answer makes no sense")? {
             Reply::Refused {
@@ -312,10 +312,19 @@ impl Sensor {
         }
     }
 
-    fn upload(&mut self, from: &mut dyn Read) -> anyhow::Result<()> {
+    pub(crate) fn upload(&mut self, from: &mut dyn Read) -> anyhow::Result<()> {
         let mut to = ChunkWriter::new(self.reader.get_mut());
         io::copy(from, &mut to)?;
         Ok(to.finish()?)
+    }
+
+    /// Octets that follow an answer, so many at most.
+    pub(crate) fn octets(&mut self, most: u64) -> anyhow::Result<Vec<u8>> {
+        let mut octets = Vec::new();
+        let mut from = ChunkReader::new(&mut self.reader);
+        (&mut from).take(most).read_to_end(&mut octets)?;
+        io::copy(&mut from, &mut io::sink())?;
+        Ok(octets)
     }
 
     fn download(&mut self, to: &Path) -> anyhow::Result<()> {

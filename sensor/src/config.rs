@@ -158,7 +158,7 @@ impl Default for Limits {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Detectors {
-    /// Protocols that are not read.
+    /// Protocols that are not read, and detectors that say nothing.
     pub off: Vec<String>,
 }
 
@@ -281,10 +281,13 @@ impl Config {
             }
         }
         for off in &self.detectors.off {
-            if !PROTOCOLS.iter().any(|protocol| protocol.name == off) {
+            let known = PROTOCOLS.iter().any(|protocol| protocol.name == off);
+            if !known && !fossick_shadow::is_detector(off) {
                 fault(
                     off,
-                    format!("no such protocol `{off}`; `fossick protocols` lists them"),
+                    format!(
+                        "no such protocol or detector `{off}`; `fossick protocols` and `fossick inventory detectors` list them"
+                    ),
                 );
             }
         }

@@ -277,6 +277,7 @@ fn needed(request: &Request) -> Role {
         | Request::Assets { .. }
         | Request::Asset { .. }
         | Request::Conversations { .. }
+        | Request::Approved
         | Request::Controls { .. }
         | Request::Exceptions { .. }
         | Request::Audit { .. }
@@ -295,13 +296,15 @@ fn needed(request: &Request) -> Role {
             | Order::Withdraw
             | Order::Merge { .. }
             | Order::Split { .. }
-            | Order::Forget => Role::Operator,
+            | Order::Forget
+            | Order::Approve { .. } => Role::Operator,
             Order::Control { control } => match **control {
                 Step::Propose { .. } | Step::DryRun => Role::Analyst,
                 Step::Approve | Step::Export { .. } | Step::Deployed { .. } => Role::Operator,
             },
         },
         Request::Ingest { .. }
+        | Request::Approve { .. }
         | Request::StoreCheck
         | Request::StoreCompact
         | Request::StoreBackup
@@ -374,6 +377,9 @@ fn serve_one(
             {
                 bail!("`{}` is not a kind", crate::safe::display_safe(kind));
             }
+            if matches!(order, Order::Approve { .. }) {
+                bail!("a list is approved with `fossick inventory import`");
+            }
             let asset = desk
                 .shared
                 .named(&asset)
@@ -386,6 +392,13 @@ fn serve_one(
                 done,
             })?;
             answered(stream, &answer, |()| "done, and in the journal".to_owned())
+        }
+        Request::Approve { source } => approve(desk, stream, reader, source, person),
+        Request::Approved => {
+            say(stream, &Reply::Octets)?;
+            let mut to = ChunkWriter::new(stream);
+            to.write_all(&serde_json::to_vec(desk.shared.approvals().all())?)?;
+            Ok(to.finish()?)
         }
         Request::Ingest { name } => ingest(desk, stream, reader, &name),
         Request::StoreCheck => store_job(desk, stream, Job::Check),
@@ -548,6 +561,38 @@ fn ingest(desk: &Desk, stream: &UnixStream, reader: &Socket, name: &str) -> anyh
         what.push_str(&trouble.to_string());
     }
     say(stream, &Reply::Done { what })
+}
+
+/// Takes a list of approved assets over.
+fn approve(
+    desk: &Desk,
+    stream: &UnixStream,
+    reader: &Socket,
+    source: String,
+    person: &Person,
+) -> anyhow::Result<()> {
+    let mut chunks = ChunkReader::new(reader.clone());
+    let mut octets = Vec::new();
+    let beyond = crate::shadow::LARGEST.saturating_add(1);
+    (&mut chunks).take(beyond).read_to_end(&mut octets)?;
+    // What is too long is read to its end all the same: requests follow it.
+    std::io::copy(&mut chunks, &mut std::io::sink())?;
+    if u64::try_from(octets.len()).is_ok_and(|length| length == beyond) {
+        bail!("the list is larger than {} octets", crate::shadow::LARGEST);
+    }
+    let approved: Vec<fossick_shadow::Approved> =
+        serde_json::from_slice(&octets).context("the list cannot be read")?;
+    let (done, answer) = sync_channel(1);
+    desk.jobs.send(Job::Approve {
+        source,
+        approved,
+        by: person.clone(),
+        now: crate::run::clock(),
+        done,
+    })?;
+    answered(stream, &answer, |count| {
+        format!("{count} assets approved, and in the journal")
+    })
 }
 
 fn backup(desk: &Desk, stream: &UnixStream) -> anyhow::Result<()> {

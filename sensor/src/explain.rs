@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use fossick_engine::masked;
-use fossick_model::{Asset, Evidence};
+use fossick_model::{Asset, Evidence, Finding};
 
 use crate::capture::{Captures, PcapngWriter};
 use crate::safe::display_safe;
@@ -85,6 +85,9 @@ pub fn print(out: &mut dyn Write, asset: &Asset) -> io::Result<()> {
         writeln!(out, "    fingerprint: {}", display_safe(&fact.fingerprint))?;
         writeln!(out, "    packet:      {}", place(&fact.evidence))?;
     }
+    for finding in &asset.findings {
+        print_finding(out, finding)?;
+    }
     let explained: BTreeSet<&str> = asset.facts.iter().map(|fact| fact.key.as_ref()).collect();
     let mut others = asset
         .observations
@@ -107,6 +110,36 @@ pub fn print(out: &mut dyn Write, asset: &Asset) -> io::Result<()> {
         print(out, child)?;
     }
     Ok(())
+}
+
+/// What is to be done about it.
+fn print_finding(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
+    let title = display_safe(&finding.title);
+    writeln!(
+        out,
+        "\n! {:<13} {title}  ({})",
+        finding.priority, finding.rule
+    )?;
+    let steps = finding
+        .path
+        .iter()
+        .chain((!finding.why.is_empty()).then_some(&finding.why));
+    for step in steps {
+        writeln!(out, "    because:     {}", display_safe(step))?;
+    }
+    for shown in &finding.evidence {
+        let capture = display_safe(&shown.capture);
+        let frames: Vec<String> = shown.frames.all().iter().map(ToString::to_string).collect();
+        writeln!(
+            out,
+            "    packet:      {capture} frame {}",
+            frames.join(", ")
+        )?;
+    }
+    match &finding.question {
+        Some(question) => writeln!(out, "    ask:         {}", display_safe(question)),
+        None => Ok(()),
+    }
 }
 
 fn place(evidence: &Evidence) -> String {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use fossick_sensor::{
-    audit, client, config, controls, doctor, intel, knowledge, protocols, read, run,
+    audit, client, config, controls, doctor, intel, inventory, knowledge, protocols, read, run,
 };
 use tikv_jemallocator::Jemalloc;
 
@@ -56,6 +56,8 @@ enum Command {
     WhyNoCve(intel::Why),
     /// Fence in what cannot be patched: propose a policy, try it on what was heard, export it for a device
     Control(controls::Arguments),
+    /// Say what should be there, and hold it against what is
+    Inventory(inventory::Arguments),
     /// Say what a raw value would yield, and by which fingerprint
     Fingerprint(knowledge::Arguments),
     /// List the protocols that are read, as a table
@@ -97,6 +99,7 @@ fn main() -> ExitCode {
             Ok(false) => return ExitCode::FAILURE,
             Err(error) => Err(error),
         },
+        Command::Inventory(arguments) => inventory::run(&arguments),
         Command::Fingerprint(arguments) => knowledge::run(&arguments),
         Command::Protocols => {
             let table = protocols::table();

@@ -13,10 +13,13 @@ use fossick_fingerprints::Fingerprints;
 use fossick_model::{Asset, Baseline};
 use fossick_parsers::PROTOCOLS;
 use fossick_parsers::packet::Stop;
+use fossick_risk::Knowledge;
+use fossick_shadow::{Approvals, Columns};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::capture::Captures;
-use crate::{conversations, explain, intel, knowledge, table};
+use crate::config::Config;
+use crate::{conversations, explain, intel, knowledge, shadow, table};
 
 /// The input was read in part.
 pub const READ_IN_PART: u8 = 1;
@@ -63,8 +66,21 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     knowledge: Option<PathBuf>,
     /// The day that lifecycles and advisories are judged by; by default that of the last packet
-    #[arg(long, value_name = "DATE", requires = "knowledge")]
+    #[arg(long, value_name = "DATE")]
     as_of: Option<String>,
+    /// Say what is to be done about each asset, as with --knowledge, --config and --approved: what should not be there, and
+    /// what is out of support
+    #[arg(long)]
+    findings: bool,
+    /// A sensor's configuration: its zones, and its detectors and protocols that are off
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Approved assets: CSV, JSON of `NetBox`, or XML of nmap (may be given several times); others are findings then
+    #[arg(long, value_name = "FILE")]
+    approved: Vec<PathBuf>,
+    /// Which column of a CSV file is which: ip=IPAddress,mac=MAC,name=Host,vendor=…,model=…,os=…,kind=…,serial=…,owner=…
+    #[arg(long, requires = "approved", value_name = "MAPPING")]
+    columns: Option<Columns>,
     /// Fingerprints in the format of Recog (*.xml), asked besides; what they say counts for less
     #[arg(long, value_name = "FOLDER")]
     recog: Option<PathBuf>,
@@ -106,13 +122,47 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     cause.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Whether everything was read to its end.
-fn read(arguments: &Arguments) -> anyhow::Result<bool> {
+/// What is expected of the network, and what is not asked.
+struct Expected {
+    config: Config,
+    approvals: Approvals,
+    /// Protocols and detectors that are off.
+    off: Vec<String>,
+}
+
+fn expected(arguments: &Arguments) -> anyhow::Result<Expected> {
     for off in &arguments.off {
-        if !PROTOCOLS.iter().any(|protocol| protocol.name == off) {
-            bail!("--off {off}: no such protocol; `fossick protocols` lists them");
+        let known = PROTOCOLS.iter().any(|protocol| protocol.name == off);
+        if !known && !fossick_shadow::is_detector(off) {
+            bail!(
+                "--off {off}: no such protocol or detector; `fossick protocols` and `fossick inventory detectors` list them"
+            );
         }
     }
+    let config = arguments.config.as_deref().map(Config::load).transpose()?;
+    let config = config.unwrap_or_default();
+    let mut off = arguments.off.clone();
+    off.extend(config.detectors.off.iter().cloned());
+    let columns = arguments.columns.clone().unwrap_or_default();
+    let mut approved = Vec::new();
+    for path in &arguments.approved {
+        approved.extend(shadow::approved(path, &columns)?);
+    }
+    Ok(Expected {
+        config,
+        approvals: Approvals::new(approved),
+        off,
+    })
+}
+
+/// Whether everything was read to its end.
+fn read(arguments: &Arguments) -> anyhow::Result<bool> {
+    let expected = expected(arguments)?;
+    // Findings need everybody at once.
+    let judged = arguments.findings
+        || arguments.knowledge.is_some()
+        || arguments.config.is_some()
+        || !arguments.approved.is_empty();
     let mut fingerprints = knowledge::load(
         arguments.fingerprints.as_deref(),
         arguments.recog.as_deref(),
@@ -125,11 +175,15 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
     if let Some(known) = &intelligence {
         knowledge::add_imported(&mut fingerprints, known)?;
     }
+    let locality = match &arguments.config {
+        Some(_) => expected.config.locality(),
+        None => Locality::default(),
+    };
     let mut captures = Captures::open(&arguments.captures)?;
     for refused in captures.refused() {
         eprintln!("fossick: {refused}");
     }
-    let mut inventory = Inventory::new(Locality::default(), false);
+    let mut inventory = Inventory::new(locality, false);
     for name in captures.names() {
         inventory.capture(&name);
     }
@@ -137,10 +191,10 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
         .threads
         .or_else(|| std::thread::available_parallelism().ok().map(Into::into))
         .unwrap_or(1);
-    let mut engine = if arguments.conversations || arguments.baseline {
-        Engine::new(threads, &arguments.off)
+    let mut engine = if arguments.conversations || arguments.baseline || judged {
+        Engine::new(threads, &expected.off)
     } else {
-        Engine::for_assets(threads, &arguments.off)
+        Engine::for_assets(threads, &expected.off)
     };
     let progress = progress();
     let mut shown = false;
@@ -167,22 +221,32 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
             "no frame could be decoded: link type {link} is not one that Fossick reads. Capture on Ethernet, or as raw IP."
         );
     }
+    let judge = |inventory: &mut Inventory, external| -> anyhow::Result<Vec<Asset>> {
+        let mut assets = inventory.assets(&fingerprints, external);
+        let built_in;
+        let known = if let Some(known) = &intelligence {
+            known
+        } else {
+            built_in = Knowledge::built_in()?;
+            &built_in
+        };
+        intel::judge(&mut assets, known, arguments.as_of.as_deref())?;
+        let conversations = inventory.conversations();
+        let zones = shadow::zones(&expected.config);
+        let Expected { approvals, off, .. } = &expected;
+        shadow::detect(&mut assets, &conversations, &zones, approvals, off);
+        Ok(assets)
+    };
     match &arguments.explain {
         _ if arguments.conversations || arguments.baseline => {
             print_conversations(arguments, &mut inventory).context("writing the conversations")?;
         }
         Some(wanted) => {
-            let mut assets = inventory.assets(&fingerprints, true);
-            if let Some(knowledge) = &intelligence {
-                intel::judge(&mut assets, knowledge, arguments.as_of.as_deref())?;
-            }
+            let assets = judge(&mut inventory, true)?;
             explain_one(arguments, &assets, wanted)?;
         }
-        None if intelligence.is_some() => {
-            let mut assets = inventory.assets(&fingerprints, arguments.external);
-            if let Some(knowledge) = &intelligence {
-                intel::judge(&mut assets, knowledge, arguments.as_of.as_deref())?;
-            }
+        None if judged => {
+            let assets = judge(&mut inventory, arguments.external)?;
             print_judged(arguments, &assets, &counters).context("writing the inventory")?;
         }
         None => print(arguments, &mut inventory, &fingerprints, &counters)
@@ -216,25 +280,10 @@ fn print(
     fingerprints: &Fingerprints,
     counters: &Counters,
 ) -> io::Result<()> {
-    let columns = columns();
     let mut out = BufWriter::new(io::stdout().lock());
-    match arguments.format {
-        Format::Json => {
-            inventory.each_asset(fingerprints, arguments.external, |asset| {
-                serde_json::to_writer(&mut out, &asset)?;
-                out.write_all(b"\n")
-            })?;
-            out.flush()?;
-            for line in table::not_read(counters) {
-                eprintln!("fossick: {line}");
-            }
-        }
-        Format::Table => {
-            let assets = inventory.assets(fingerprints, arguments.external);
-            table::print(&mut out, &assets, columns)?;
-            table::summary(&mut out, &assets, counters)?;
-        }
-    }
+    let assets = inventory.assets(fingerprints, arguments.external);
+    table::print(&mut out, &assets, columns())?;
+    table::summary(&mut out, &assets, counters)?;
     out.flush()
 }
 

@@ -21,7 +21,7 @@ use crate::judge::Judge;
 use crate::live::Listener;
 use crate::outlet::{Outlet, Pace};
 use crate::privileges::{self, Places};
-use crate::store::{Job, Keep, Memory, Shared, Store, file_opener, lock};
+use crate::store::{Job, Judging, Keep, Memory, Shared, Store, file_opener, lock};
 use crate::{control, health, knowledge, metrics};
 
 /// Batches and messages that may wait for this thread.
@@ -165,6 +165,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         config: Mutex::new(Arc::clone(&config)),
         stop: Arc::clone(&signals.stop),
     });
+    store.shared.judge_by(judging(&config));
     control::serve(for_clients, &desk)?;
     if let Some(listener) = for_metrics {
         metrics::serve(listener, Arc::clone(&status), Arc::clone(&signals.stop))?;
@@ -233,6 +234,13 @@ fn configured(arguments: &Arguments) -> anyhow::Result<Config> {
         );
     }
     Ok(config)
+}
+
+fn judging(config: &Config) -> Judging {
+    Judging {
+        zones: crate::shadow::zones(config),
+        off: config.detectors.off.clone(),
+    }
 }
 
 /// What the file system is needed for.
@@ -673,6 +681,7 @@ impl Sensor {
         });
         self.judge.rezone(&self.config);
         *lock(&self.desk.config) = Arc::clone(&self.config);
+        self.store.shared.judge_by(judging(&self.config));
         self.notes.push(("config", what));
     }
 

@@ -26,6 +26,7 @@ use fossick_engine::{Kept, Round, Row};
 use fossick_model::{
     Asset, Audit, Change, Control, ControlState, Conversation, Exception, Head, Order, Person, Time,
 };
+use fossick_shadow::{Approvals, Approved, Zone};
 use redb::{Database, ReadableDatabase, ReadableTable};
 
 pub use open::{Opened, Opener, audit, backup, check, compact, file_opener};
@@ -84,6 +85,19 @@ pub enum Job {
         /// Told when it is written down, or why not.
         done: SyncSender<Result<(), String>>,
     },
+    /// What a file lists is approved; it takes the place of what the same file listed before.
+    Approve {
+        /// Name of the file.
+        source: String,
+        /// What it lists.
+        approved: Vec<Approved>,
+        /// Who says so.
+        by: Person,
+        /// The sensor's clock.
+        now: Time,
+        /// Told how many there are when it is written down, or why not.
+        done: SyncSender<Result<u64, String>>,
+    },
     /// Look whether everything is whole.
     Check(SyncSender<Result<String, String>>),
     /// Give unused space back.
@@ -108,6 +122,8 @@ pub struct Shared {
     database: RwLock<Option<Database>>,
     cards: RwLock<BTreeMap<String, Box<Card>>>,
     controls: Mutex<BTreeMap<String, Control>>,
+    approvals: Mutex<Arc<Approvals>>,
+    judging: Mutex<Arc<Judging>>,
     published: Mutex<u64>,
     news: Condvar,
     state: Mutex<State>,
@@ -122,6 +138,15 @@ struct State {
     commit: Duration,
     failed: u64,
     octets: u64,
+}
+
+/// What assets are judged by, besides what was heard.
+#[derive(Debug, Default, PartialEq)]
+pub struct Judging {
+    /// The zones of the site.
+    pub zones: Vec<Zone>,
+    /// Detectors that are off.
+    pub off: Vec<String>,
 }
 
 /// The store of a running sensor.
@@ -161,6 +186,7 @@ impl Store {
         let memory = tables::memory(&database, sheets, notes).context("reading the store")?;
         let cards = tables::cards(&database).context("reading the assets of the store")?;
         let controls = tables::controls(&database).context("reading the controls of the store")?;
+        let approved = tables::approved(&database).context("reading what is approved")?;
         let seq = tables::last(&database).context("reading the journal of the store")?;
         let mut delivered = tables::cursors(&database)?;
         for outlet in outlets {
@@ -171,6 +197,8 @@ impl Store {
             database: RwLock::new(Some(database)),
             cards: RwLock::new(cards),
             controls: Mutex::new(controls),
+            approvals: Mutex::new(Arc::new(Approvals::new(approved))),
+            judging: Mutex::default(),
             published: Mutex::new(seq),
             news: Condvar::new(),
             state: Mutex::new(State::default()),
@@ -245,6 +273,9 @@ fn work(mut writer: Writer, todo: &Receiver<Job>) {
             writer.tidy();
         }
         writer.expire();
+        if !writer.judge_pending(|| stopping(todo)) {
+            return;
+        }
         writer.shared.idle.store(true, Ordering::Release);
         match todo.recv_timeout(Duration::from_secs(1)) {
             Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => {
@@ -279,6 +310,7 @@ fn refuse(job: Job) {
     let why = || "the store cannot be written at present; `fossick status` says why".to_owned();
     let sent = match job {
         Job::Order { done, .. } => done.try_send(Err(why())).is_ok(),
+        Job::Approve { done, .. } => done.try_send(Err(why())).is_ok(),
         Job::Check(done) | Job::Compact(done) | Job::Restore(_, done) => {
             done.try_send(Err(why())).is_ok()
         }
@@ -328,6 +360,17 @@ impl Shared {
     #[must_use]
     pub fn control(&self, id: &str) -> Option<Control> {
         lock(&self.controls).get(id).cloned()
+    }
+
+    /// Every approved asset.
+    #[must_use]
+    pub fn approvals(&self) -> Arc<Approvals> {
+        Arc::clone(&lock(&self.approvals))
+    }
+
+    /// Says what assets are judged by from now on.
+    pub fn judge_by(&self, judging: Judging) {
+        *lock(&self.judging) = Arc::new(judging);
     }
 
     /// Addresses of the assets whose controls are watched.

@@ -28,6 +28,8 @@ fn essence(asset: &Value) -> Value {
         "first_seen",
         "last_seen",
         "facts",
+        // Those of a sensor follow a moment later; a test of their own looks at them.
+        "findings",
         "observations",
         // A sensor judges by what it knows; a capture is judged when it is asked for.
         "findings",

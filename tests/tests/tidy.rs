@@ -13,10 +13,11 @@ use fossick_parsers::PROTOCOLS;
 use fossick_tests::root;
 
 /// Who may use whom. Each crate may use those named, and no other of ours.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("parsers", &[]),
     ("sensor/model", &[]),
     ("sensor/risk", &["fossick-model"]),
+    ("sensor/shadow", &["fossick-model"]),
     ("fingerprints", &["fossick-model", "fossick-parsers"]),
     ("sensor/controls", &["fossick-model"]),
     (
@@ -32,6 +33,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
             "fossick-model",
             "fossick-parsers",
             "fossick-risk",
+            "fossick-shadow",
         ],
     ),
     ("tests", &["fossick-parsers"]),

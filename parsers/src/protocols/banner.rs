@@ -15,6 +15,8 @@ pub const FTP_BANNER: Key = Key("ftp.banner");
 pub const FTP_SYSTEM: Key = Key("ftp.system");
 /// FTP line of a STAT reply (211) that names the server.
 pub const FTP_STATUS: Key = Key("ftp.status");
+/// FTP reply to a user name that came in the clear (230, 331): its code.
+pub const FTP_LOGIN: Key = Key("ftp.login");
 /// SMTP greeting.
 pub const SMTP_BANNER: Key = Key("smtp.banner");
 /// POP3 greeting.
@@ -29,7 +31,7 @@ pub static FTP: Protocol = Protocol {
     name: "ftp",
     spec: "RFC 959",
     carriers: &[Carrier::Tcp(21)],
-    keys: &[FTP_BANNER, FTP_SYSTEM, FTP_STATUS],
+    keys: &[FTP_BANNER, FTP_SYSTEM, FTP_STATUS, FTP_LOGIN],
     frame: Some(frame),
     recognise: |message| {
         let known = [
@@ -61,6 +63,10 @@ pub static FTP: Protocol = Protocol {
         if message.from == Role::Server {
             reply(message, b"220", FTP_BANNER, out);
             reply(message, b"215", FTP_SYSTEM, out);
+            // After AUTH TLS nothing of this could be read.
+            if let Some(code @ (b"230" | b"331")) = message.bytes.get(..3) {
+                out.say(Subject::Sender, FTP_LOGIN, code);
+            }
             for line in lines(message.bytes) {
                 // STAT: the lines between "211-" and "211 " are indented; the version is among them.
                 let text = line.trim_ascii();

@@ -34,6 +34,8 @@ pub const REMOTE_ID: Key = Key("dhcp.remote_id");
 pub const CLIENT_ARCHITECTURE: Key = Key("dhcp.client_architecture");
 /// Message type of a server, option 53: it serves leases.
 pub const SERVER_MESSAGE: Key = Key("dhcp.server_message");
+/// The router that the server hands out, option 3: said of the server.
+pub const OFFERED_ROUTER: Key = Key("dhcp.offered_router");
 /// The address is handed out as a router, option 3.
 pub const ROUTER: Key = Key("dhcp.router");
 /// The address is handed out as a name server, option 6.
@@ -85,6 +87,7 @@ pub static PROTOCOL: Protocol = Protocol {
         REMOTE_ID,
         CLIENT_ARCHITECTURE,
         SERVER_MESSAGE,
+        OFFERED_ROUTER,
         ROUTER,
         NAME_SERVER,
         ENTERPRISE,
@@ -270,7 +273,17 @@ fn server_options(mut rest: &[u8], out: &mut Out<'_>) -> Result<Option<u8>, Faul
                     format_args!("{code}"),
                 );
             }
-            (3, _) => handed_out(ROUTER, value, out),
+            (3, _) => {
+                if let Some(first) = value.get(..4).and_then(address) {
+                    out.text(
+                        Subject::Sender,
+                        OFFERED_ROUTER,
+                        value,
+                        format_args!("{first}"),
+                    );
+                }
+                handed_out(ROUTER, value, out);
+            }
             (6, _) => handed_out(NAME_SERVER, value, out),
             (15, _) => out.say(Subject::Sender, DOMAIN_NAME, value),
             (67, _) if crate::text::is_printable(crate::text::unpadded(value)) => {
@@ -286,8 +299,7 @@ fn server_options(mut rest: &[u8], out: &mut Out<'_>) -> Result<Option<u8>, Faul
 
 fn handed_out(key: Key, value: &[u8], out: &mut Out<'_>) {
     for octets in value.chunks_exact(4) {
-        if let Ok(address) = <[u8; 4]>::try_from(octets) {
-            let address = Ipv4Addr::from(address);
+        if let Some(address) = address(octets) {
             out.text(
                 Subject::Ip(IpAddr::V4(address)),
                 key,
@@ -296,6 +308,10 @@ fn handed_out(key: Key, value: &[u8], out: &mut Out<'_>) {
             );
         }
     }
+}
+
+fn address(octets: &[u8]) -> Option<Ipv4Addr> {
+    <[u8; 4]>::try_from(octets).ok().map(Ipv4Addr::from)
 }
 
 /// RFC 3004 §4 counts each class; Microsoft and others send bare text.

@@ -40,6 +40,9 @@ pub const FIRMWARE_VERSION: Key = Key("http.firmware_version");
 /// Name and version in a small JSON document about the system itself: `Orthanc 1.10.1`.
 pub const SYSTEM: Key = Key("http.system");
 
+/// A name and a password came in the clear (RFC 7617): `basic`. Said of the server; neither is read.
+pub const LOGIN: Key = Key("http.login");
+
 /// Registration.
 pub static PROTOCOL: Protocol = Protocol {
     name: "http",
@@ -67,6 +70,7 @@ pub static PROTOCOL: Protocol = Protocol {
         DEVICE_TYPE,
         FIRMWARE_VERSION,
         SYSTEM,
+        LOGIN,
     ],
     frame: Some(frame),
     recognise,
@@ -264,6 +268,10 @@ fn request(head: &[u8], out: &mut Out<'_>) {
     for line in lines(head).skip(1) {
         if let Some(value) = header(line, b"User-Agent") {
             out.say(Subject::Sender, USER_AGENT, value);
+        } else if let Some(scheme) = header(line, b"Authorization").and_then(|value| value.get(..5))
+            && scheme.eq_ignore_ascii_case(b"basic")
+        {
+            out.text(Subject::Receiver, LOGIN, scheme, format_args!("basic"));
         }
     }
 }

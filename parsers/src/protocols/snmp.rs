@@ -36,6 +36,8 @@ pub const MODEL: Key = Key("snmp.model");
 pub const DEVICE_DESCRIPTION: Key = Key("snmp.device_description");
 /// Enterprise of a version 1 trap, dotted.
 pub const TRAP_ENTERPRISE: Key = Key("snmp.trap_enterprise");
+/// The agent answers to a community that everybody knows (`public`, `private`): `yes`. Which, and any other, is not said.
+pub const DEFAULT_COMMUNITY: Key = Key("snmp.default_community");
 /// Engine id of version 3, in hex.
 pub const ENGINE_ID: Key = Key("snmp.engine_id");
 
@@ -58,6 +60,7 @@ pub static PROTOCOL: Protocol = Protocol {
         MODEL,
         DEVICE_DESCRIPTION,
         TRAP_ENTERPRISE,
+        DEFAULT_COMMUNITY,
         ENGINE_ID,
     ],
     frame: None,
@@ -171,6 +174,15 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
         return engine(version, body, 0xa8, out);
     };
     engine(version, body, kind, out)?;
+    if kind == 0xa2 && has_default_community(version, body) {
+        // The evidence is the version: the community stays masked.
+        out.text(
+            Subject::Sender,
+            DEFAULT_COMMUNITY,
+            version,
+            format_args!("yes"),
+        );
+    }
     match kind {
         // Responses and notifications of version 2: request id, two numbers, bindings.
         0xa2 | 0xa6 | 0xa7 | 0xa8 => {
@@ -197,6 +209,16 @@ fn dissect(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
         _ => {}
     }
     Ok(())
+}
+
+/// Communities that agents are delivered with.
+const DEFAULT_COMMUNITIES: [&[u8]; 2] = [b"public", b"private"];
+
+/// Whether an answer of version 1 or 2 carries such a community: the agent accepted it.
+fn has_default_community(version: &[u8], body: &[u8]) -> bool {
+    let community = element(body).map(|(_, community)| community);
+    version != [3]
+        && community.is_ok_and(|community| DEFAULT_COMMUNITIES.contains(&community.value))
 }
 
 /// The authoritative engine's id, in what that engine sends.

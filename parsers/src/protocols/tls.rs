@@ -35,6 +35,12 @@ pub const CERTIFICATE_ISSUER: Key = Key("tls.certificate_issuer");
 /// DNS names of the server's certificate.
 pub const CERTIFICATE_NAMES: Key = Key("tls.certificate_names");
 
+/// Last moment at which the server's certificate is valid, `2024-05-01T00:00:00Z`.
+pub const CERTIFICATE_NOT_AFTER: Key = Key("tls.certificate_not_after");
+/// A service outside that the client uses, by the name that it asks for: what it is for, and its domain. Said of the client;
+/// of names that are not in the table nothing is said.
+pub const SERVICE: Key = Key("tls.service");
+
 /// Registration.
 pub static PROTOCOL: Protocol = Protocol {
     name: "tls",
@@ -58,6 +64,8 @@ pub static PROTOCOL: Protocol = Protocol {
         CERTIFICATE_SUBJECT,
         CERTIFICATE_ISSUER,
         CERTIFICATE_NAMES,
+        CERTIFICATE_NOT_AFTER,
+        SERVICE,
     ],
     frame: Some(frame),
     recognise,
@@ -296,6 +304,14 @@ pub(super) fn client_hello(body: &[u8], transport: u8, out: &mut Out<'_>) -> Res
     let hello = read_client_hello(body)?;
     if let Some(name) = hello.server_name {
         out.say(Subject::Receiver, SERVER_NAME, name);
+        if let Some((domain, purpose)) = service(name) {
+            out.text(
+                Subject::Sender,
+                SERVICE,
+                name,
+                format_args!("{purpose}: {domain}"),
+            );
+        }
     }
     let ja3 = ja3(&hello);
     out.text(Subject::Sender, JA3, body, format_args!("{ja3}"));
@@ -303,6 +319,32 @@ pub(super) fn client_hello(body: &[u8], transport: u8, out: &mut Out<'_>) -> Res
     out.text(Subject::Sender, JA4, body, format_args!("{ja4}"));
     alpn(hello.alpn, out);
     Ok(())
+}
+
+/// Services outside that a site may want to know of: the domain under which they are asked for, and what they are for.
+#[rustfmt::skip]
+const SERVICES: [(&str, &str); 30] = [
+    ("dropbox.com", "file sharing"), ("dropboxapi.com", "file sharing"), ("wetransfer.com", "file sharing"),
+    ("drive.google.com", "file sharing"), ("onedrive.live.com", "file sharing"), ("api.onedrive.com", "file sharing"),
+    ("box.com", "file sharing"), ("boxcdn.net", "file sharing"), ("mega.nz", "file sharing"), ("mega.co.nz", "file sharing"),
+    ("pcloud.com", "file sharing"), ("sync.com", "file sharing"), ("mediafire.com", "file sharing"),
+    ("icloud-content.com", "file sharing"), ("gofile.io", "file sharing"),
+    ("teamviewer.com", "remote access"), ("anydesk.com", "remote access"), ("rustdesk.com", "remote access"),
+    ("logmein.com", "remote access"), ("gotomypc.com", "remote access"), ("splashtop.com", "remote access"),
+    ("screenconnect.com", "remote access"), ("remotedesktop.google.com", "remote access"),
+    ("torproject.org", "tunnel"), ("tailscale.com", "tunnel"), ("zerotier.com", "tunnel"), ("nordvpn.com", "tunnel"),
+    ("ngrok.io", "tunnel"), ("ngrok-agent.com", "tunnel"), ("nanopool.org", "mining"),
+];
+
+fn service(name: &[u8]) -> Option<(&'static str, &'static str)> {
+    let is_of = |domain: &str| {
+        let cut = name.len().checked_sub(domain.len());
+        let (before, end) = cut
+            .and_then(|cut| name.split_at_checked(cut))
+            .unwrap_or_default();
+        end.eq_ignore_ascii_case(domain.as_bytes()) && (before.is_empty() || before.ends_with(b"."))
+    };
+    SERVICES.into_iter().find(|(domain, _)| is_of(domain))
 }
 
 fn alpn(list: &[u8], out: &mut Out<'_>) {
@@ -511,6 +553,15 @@ fn server_hello(body: &[u8], out: &mut Out<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
+fn not_after(certificate: &X509Certificate<'_>) -> Option<String> {
+    let end = certificate.validity().not_after.to_datetime();
+    let (year, month, day) = (end.year(), u8::from(end.month()), end.day());
+    let (hour, minute, second) = end.to_hms();
+    // RFC 5280 §4.1.2.5: 9999 stands for no end at all.
+    (year < 9999)
+        .then(|| format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"))
+}
+
 /// The first certificate is the sender's own (RFC 5246 §7.4.2).
 fn certificate(body: &[u8], message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     let mut rest = body;
@@ -530,6 +581,14 @@ fn certificate(body: &[u8], message: Message<'_>, out: &mut Out<'_>) -> Result<(
     let name = subject.iter_common_name().next();
     if let Some(name) = name.map(AttributeTypeAndValue::as_slice) {
         out.carried(&remote::ANYDESK, message.part(name))?;
+    }
+    if let Some(end) = not_after(&certificate) {
+        out.text(
+            Subject::Sender,
+            CERTIFICATE_NOT_AFTER,
+            subject.as_raw(),
+            format_args!("{end}"),
+        );
     }
     let issuer = certificate.issuer();
     out.text(

@@ -120,6 +120,13 @@ pub enum Request {
         /// What is decided.
         order: Order,
     },
+    /// Approved assets follow, as chunks of a JSON list; they take the place of those that the same file gave before.
+    Approve {
+        /// Name of the file that they are from.
+        source: String,
+    },
+    /// Every approved asset, as a JSON list. Answered by [`Reply::Octets`].
+    Approved,
     /// A capture follows, to be read as if it had been heard.
     Ingest {
         /// Its name, as evidence will quote it.
@@ -194,6 +201,13 @@ pub enum Order {
     },
     /// It was declared unpatchable, and is not.
     Withdraw,
+    /// What a file lists is approved; it is about no single asset.
+    Approve {
+        /// Name of the file.
+        source: String,
+        /// How many assets it lists.
+        count: u64,
+    },
     /// Something is done with its control.
     Control {
         /// What.

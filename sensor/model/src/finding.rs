@@ -166,6 +166,10 @@ impl Finding {
     /// What lists and filters need of it.
     #[must_use]
     pub fn brief(self) -> Finding {
+        // What a detector found is found nowhere else.
+        if self.verdict.is_none() {
+            return self;
+        }
         Finding {
             id: self.id,
             rule: self.rule,

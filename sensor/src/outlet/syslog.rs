@@ -332,6 +332,9 @@ impl Sentence<'_> {
                 self.short(&term.reason)
             ),
             Order::Withdraw => "no longer declared unpatchable".to_owned(),
+            Order::Approve { source, count } => {
+                format!("{count} assets approved by {}", self.short(source))
+            }
             Order::Control { control } => match control.as_ref() {
                 Step::Propose { .. } => "control proposed".to_owned(),
                 Step::DryRun => "control tried on what was heard".to_owned(),

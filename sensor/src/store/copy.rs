@@ -10,8 +10,8 @@ use redb::{
 };
 
 use super::tables::{
-    ARRANGEMENTS, ASSETS, CAPTURES, CHAIN, CONTROLS, CONVERSATIONS, HOURS, IDS, JOURNAL, META,
-    NODES, OUTLETS, PACKETS, SCHEMA, STANDING, schema,
+    APPROVED, ARRANGEMENTS, ASSETS, CAPTURES, CHAIN, CONTROLS, CONVERSATIONS, HOURS, IDS, JOURNAL,
+    META, NODES, OUTLETS, PACKETS, SCHEMA, STANDING, schema,
 };
 
 /// Copies everything, as it stands now, into a fresh file. Readers and the writer go on meanwhile.
@@ -37,6 +37,7 @@ pub fn copy(from: &Database, to: &Path) -> anyhow::Result<()> {
     table(&read, &write, CONVERSATIONS)?;
     table(&read, &write, HOURS)?;
     table(&read, &write, CONTROLS)?;
+    table(&read, &write, APPROVED)?;
     table(&read, &write, ARRANGEMENTS)?;
     table(&read, &write, OUTLETS)?;
     write.commit()?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use fossick_engine::{Kept, Row};
 use fossick_model::{Acceptance, Asset, Control, Conversation, Life, Order, Time};
 use fossick_parsers::packet::LinkType;
+use fossick_shadow::Approved;
 use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
 };
@@ -38,6 +39,8 @@ pub const CONVERSATIONS: TableDefinition<&str, &str> = TableDefinition::new("con
 pub const HOURS: TableDefinition<i64, i64> = TableDefinition::new("hours");
 /// Id of an asset → its control.
 pub const CONTROLS: TableDefinition<&str, &str> = TableDefinition::new("controls");
+/// Name of a file → the approved assets that it lists.
+pub const APPROVED: TableDefinition<&str, &str> = TableDefinition::new("approved");
 /// Merges and splits, in the order in which they were ordered: asset and order.
 pub const ARRANGEMENTS: TableDefinition<u64, &str> = TableDefinition::new("arrangements");
 /// Outlet → the last entry of the journal that it has delivered. An entry with a number above is in its outbox.
@@ -99,6 +102,7 @@ pub fn create(txn: &WriteTransaction) -> Result<(), redb::Error> {
     txn.open_table(CONVERSATIONS)?;
     txn.open_table(HOURS)?;
     txn.open_table(CONTROLS)?;
+    txn.open_table(APPROVED)?;
     txn.open_table(ARRANGEMENTS)?;
     txn.open_table(OUTLETS)?;
     Ok(())
@@ -256,6 +260,23 @@ pub fn controls(database: &Database) -> Result<BTreeMap<String, Control>, redb::
         }
     }
     Ok(controls)
+}
+
+/// Every approved asset, file by file.
+pub fn approved(database: &Database) -> Result<Vec<Approved>, redb::Error> {
+    let txn = database.begin_read()?;
+    let mut approved = Vec::new();
+    let table = match txn.open_table(APPROVED) {
+        Ok(table) => table,
+        // The store is older than the table.
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(approved),
+        Err(error) => return Err(error.into()),
+    };
+    for entry in table.iter()? {
+        let list: Result<Vec<Approved>, _> = serde_json::from_str(entry?.1.value());
+        approved.extend(list.unwrap_or_default());
+    }
+    Ok(approved)
 }
 
 /// The last entry of the journal.

@@ -2,6 +2,7 @@
 
 mod controls;
 mod decisions;
+mod findings;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -43,6 +44,7 @@ pub(super) struct Writer {
     /// When the first of all exceptions ends.
     soonest: Option<Time>,
     watched: controls::Watched,
+    pending: findings::Pending,
 }
 
 /// One transaction's worth: what to write, and what everybody reads once it is written.
@@ -76,6 +78,7 @@ impl Writer {
             told: Instant::now(),
             soonest: None,
             watched: controls::Watched::new(),
+            pending: findings::Pending::default(),
         };
         writer.measure();
         writer.soonest = writer.soonest_end();
@@ -101,6 +104,7 @@ impl Writer {
                 if !(written && self.publish(draft)) {
                     return false;
                 }
+                self.mark(&round);
                 let moved = self.watch(&round, now);
                 moved.changes.is_empty()
                     || (self.insist(stopping, |writer| writer.write(&moved, |_| Ok(())))
@@ -129,6 +133,18 @@ impl Writer {
                     Order::Control { control } => self.step(&asset, control, by, now),
                     _ => self.order(&asset, order, by, now),
                 };
+                answer(&done, result.map_err(|error| error.to_string()));
+                true
+            }
+            Job::Approve {
+                source,
+                approved,
+                by,
+                now,
+                done,
+            } => {
+                self.now = now;
+                let result = self.approve(&source, approved, by, now);
                 answer(&done, result.map_err(|error| error.to_string()));
                 true
             }
@@ -331,6 +347,10 @@ impl Writer {
             let mut asset = asset.clone();
             let known = cards.get(&asset.id);
             let mut standing = known.map(|card| card.standing.clone()).unwrap_or_default();
+            // Of what the detectors found the inventory knows nothing: it stays until they judge again.
+            let ours = known.iter().flat_map(|card| &card.asset.findings);
+            let ours = ours.filter(|finding| fossick_shadow::is_ours(finding));
+            asset.findings.extend(ours.cloned());
             let control = self.shared.control(&asset.id);
             orders::apply(&mut asset, &standing, control.as_ref());
             let before = known.map(|card| &card.asset);
@@ -664,6 +684,7 @@ impl Writer {
         }
         let cards = tables::cards(&opened.database)?;
         let controls = tables::controls(&opened.database)?;
+        let approved = tables::approved(&opened.database)?;
         self.seq = self.seq.max(tables::last(&opened.database)?);
         *database = Some(opened.database);
         drop(database);
@@ -675,6 +696,8 @@ impl Writer {
             .write()
             .unwrap_or_else(PoisonError::into_inner) = cards;
         self.soonest = self.soonest_end();
+        *lock(&self.shared.approvals) = Arc::new(fossick_shadow::Approvals::new(approved));
+        self.pending = findings::Pending::default();
         self.watched.clear();
         let known = controls.keys().cloned().collect::<Vec<_>>();
         *lock(&self.shared.controls) = controls;

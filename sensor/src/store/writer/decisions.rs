@@ -43,7 +43,11 @@ impl Writer {
             | Order::Reopen { .. }
             | Order::DeclareUnpatchable { .. }
             | Order::Withdraw => decide(&mut card, &order, &by, now)?,
-            Order::Merge { .. } | Order::Split { .. } | Order::Forget | Order::Control { .. } => {}
+            Order::Merge { .. }
+            | Order::Split { .. }
+            | Order::Forget
+            | Order::Approve { .. }
+            | Order::Control { .. } => {}
         }
         let arrangement =
             matches!(order, Order::Merge { .. } | Order::Split { .. }).then(|| json(&(id, &order)));
@@ -260,7 +264,7 @@ fn there<'a>(
 }
 
 /// Removes the facts that persons stated, so that others can be put in their place.
-fn take_back(asset: &mut Asset) {
+pub(super) fn take_back(asset: &mut Asset) {
     let stated = |fact: &Fact| &*fact.fingerprint == "operator";
     let names: Vec<String> = asset
         .facts

@@ -1,0 +1,265 @@
+//! What should not be there: assets that changed are held against the detectors, and what is found or no longer holds is an entry.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fossick_engine::Round;
+use fossick_model::{Asset, Change, Conversation, Event, Finding, Order, Person, Time};
+use fossick_shadow::{Approvals, Approved, Site};
+
+use super::decisions::take_back;
+use super::{Card, Draft, Writer, json, orders, tables};
+use crate::store::{Judging, lock};
+
+/// Assets that are judged at once: each is read whole.
+const AT_ONCE: usize = 1000;
+/// Assets that others are judged by, such as servers of leases, read whole as well.
+const MOST_LANDMARKS: usize = 256;
+/// Least time between two judgements; conversations are read through for each.
+const LEAST_REST: Duration = Duration::from_secs(1);
+/// Judging may take one part in so many of the time.
+const SHARE: u32 = 10;
+/// Observations of an asset that others are judged by.
+const LANDMARKS: [&str; 4] = [
+    "dhcp.offered_router",
+    "dhcp.name_server",
+    "dhcpv6.name_server",
+    "ndp.name_server",
+];
+
+/// What is to be judged.
+#[derive(Default)]
+pub(super) struct Pending {
+    /// Ids of assets that changed, or whose conversations did; bounded by the assets that are kept.
+    assets: BTreeSet<String>,
+    /// Ids of assets that others are judged by.
+    landmarks: BTreeSet<String>,
+    /// What everything was judged by. Nothing yet after a start: then everything is judged.
+    by: Option<Arc<Judging>>,
+    next: Option<Instant>,
+}
+
+impl Writer {
+    /// What a round brought is judged soon.
+    pub(super) fn mark(&mut self, round: &Round) {
+        let pending = &mut self.pending;
+        for asset in &round.assets {
+            pending.note(asset);
+            pending.assets.insert(asset.id.clone());
+        }
+        let told = round
+            .conversations
+            .iter()
+            .filter_map(|(_, told)| told.as_ref());
+        for told in told {
+            for end in [&told.client, &told.server] {
+                pending.assets.extend(end.asset.clone());
+            }
+        }
+    }
+
+    /// Judges what is to be judged, if it is time. False if it was given up because the sensor ends.
+    pub fn judge_pending(&mut self, stopping: impl Fn() -> bool) -> bool {
+        let by = Arc::clone(&lock(&self.shared.judging));
+        if self
+            .pending
+            .by
+            .as_ref()
+            .is_none_or(|known| !Arc::ptr_eq(known, &by))
+        {
+            self.pending.by = Some(Arc::clone(&by));
+            let everybody: Vec<String> = self.shared.cards().keys().cloned().collect();
+            self.pending.assets.extend(everybody);
+        }
+        let begun = Instant::now();
+        let early = self.pending.next.is_some_and(|next| begun < next);
+        if self.pending.assets.is_empty() || early {
+            return true;
+        }
+        let draft = match self.judged(&by) {
+            Ok(draft) => draft,
+            Err(error) => {
+                tracing::warn!("reading what is to be judged: {error:#}");
+                Draft::default()
+            }
+        };
+        let rest = LEAST_REST.max(begun.elapsed().saturating_mul(SHARE));
+        self.pending.next = Instant::now().checked_add(rest);
+        draft.texts.is_empty()
+            || (self.insist(stopping, |writer| writer.write(&draft, |_| Ok(())))
+                && self.publish(draft))
+    }
+
+    /// What judging changes. Those that it was of are no longer pending, unless they could not be read.
+    fn judged(&mut self, by: &Judging) -> anyhow::Result<Draft> {
+        let ids: Vec<String> = self.pending.assets.iter().take(AT_ONCE).cloned().collect();
+        let mut whole: BTreeMap<&str, Asset> = BTreeMap::new();
+        let landmarks: Vec<String> = self
+            .pending
+            .landmarks
+            .iter()
+            .take(MOST_LANDMARKS)
+            .cloned()
+            .collect();
+        for id in ids.iter().chain(&landmarks) {
+            if let Some(asset) = self.shared.asset(id)? {
+                self.pending.note(&asset);
+                whole.insert(id, asset);
+            }
+        }
+        let of = |told: &Conversation| {
+            let mut ends = [&told.client, &told.server].into_iter();
+            ends.any(|end| {
+                end.asset
+                    .as_deref()
+                    .is_some_and(|id| whole.contains_key(id))
+            })
+        };
+        let (conversations, _) = self.shared.conversations("", usize::MAX, of)?;
+        let approvals = self.shared.approvals();
+        let found = self.found(&ids, &whole, &conversations, &approvals, by);
+        let mut draft = Draft::default();
+        for (id, findings) in found {
+            if let Some(asset) = whole.get(id.as_str()) {
+                self.settle(asset.clone(), &findings, &mut draft);
+            }
+        }
+        for id in &ids {
+            self.pending.assets.remove(id);
+        }
+        Ok(draft)
+    }
+
+    fn found(
+        &self,
+        ids: &[String],
+        whole: &BTreeMap<&str, Asset>,
+        conversations: &[(String, Conversation)],
+        approvals: &Approvals,
+        by: &Judging,
+    ) -> Vec<(String, Vec<Finding>)> {
+        let cards = self.shared.cards();
+        // The later counts: those that are whole.
+        let everybody = cards.values().map(|card| &card.asset).chain(whole.values());
+        let told = conversations.iter().map(|(_, told)| told);
+        let site = Site::new(everybody, told, &by.zones, approvals, &by.off);
+        let asked = ids
+            .iter()
+            .filter_map(|id| Some((id, whole.get(id.as_str())?)));
+        asked
+            .map(|(id, asset)| (id.clone(), site.findings(asset)))
+            .collect()
+    }
+
+    /// Writes down what is found of an asset now, against what was.
+    fn settle(&self, mut asset: Asset, found: &[Finding], draft: &mut Draft) {
+        let Some(card) = self.shared.cards().get(&asset.id).cloned() else {
+            return;
+        };
+        let stored = asset.findings.clone();
+        let (before, others): (Vec<Finding>, Vec<Finding>) = std::mem::take(&mut asset.findings)
+            .into_iter()
+            .partition(fossick_shadow::is_ours);
+        let is_in = |list: &[Finding], id: &str| list.iter().any(|one| one.id == id);
+        let opened = found
+            .iter()
+            .filter(|one| !is_in(&before, &one.id))
+            .map(|finding| Event::FindingOpened {
+                finding: serde_json::to_value(finding).unwrap_or_default(),
+            });
+        let closed = before
+            .iter()
+            .filter(|one| !is_in(found, &one.id))
+            .map(|finding| Event::FindingClosed {
+                finding: serde_json::to_value(finding).unwrap_or_default(),
+                patched: None,
+            });
+        let events: Vec<Event> = opened.chain(closed).collect();
+        asset.findings = others.into_iter().chain(found.iter().cloned()).collect();
+        let mut standing = card.standing.clone();
+        let control = self.shared.control(&asset.id);
+        take_back(&mut asset);
+        orders::apply(&mut asset, &standing, control.as_ref());
+        if orders::follow(Some(&card.asset), &asset, &mut standing, self.now) {
+            orders::apply(&mut asset, &standing, control.as_ref());
+        }
+        if events.is_empty() && asset.findings == stored {
+            return;
+        }
+        let label = asset.label();
+        for event in events {
+            let before = u64::try_from(draft.changes.len()).unwrap_or(u64::MAX);
+            draft.changes.push(Change {
+                seq: self.seq.saturating_add(before).saturating_add(1),
+                time: self.now,
+                asset: asset.id.clone(),
+                label: label.clone(),
+                event,
+                by: None,
+            });
+        }
+        draft.texts.push((asset.id.clone(), Some(json(&asset))));
+        let id = asset.id.clone();
+        let card = Card {
+            asset: asset.brief(),
+            standing,
+        };
+        draft.cards.push((id, Some(Box::new(card))));
+    }
+
+    /// What a file lists is approved from now on.
+    pub(super) fn approve(
+        &mut self,
+        source: &str,
+        mut approved: Vec<Approved>,
+        by: Person,
+        now: Time,
+    ) -> anyhow::Result<u64> {
+        for one in &mut approved {
+            source.clone_into(&mut one.source);
+        }
+        let known = self.shared.approvals();
+        let others = known.all().iter().filter(|one| one.source != source);
+        let all: Vec<Approved> = others.chain(&approved).cloned().collect();
+        if all.len() > fossick_shadow::MOST_APPROVED {
+            anyhow::bail!(
+                "with these, {} assets would be approved: at most {} can be",
+                all.len(),
+                fossick_shadow::MOST_APPROVED
+            );
+        }
+        let count = u64::try_from(approved.len()).unwrap_or(u64::MAX);
+        let order = Order::Approve {
+            source: source.to_owned(),
+            count,
+        };
+        let event = Event::Ordered { order };
+        let draft = self.single(String::new(), "inventory".to_owned(), event, Some(by), now);
+        self.write(&draft, |txn| {
+            txn.open_table(tables::APPROVED)?
+                .insert(source, json(&approved).as_str())?;
+            Ok(())
+        })?;
+        *lock(&self.shared.approvals) = Arc::new(Approvals::new(all));
+        // Everybody is judged again.
+        self.pending.by = None;
+        self.publish(draft);
+        Ok(count)
+    }
+}
+
+impl Pending {
+    /// Whether others are judged by this asset.
+    fn note(&mut self, asset: &Asset) {
+        let is_one = asset
+            .observations
+            .iter()
+            .any(|said| LANDMARKS.contains(&said.key.as_ref()));
+        if is_one {
+            self.landmarks.insert(asset.id.clone());
+        } else {
+            self.landmarks.remove(&asset.id);
+        }
+    }
+}
