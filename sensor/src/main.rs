@@ -4,7 +4,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use fossick_sensor::{client, config, controls, doctor, intel, knowledge, protocols, read, run};
+use fossick_sensor::{
+    client, config, controls, doctor, intel, knowledge, protocols, read, report, run,
+};
 use tikv_jemallocator::Jemalloc;
 
 #[global_allocator]
@@ -50,6 +52,8 @@ enum Command {
     WhyNoCve(intel::Why),
     /// Fence in what cannot be patched: propose a policy, try it on what was heard, export it for a device
     Control(controls::Arguments),
+    /// Write a report: one page for people who would rather look, or the same for other programs
+    Report(report::Arguments),
     /// Say what a raw value would yield, and by which fingerprint
     Fingerprint(knowledge::Arguments),
     /// List the protocols that are read, as a table
@@ -65,6 +69,11 @@ fn main() -> ExitCode {
             Err(error) => Err(error),
         },
         Command::Intel(arguments) => match intel::run(&arguments) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::from(read::READ_IN_PART),
+            Err(error) => Err(error),
+        },
+        Command::Report(arguments) => match report::run(&arguments) {
             Ok(true) => Ok(()),
             Ok(false) => return ExitCode::from(read::READ_IN_PART),
             Err(error) => Err(error),
