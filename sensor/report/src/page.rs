@@ -163,9 +163,9 @@ fn what(one: &Listed<'_>) -> String {
 
 fn priority(name: &str) -> &'static str {
     match name {
-        "act" => "▲ act",
-        "attend" => "● attend",
-        "track" => "○ track",
+        "act" => "▲\u{a0}act",
+        "attend" => "●\u{a0}attend",
+        "track" => "○\u{a0}track",
         _ => "–",
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use fossick_model::{Control, ControlState, Finding, Staleness, Verdict};
+use jiff::civil::Date;
 use maud::{Markup, html};
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
     what, words,
 };
 use crate::Report;
-use crate::figures::{self, Figures, Listed, Summary, days};
+use crate::figures::{self, DEADLINES, Figures, Listed, Summary, days};
 
 /// Findings of one asset that are shown where it is one of many; the appendix has the rest.
 const MOST_FINDINGS: usize = 4;
@@ -68,7 +69,7 @@ pub fn verdict(verdict: Option<Verdict>) -> String {
     let found = VERDICTS.iter().find(|(own, _, _)| Some(*own) == verdict);
     found.map_or_else(
         || "! detector".to_owned(),
-        |(own, mark, _)| format!("{mark} {}", own.name()),
+        |(own, mark, _)| format!("{mark}\u{a0}{}", own.name().replace(' ', "\u{a0}")),
     )
 }
 
@@ -93,10 +94,10 @@ pub fn unpatchable(report: &Report<'_>, figures: &Figures<'_>, all: &Summary) ->
     }
     let rows: Vec<Vec<Markup>> = VERDICTS
         .iter()
-        .map(|(own, mark, meaning)| {
+        .map(|(own, _, meaning)| {
             let of = |counts: u64| html! { (counts) };
             vec![
-                html! { (mark) " " (own.name()) },
+                html! { (verdict(Some(*own))) },
                 html! { (meaning) },
                 of(assets.get(own.name()).copied().unwrap_or_default()),
                 of(all.verdicts.get(own.name()).copied().unwrap_or_default()),
@@ -319,13 +320,34 @@ pub fn exploited(report: &Report<'_>, figures: &Figures<'_>) -> Markup {
     ];
     html! {
         (title)
-        @if rows.is_empty() { (nothing("No asset has a vulnerability that is known to be exploited.")) }
+        @if rows.is_empty() { (nothing(&no_exploited(report))) }
         @else {
             p { "Due dates are those of CISA's catalogue of known exploited vulnerabilities (KEV). They bind agencies of the United States, and are a measure for everybody else." }
             (table("Known to be exploited, the first due first", &heads, &rows))
             (left_out(all.len()))
         }
     }
+}
+
+/// The longest deadline that a finding has missed.
+fn kept(finding: &Finding, as_of: Date) -> String {
+    let missed = DEADLINES
+        .iter()
+        .rev()
+        .find(|days| figures::is_late(finding, as_of, **days));
+    missed.map_or_else(
+        || "✓\u{a0}in time".to_owned(),
+        |days| format!("✕\u{a0}past {days} days"),
+    )
+}
+
+fn no_exploited(report: &Report<'_>) -> String {
+    let day = report.knowledge.and_then(|known| known.feeds.get("kev"));
+    let day = day.map_or("its day is not stated", String::as_str);
+    format!(
+        "No asset has a vulnerability that is in the catalogue of known exploited ones ({}).",
+        short(day)
+    )
 }
 
 pub fn patching(report: &Report<'_>, figures: &Figures<'_>, all: &Summary) -> Markup {
@@ -370,7 +392,7 @@ pub fn patching(report: &Report<'_>, figures: &Figures<'_>, all: &Summary) -> Ma
                 html! { (about(finding)) },
                 html! { @match age { None => "no date", Some(age) => {
                     (age) " days" br;
-                    @if age > 30 { "✕ past both" } @else if age > 14 { "✕ past 14 days" } @else { "✓ in time" }
+                    (kept(finding, report.as_of))
                 } } },
                 html! { (quoted(finding)) },
                 html! { (shown(&finding.evidence)) },

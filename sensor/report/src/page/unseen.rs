@@ -11,6 +11,9 @@ use crate::figures::{Figures, Listed};
 /// Assets that are named of each limit.
 const MOST_NAMED: usize = 6;
 
+/// Days after which a feed is called old.
+const STALE: i32 = 30;
+
 /// Words of visibility, and what they mean for a reader.
 const MEANINGS: [(&str, &str); 6] = [
     (
@@ -88,7 +91,7 @@ pub fn section(report: &Report<'_>, figures: &Figures<'_>) -> Markup {
             Some(known) if known.feeds.is_empty() => (nothing("Nothing was imported: lifecycles are those that are built in, and no advisory was asked.")),
             Some(known) => {
                 ul { @for (feed, newest) in &known.feeds {
-                    li { (short(feed)) ": the newest is of " (short(newest)) @if let Some(age) = age(report, newest) { ", " (age) " days before the day that this report is judged by" } }
+                    li { (short(feed)) ": the newest is of " (short(newest)) @if let Some(age) = age(report, newest) { ", " (age) " days before the day of this report" @if age > STALE { ". " strong { "⚠ What was published since is not in it." } } } }
                 } }
             },
         }
