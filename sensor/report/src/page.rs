@@ -161,13 +161,14 @@ fn what(one: &Listed<'_>) -> String {
     parts.join(", ")
 }
 
-fn priority(name: &str) -> &'static str {
-    match name {
-        "act" => "▲\u{a0}act",
-        "attend" => "●\u{a0}attend",
-        "track" => "○\u{a0}track",
+fn priority(name: &str) -> Markup {
+    let words = match name {
+        "act" => "▲ act",
+        "attend" => "● attend",
+        "track" => "○ track",
         _ => "–",
-    }
+    };
+    html! { span.mark { (words) } }
 }
 
 /// Opens a section.
@@ -314,9 +315,16 @@ fn in_short(report: &Report<'_>, all: &Summary) -> Markup {
         lines.push(figure(
             all.exploited,
             &format!(
-                "{} a vulnerability that is known to be exploited; {} past the due date.",
+                "{} a vulnerability that is known to be exploited{}.",
                 plural(all.exploited, "asset has", "assets have"),
-                counted(all.exploited_overdue, "case is", "cases are"),
+                if all.exploited_overdue == 0 {
+                    String::new()
+                } else {
+                    format!(
+                        "; {} past the due date",
+                        counted(all.exploited_overdue, "case is", "cases are")
+                    )
+                }
             ),
             "exploited",
         ));
@@ -346,12 +354,12 @@ fn in_short(report: &Report<'_>, all: &Summary) -> Markup {
     lines.push(figure(
         accepted,
         &format!(
-            "{} accepted by a person; the time of {} is over.",
+            "{} accepted by a person{}.",
             plural(accepted, "risk was", "risks were"),
             if all.exceptions_expired == 0 {
-                "none".to_owned()
+                String::new()
             } else {
-                all.exceptions_expired.to_string()
+                format!("; the time of {} is over", all.exceptions_expired)
             }
         ),
         "exceptions",
@@ -529,7 +537,7 @@ fn exceptions(report: &Report<'_>, figures: &Figures<'_>) -> Markup {
                 html! { @if let Some(finding) = finding { (short(&finding)) } @else { "all findings" } },
                 html! { (short(&one.by)) },
                 html! { (short(&one.reason)) },
-                html! { (one.until.to_string()) },
+                html! { span.mark { (one.until.to_string()) } },
                 html! { @if figures::is_over(one, report.as_of) { "✕ over: open again" } @else { "✓ holds, " (left) " days left" } },
             ]
         })

@@ -142,7 +142,7 @@ pub fn section(report: &Report<'_>, figures: &Figures<'_>) -> Markup {
     html! {
         (title)
         p { "An arc is one zone using services of another; its number is that of the row below, and it is the thicker the more conversations it stands for. "
-            "On the right, the upper zone asks the lower one; on the left, the lower one asks the upper one. " strong { "The table says the same as the picture." } }
+            "On the right, the upper zone asks the lower one; on the left, the lower one asks the upper one. " "Where it is dashed, one direction alone was heard. " strong { "The table says the same as the picture." } }
         (drawn(report, figures, &between, &ways))
         (table("Conversations between zones and within them", &heads, &all))
         @if more > 0 { p { (more) " more rows are left out." } }
@@ -186,23 +186,8 @@ fn berths(arcs: &[(usize, usize)]) -> BTreeMap<(usize, usize, bool), f64> {
     let mut berths = BTreeMap::new();
     for ((zone, _), mut ends) in sides {
         let other = |end: &(usize, usize, bool)| if end.2 { end.1 } else { end.0 };
-        // Arcs upwards take the upper berths, the farthest the topmost; arcs downwards the other way round.
-        ends.sort_by_key(|end| {
-            let other = other(end);
-            if other < zone {
-                (0, other)
-            } else {
-                (1, usize::MAX.saturating_sub(other))
-            }
-        });
-        // Of nested arcs the widest is the outermost, and so must be the nearest to the edge of the box.
-        let upper = ends.iter().filter(|end| other(end) < zone).count();
-        if let Some(upwards) = ends.get_mut(..upper) {
-            upwards.reverse();
-        }
-        if let Some(downwards) = ends.get_mut(upper..) {
-            downwards.reverse();
-        }
+        // Arcs upwards take the upper berths. Of arcs to the same side the widest is the outermost, and nests around the others.
+        ends.sort_by_key(|end| (other(end) > zone, std::cmp::Reverse(other(end))));
         let room = BOX_HEIGHT / real(ends.len().saturating_add(1));
         for (at, end) in ends.iter().enumerate() {
             berths.insert(*end, room * real(at.saturating_add(1)));

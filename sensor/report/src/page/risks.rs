@@ -65,12 +65,11 @@ const VERDICTS: [(Verdict, &str, &str); 8] = [
 ];
 
 /// A verdict with its mark, readable without colour.
-pub fn verdict(verdict: Option<Verdict>) -> String {
+pub fn verdict(verdict: Option<Verdict>) -> Markup {
     let found = VERDICTS.iter().find(|(own, _, _)| Some(*own) == verdict);
-    found.map_or_else(
-        || "! detector".to_owned(),
-        |(own, mark, _)| format!("{mark}\u{a0}{}", own.name().replace(' ', "\u{a0}")),
-    )
+    html! {
+        span.mark { @if let Some((own, mark, _)) = found { (mark) " " (own.name()) } @else { "! detector" } }
+    }
 }
 
 pub fn unpatchable(report: &Report<'_>, figures: &Figures<'_>, all: &Summary) -> Markup {
@@ -199,7 +198,7 @@ pub fn quoted(finding: &Finding) -> Markup {
 /// How far a control has come, in words.
 pub fn control_of(control: Option<&Control>) -> Markup {
     let Some(control) = control else {
-        return html! { strong { "✕ none" } };
+        return html! { strong.mark { "✕ none" } };
     };
     let words = match &control.state {
         ControlState::Proposed { .. } => "… proposed: nobody has tried it yet",
@@ -211,7 +210,7 @@ pub fn control_of(control: Option<&Control>) -> Markup {
         ControlState::Violated { .. } => "✕ violated",
         ControlState::Stale { .. } => "✕ stale",
     };
-    html! { strong { (words) } }
+    html! { strong class=[(!words.starts_with('…')).then_some("mark")] { (words) } }
 }
 
 /// Who moved it, when, and what is behind it.
@@ -303,7 +302,7 @@ pub fn exploited(report: &Report<'_>, figures: &Figures<'_>) -> Markup {
                 html! { (short(one.cve)) },
                 html! { @match left {
                     None => "not stated",
-                    Some((due, left)) => { (due.to_string()) br; @if left < 0 { strong { "✕ overdue by " (left.saturating_neg()) " days" } } @else { "in " (left) " days" } },
+                    Some((due, left)) => { (due.to_string()) br; @if left < 0 { strong.mark { "✕ overdue by " (left.saturating_neg()) " days" } } @else { "in " (left) " days" } },
                 } },
                 linked(one.listed),
                 html! { (verdict(one.finding.verdict)) },
@@ -336,8 +335,8 @@ fn kept(finding: &Finding, as_of: Date) -> String {
         .rev()
         .find(|days| figures::is_late(finding, as_of, **days));
     missed.map_or_else(
-        || "✓\u{a0}in time".to_owned(),
-        |days| format!("✕\u{a0}past {days} days"),
+        || "✓ in time".to_owned(),
+        |days| format!("✕ past {days} days"),
     )
 }
 
@@ -392,7 +391,7 @@ pub fn patching(report: &Report<'_>, figures: &Figures<'_>, all: &Summary) -> Ma
                 html! { (about(finding)) },
                 html! { @match age { None => "no date", Some(age) => {
                     (age) " days" br;
-                    (kept(finding, report.as_of))
+                    span.mark { (kept(finding, report.as_of)) }
                 } } },
                 html! { (quoted(finding)) },
                 html! { (shown(&finding.evidence)) },
