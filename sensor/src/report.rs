@@ -45,6 +45,7 @@ pub struct Arguments {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(clippy::doc_markdown, reason = "the command's help prints it")]
 enum Format {
     /// One page for people: no scripts, nothing fetched, printable
     Html,

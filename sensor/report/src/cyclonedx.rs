@@ -121,13 +121,13 @@ fn component(figures: &Figures<'_>, one: &Listed<'_>) -> Value {
         put("evidence", Value::Object(evidence));
     }
     let mut inside: Vec<Value> = software(asset);
-    if one.host.is_none() {
-        let children = figures
-            .listed
-            .iter()
-            .filter(|own| own.host.is_some_and(|host| host.id == asset.id));
-        inside.extend(children.map(|child| component(figures, child)));
-    }
+    let children = asset
+        .children
+        .iter()
+        .filter_map(|child| figures.asset(&child.id));
+    // A device stands below its host; nothing stands below a device.
+    let children = children.filter(|child| child.host.is_some() && one.host.is_none());
+    inside.extend(children.map(|child| component(figures, child)));
     if !inside.is_empty() {
         put("components", Value::Array(inside));
     }

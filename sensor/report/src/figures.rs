@@ -60,7 +60,8 @@ pub(crate) struct Figures<'a> {
     pub listed: Vec<Listed<'a>>,
     /// Names of zones in order of their level, the highest first.
     pub zones: Vec<String>,
-    zone_of: BTreeMap<&'a str, usize>,
+    /// Where each asset is in the list, by its id.
+    places: BTreeMap<&'a str, usize>,
     controls: BTreeMap<&'a str, &'a Control>,
 }
 
@@ -173,22 +174,20 @@ impl<'a> Figures<'a> {
                 std::iter::once(one(host, None)).chain(children)
             })
             .collect();
-        let zone_of = listed
-            .iter()
-            .map(|one| (one.asset.id.as_str(), one.zone))
-            .collect();
+        let ids = listed.iter().enumerate();
+        let places = ids.map(|(at, one)| (one.asset.id.as_str(), at)).collect();
         Figures {
             listed,
             zones,
-            zone_of,
+            places,
             controls,
         }
     }
 
     /// Index of the zone of a conversation's end.
     pub fn zone_of(&self, report: &Report<'_>, end: &fossick_model::End) -> Option<usize> {
-        let known = end.asset.as_deref().and_then(|id| self.zone_of.get(id));
-        known.copied().or_else(|| {
+        let known = end.asset.as_deref().and_then(|id| self.asset(id));
+        known.map(|one| one.zone).or_else(|| {
             let addresses = [end.address];
             let vlans = vlans(&end.vlan);
             let name = (report.place)(vlans, &addresses);
@@ -204,7 +203,7 @@ impl<'a> Figures<'a> {
 
     /// The asset of this id.
     pub fn asset(&self, id: &str) -> Option<&Listed<'a>> {
-        self.listed.iter().find(|one| one.asset.id == id)
+        self.places.get(id).and_then(|at| self.listed.get(*at))
     }
 
     /// Findings, with their assets.

@@ -4,6 +4,7 @@
 //! characters that would turn the direction of text or hide in it.
 
 mod appendix;
+mod brief;
 mod map;
 mod risks;
 mod unseen;
@@ -205,7 +206,7 @@ pub fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let summary = Summary::of(report, &figures);
     let mut page = Page { out };
     page.put(&top(report, &figures))?;
-    page.put(&in_short(report, &summary))?;
+    page.put(&brief::section(report, &summary))?;
     page.put(&inventory(report, &figures, &summary))?;
     page.put(&risks::unpatchable(report, &figures, &summary))?;
     page.put(&risks::exploited(report, &figures))?;
@@ -272,138 +273,6 @@ fn top(report: &Report<'_>, figures: &Figures<'_>) -> Markup {
     // The document stays open: sections are written one by one.
     let begin = begin.0.trim_end_matches("</html>").to_owned();
     PreEscaped(format!("{begin}<body>{}<main>", header.0))
-}
-
-/// One number and what it means.
-fn figure(number: u64, sentence: &str, link: &str) -> Markup {
-    html! { li { a href=(format!("#{link}")) { strong { (number) } } " " span { (sentence) } } }
-}
-
-fn in_short(report: &Report<'_>, all: &Summary) -> Markup {
-    let plural =
-        |count: u64, one: &'static str, many: &'static str| if count == 1 { one } else { many };
-    let behind = all.assets.saturating_sub(all.hosts);
-    let mut lines = vec![figure(
-        all.assets,
-        &format!(
-            "{} found: {} and {} behind them, in {}.",
-            plural(all.assets, "asset was", "assets were"),
-            counted(all.hosts, "host", "hosts"),
-            counted(behind, "device", "devices"),
-            counted(
-                u64::try_from(all.zones.len()).unwrap_or(u64::MAX),
-                "zone",
-                "zones"
-            ),
-        ),
-        "inventory",
-    )];
-    if all.judged {
-        lines.push(figure(
-            all.unpatchable,
-            &format!(
-                "{} a finding that no patch closes; the control of {} is verified.",
-                plural(all.unpatchable, "asset has", "assets have"),
-                if all.unpatchable_verified == 0 {
-                    "none of them".to_owned()
-                } else {
-                    all.unpatchable_verified.to_string()
-                }
-            ),
-            "unpatchable",
-        ));
-        lines.push(figure(
-            all.exploited,
-            &format!(
-                "{} a vulnerability that is known to be exploited{}.",
-                plural(all.exploited, "asset has", "assets have"),
-                if all.exploited_overdue == 0 {
-                    String::new()
-                } else {
-                    format!(
-                        "; {} past the due date",
-                        counted(all.exploited_overdue, "case is", "cases are")
-                    )
-                }
-            ),
-            "exploited",
-        ));
-        if let Some(first) = all.deadlines.first() {
-            lines.push(figure(
-                first.missed,
-                &format!(
-                    "{} that a patch would close {} open for more than {} days.",
-                    plural(first.missed, "finding", "findings"),
-                    plural(first.missed, "is", "are"),
-                    first.days
-                ),
-                "patching",
-            ));
-        }
-        let act = all.priorities.get("act").copied().unwrap_or_default();
-        lines.push(figure(
-            act,
-            &format!(
-                "{} to be acted on now.",
-                plural(act, "finding is", "findings are")
-            ),
-            "unpatchable",
-        ));
-    }
-    let accepted = all.exceptions.saturating_add(all.exceptions_expired);
-    lines.push(figure(
-        accepted,
-        &format!(
-            "{} accepted by a person{}.",
-            plural(accepted, "risk was", "risks were"),
-            if all.exceptions_expired == 0 {
-                String::new()
-            } else {
-                format!("; the time of {} is over", all.exceptions_expired)
-            }
-        ),
-        "exceptions",
-    ));
-    if !report.detectors.is_empty() {
-        let found = all.verdicts.get("detector").copied().unwrap_or_default();
-        lines.push(figure(
-            found,
-            &format!(
-                "{} that should not be there.",
-                plural(found, "thing was found", "things were found")
-            ),
-            "shadow",
-        ));
-    }
-    lines.push(figure(
-        all.conversations,
-        &format!(
-            "{} heard; of {} one direction alone.",
-            plural(all.conversations, "conversation was", "conversations were"),
-            if all.one_way == 0 {
-                "none".to_owned()
-            } else {
-                all.one_way.to_string()
-            }
-        ),
-        "map",
-    ));
-    lines.push(figure(
-        all.limited_visibility,
-        &format!(
-            "{} seen in part only.",
-            plural(all.limited_visibility, "asset is", "assets are")
-        ),
-        "unseen",
-    ));
-    html! {
-        (head("summary", title_of("summary")))
-        ul.figures { @for line in &lines { (line) } }
-        @if !all.judged {
-            p.warning { "⚠ No advisories and lifecycles were at hand, so this report says nothing about vulnerabilities, patches and support. "
-                "Import them with " code { "fossick intel import" } ", and name the file with " code { "--knowledge" } "." }
-        }
-    }
 }
 
 fn inventory(report: &Report<'_>, figures: &Figures<'_>, all: &Summary) -> Markup {
