@@ -20,6 +20,11 @@ use crate::{Exception, Report, Zone, figures};
 const STYLE: &str = include_str!("style.css");
 /// Characters of a text from the wire that are shown.
 const LONGEST: usize = 200;
+/// Elements that begin a line of the file, so that two reports can be compared.
+const LINES: [&str; 12] = [
+    "<h2", "<h3", "<p>", "<p ", "<li>", "<tr>", "<article", "<section", "<div>", "<rect", "<path",
+    "</main>",
+];
 /// Columns of zones in the table of kinds.
 const MOST_ZONES: usize = 8;
 
@@ -31,7 +36,11 @@ struct Page<'w> {
 impl Page<'_> {
     fn put(&mut self, markup: &Markup) -> io::Result<()> {
         let mut safe = String::with_capacity(markup.0.len());
-        for character in markup.0.chars() {
+        for (at, character) in markup.0.char_indices() {
+            let rest = markup.0.get(at..).unwrap_or_default();
+            if character == '<' && LINES.iter().any(|tag| rest.starts_with(tag)) {
+                safe.push('\n');
+            }
             if character == '\n' {
                 safe.push(character);
             } else {

@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 #[derive(Deserialize)]
-struct Site {
+struct Given {
     site: String,
     as_of: Date,
     sources: Vec<String>,
@@ -47,13 +47,13 @@ fn data(name: &str) -> PathBuf {
         .join(name)
 }
 
-fn small() -> Site {
+fn small() -> Given {
     serde_json::from_str(&fs::read_to_string(data("small.json")).unwrap()).unwrap()
 }
 
 /// A site of which nothing is known.
-fn empty() -> Site {
-    Site {
+fn empty() -> Given {
+    Given {
         site: String::new(),
         as_of: "2026-01-01".parse().unwrap(),
         sources: Vec::new(),
@@ -68,7 +68,7 @@ fn empty() -> Site {
     }
 }
 
-fn printed(site: &Site, format: Format) -> String {
+fn printed(site: &Given, format: Format) -> String {
     let place = |_: &[u16], addresses: &[IpAddr]| {
         let holds = |zone: &&Placed| {
             let mut pairs = zone
@@ -230,7 +230,7 @@ const FORMULAS: [&str; 8] = [
 ];
 
 /// Devices that call themselves what no device is called.
-fn hostile() -> Site {
+fn hostile() -> Given {
     let mut site = small();
     let long = "A".repeat(10_240);
     let names = [
@@ -241,8 +241,8 @@ fn hostile() -> Site {
         "'; style-src *",
     ];
     for (at, asset) in site.assets.iter_mut().enumerate() {
-        let name = names[at % names.len()].to_owned();
-        asset.hostnames = vec![name.clone()];
+        let name = names[at % names.len()];
+        asset.hostnames = vec![name.to_owned()];
         for value in [
             &mut asset.vendor,
             &mut asset.model,
@@ -250,14 +250,14 @@ fn hostile() -> Site {
             &mut asset.os,
             &mut asset.description,
         ] {
-            *value = Some(name.clone());
+            *value = Some(name.to_owned());
         }
-        asset.protocols.push(name.clone().into());
-        asset.visibility.push(name.clone().into());
+        asset.protocols.push(name.to_owned().into());
+        asset.visibility.push(name.to_owned().into());
         for fact in &mut asset.facts {
-            fact.value.clone_from(&name);
-            fact.raw = name.as_str().into();
-            fact.evidence.capture = name.as_str().into();
+            name.clone_into(&mut fact.value);
+            fact.raw = name.into();
+            fact.evidence.capture = name.into();
         }
         for finding in &mut asset.findings {
             for text in [
@@ -267,12 +267,12 @@ fn hostile() -> Site {
                 &mut finding.stated.range,
                 &mut finding.priority,
             ] {
-                text.clone_from(&name);
+                name.clone_into(text);
             }
-            finding.cves.push(name.clone());
+            finding.cves.push(name.to_owned());
         }
         for child in &mut asset.children {
-            child.path = Some(name.clone());
+            child.path = Some(name.to_owned());
         }
     }
     for told in &mut site.conversations {
@@ -282,7 +282,7 @@ fn hostile() -> Site {
         exception.reason = format!("{SCRIPT}{BIDI}");
     }
     for control in &mut site.decisions.controls {
-        control.policy.demand.reason = SCRIPT.to_owned();
+        SCRIPT.clone_into(&mut control.policy.demand.reason);
     }
     for zone in &mut site.zones {
         zone.zone.name = format!("{}{SCRIPT}", zone.zone.name);
@@ -409,7 +409,7 @@ fn references_lead_somewhere() {
     );
 }
 
-/// Somebody else's validator has the last word on CycloneDX; `make formats` installs it.
+/// Somebody else's validator has the last word on `CycloneDX`; `make formats` installs it.
 #[test]
 fn bills_of_materials_follow_the_schema() {
     let target = std::env::current_exe()
