@@ -38,11 +38,11 @@ release: setup
 demo: release
 	@$(TARGET)/release/fossick read demo
 
-# Independent parsers of firewalls' configurations, for the tests of controls: they are skipped where these are missing.
+# Independent parsers of firewalls' configurations and a validator of CycloneDX, for the tests of controls and reports: they are skipped where these are missing.
 formats: setup
 	@target=$(TARGET)/formats; \
-	if ! $$target/bin/python -c 'import fwshift, parsuricata' 2>/dev/null; then \
-	  python3 -m venv $$target && $$target/bin/pip install -q fwshift==0.40.18 parsuricata==0.4.1 \
+	if ! $$target/bin/python -c 'import cyclonedx.validation.json, fwshift, jsonschema, parsuricata' 2>/dev/null; then \
+	  python3 -m venv $$target && $$target/bin/pip install -q fwshift==0.40.18 parsuricata==0.4.1 'cyclonedx-python-lib[json-validation]==11.12.0' \
 	    || echo "SKIPPED: the parsers cannot be installed (python3-venv and PyPI are needed)"; fi
 
 # The whole truth: format, lints, samples, sheets, scenarios, house rules, and the figures where the captures are at hand.

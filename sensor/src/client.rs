@@ -281,6 +281,36 @@ impl Sensor {
         self.reply()
     }
 
+    /// How it does.
+    pub(crate) fn status(&mut self) -> anyhow::Result<Status> {
+        match self.ask(&Request::Status)? {
+            Reply::Status(status) => Ok(*status),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// The whole inventory, with everything known of each asset.
+    pub(crate) fn inventory(&mut self) -> anyhow::Result<Vec<Asset>> {
+        let mut all = Vec::new();
+        loop {
+            let request = Request::Assets {
+                filter: String::new(),
+                sort: String::new(),
+                offset: all.len(),
+                limit: WINDOW,
+                whole: true,
+            };
+            let Reply::Assets { total, assets } = self.ask(&request)? else {
+                return Err(unexpected());
+            };
+            let ended = assets.is_empty();
+            all.extend(assets);
+            if ended || all.len() >= total {
+                return Ok(all);
+            }
+        }
+    }
+
     /// Conversations that pass a filter, and when anything was heard.
     pub(crate) fn conversations(
         &mut self,
@@ -533,10 +563,7 @@ pub fn conversations(arguments: &Conversations) -> anyhow::Result<()> {
 /// # Errors
 /// No sensor answers.
 pub fn status(arguments: &StatusArguments) -> anyhow::Result<()> {
-    let mut sensor = Sensor::connect(&arguments.sensor)?;
-    let Reply::Status(status) = sensor.ask(&Request::Status)? else {
-        return Err(unexpected());
-    };
+    let status = Sensor::connect(&arguments.sensor)?.status()?;
     let mut out = BufWriter::new(io::stdout().lock());
     match arguments.format {
         Format::Json => {

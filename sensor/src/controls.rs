@@ -278,7 +278,8 @@ fn step(sensor: &mut Sensor, asset: &str, control: Step) -> anyhow::Result<()> {
     }
 }
 
-fn controls(sensor: &mut Sensor, asset: &str) -> anyhow::Result<Vec<Control>> {
+/// Controls of the asset that is meant, or all of them.
+pub(crate) fn controls(sensor: &mut Sensor, asset: &str) -> anyhow::Result<Vec<Control>> {
     let asset = asset.to_owned();
     match sensor.ask(&Request::Controls { asset })? {
         Reply::Controls { controls } => Ok(controls),

@@ -28,6 +28,7 @@ pub mod outlet;
 pub mod privileges;
 pub mod protocols;
 pub mod read;
+pub mod report;
 pub mod run;
 pub mod safe;
 pub mod select;

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use fossick_sensor::{
-    audit, client, config, controls, doctor, intel, inventory, knowledge, protocols, read, run,
+    audit, client, config, controls, doctor, intel, inventory, knowledge, protocols, read, report,
+    run,
 };
 use tikv_jemallocator::Jemalloc;
 
@@ -58,6 +59,8 @@ enum Command {
     Control(controls::Arguments),
     /// Say what should be there, and hold it against what is
     Inventory(inventory::Arguments),
+    /// Write a report: one page for people who would rather look, or the same for other programs
+    Report(report::Arguments),
     /// Say what a raw value would yield, and by which fingerprint
     Fingerprint(knowledge::Arguments),
     /// List the protocols that are read, as a table
@@ -73,6 +76,11 @@ fn main() -> ExitCode {
             Err(error) => Err(error),
         },
         Command::Intel(arguments) => match intel::run(&arguments) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::from(read::READ_IN_PART),
+            Err(error) => Err(error),
+        },
+        Command::Report(arguments) => match report::run(&arguments) {
             Ok(true) => Ok(()),
             Ok(false) => return ExitCode::from(read::READ_IN_PART),
             Err(error) => Err(error),

@@ -13,9 +13,10 @@ use fossick_parsers::PROTOCOLS;
 use fossick_tests::root;
 
 /// Who may use whom. Each crate may use those named, and no other of ours.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("parsers", &[]),
     ("sensor/model", &[]),
+    ("sensor/report", &["fossick-model"]),
     ("sensor/risk", &["fossick-model"]),
     ("sensor/shadow", &["fossick-model"]),
     ("fingerprints", &["fossick-model", "fossick-parsers"]),
@@ -32,6 +33,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
             "fossick-fingerprints",
             "fossick-model",
             "fossick-parsers",
+            "fossick-report",
             "fossick-risk",
             "fossick-shadow",
         ],

@@ -11,6 +11,7 @@ mod filter;
 mod finding;
 mod kind;
 mod policy;
+mod safe;
 mod status;
 mod time;
 
@@ -32,5 +33,6 @@ pub use policy::{
     Addition, Control, ControlState, Demand, Learnt, LeftOut, Network, Origin, Policy, Rule,
     Staleness, Step, Vulnerable, Way, Why,
 };
+pub use safe::{display_safe, push_safe};
 pub use status::{Count, Fill, Interface, Outlet, Status, Store};
 pub use time::Time;
