@@ -41,7 +41,7 @@ fn rules(asset: &Value) -> Vec<&str> {
 fn findings_of_a_capture_name_their_packet() {
     let folder = Folder::new("shadow-read");
     let file = folder.write("login.pcap", &login().pcap());
-    let ran = run(&["read", &file, "--format", "json"], b"");
+    let ran = run(&["read", &file, "--format", "json", "--findings"], b"");
     let server = ran.asset("10.0.0.2");
     assert_eq!(rules(&server), ["exposure.cleartext-login"]);
     let finding = &server["findings"][0];
@@ -177,7 +177,7 @@ fn a_sensor_opens_and_closes_findings_in_its_journal() {
     let (network, folder) = (Network::new("shadow"), Folder::new("shadow"));
     let mut sensor = Sensor::start(&network, &folder, "");
     let file = folder.write("login.pcap", &login().pcap());
-    sensor.ask(&["ingest", &file]);
+    let _ = sensor.ask(&["ingest", &file]);
     assert!(
         wait(|| journal(&sensor) == ["finding-opened exposure.cleartext-login"]),
         "{:?}",
@@ -202,7 +202,7 @@ fn a_sensor_opens_and_closes_findings_in_its_journal() {
     );
     // A list that names everybody closes it.
     let list = folder.write("cmdb.csv", b"ip,name\n10.0.0.1,client\n10.0.0.2,server\n");
-    sensor.ask(&["inventory", "import", &list]);
+    let _ = sensor.ask(&["inventory", "import", &list]);
     assert!(wait(
         || journal(&sensor).contains(&"finding-closed shadow.unsanctioned".to_owned())
     ));
