@@ -75,7 +75,8 @@ fn what_somebody_answers_for_is_listed_and_the_journal_holds_it_for_good() {
     let store = Path::new(folder.path()).join("store/fossick.redb");
     let offline = |more: &[&str]| {
         let out = sensor
-            .client(&["audit", "verify", "--format", "json", "--store"])
+            .client(&["audit", "verify", "--format", "json"])
+            .arg("--store")
             .arg(&store)
             .args(more)
             .output()
