@@ -177,6 +177,41 @@ fn a_hash_or_the_anchor_that_is_not_there_is_noticed() {
     assert_eq!(fault(&path), Some(Fault::Altered { seq: 9 }));
 }
 
+#[test]
+fn hashes_are_what_another_program_computes() {
+    let path = fresh("other-program");
+    write(&path, 3, Time(DAY));
+    let database = Database::open(&path).unwrap();
+    let txn = database.begin_read().unwrap();
+    let (journal, chain) = (
+        txn.open_table(JOURNAL).unwrap(),
+        txn.open_table(CHAIN).unwrap(),
+    );
+    let kept = |seq: u64| *chain.get(seq).unwrap().unwrap().value();
+    assert_eq!(kept(0), [0; 32]);
+    for seq in 1..=3 {
+        let mut octets = kept(seq - 1).to_vec();
+        octets.extend(seq.to_be_bytes());
+        octets.extend(journal.get(seq).unwrap().unwrap().value().as_bytes());
+        let file = path.with_extension("entry");
+        fs::write(&file, octets).unwrap();
+        let out = Command::new("sha256sum").arg(&file).output().unwrap();
+        let said = String::from_utf8(out.stdout).unwrap();
+        let hash = kept(seq);
+        let head = Head { seq, hash }.to_string();
+        assert_eq!(head, format!("{seq}:{}", &said[..64]));
+        assert_eq!(head.parse(), Ok(Head { seq, hash }));
+        for wrong in [
+            &head[..head.len() - 1],
+            &head[2..],
+            &format!("{head}0"),
+            "1:é",
+        ] {
+            assert!(wrong.parse::<Head>().is_err(), "{wrong}");
+        }
+    }
+}
+
 /// The end of the journal cut off, as if it had never been.
 fn truncate(path: &Path, last: u64) {
     tamper(path, |txn| {

@@ -367,6 +367,39 @@ fn an_asset_is_declared_unpatchable_by_a_name_and_for_a_time() {
 }
 
 #[test]
+fn what_was_declared_goes_with_the_asset_into_another() {
+    for heard in [true, false] {
+        let path = fresh(&format!("merged-{heard}"));
+        let sensor = Sensor::start(&path);
+        let mut other = asset(&["g1"]);
+        other.id = "00000000000000bb".to_owned();
+        let both = Round {
+            assets: vec![asset(&["f1"]), other.clone()],
+            ..Round::default()
+        };
+        sensor.round(both, now());
+        sensor.declare("2026-07-01").unwrap();
+        let merged = Round {
+            assets: if heard {
+                vec![other.clone()]
+            } else {
+                Vec::new()
+            },
+            gone: vec![(ID.to_owned(), Some(other.id.clone()))],
+            ..Round::default()
+        };
+        sensor.round(merged, now());
+        let listed = sensor.store().shared.exceptions(now());
+        assert_eq!(listed.len(), 1);
+        assert_eq!(listed[0].asset, other.id);
+        assert!(listed[0].present);
+        let whole = sensor.store().shared.asset(&other.id).unwrap().unwrap();
+        assert_eq!(whole.findings.len(), 2);
+        sensor.stop();
+    }
+}
+
+#[test]
 fn a_control_beyond_its_proposal_shows_in_the_finding() {
     let path = fresh("control");
     let sensor = Sensor::start(&path);

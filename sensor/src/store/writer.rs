@@ -420,6 +420,9 @@ impl Writer {
             draft.texts.push((id.clone(), None));
             draft.cards.push((id.clone(), None));
             self.inherit(id, into.as_deref(), &mut draft);
+            if let (Some(into), Some(declared)) = (into, &card.standing.declared) {
+                self.pass_on(declared, into, &mut draft);
+            }
         }
         draft
     }

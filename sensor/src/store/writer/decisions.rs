@@ -86,6 +86,32 @@ impl Writer {
         Ok(())
     }
 
+    /// What was declared of an asset is so of the one that it turned out to be.
+    pub(super) fn pass_on(&self, declared: &Acceptance, into: &str, draft: &mut Draft) {
+        let drafted = draft.cards.iter().rev().find(|(id, _)| id == into);
+        let known = match drafted {
+            Some((_, card)) => card.clone(),
+            None => self.shared.cards().get(into).cloned(),
+        };
+        let Some(mut card) = known.filter(|card| card.standing.declared.is_none()) else {
+            return;
+        };
+        card.standing.declared = Some(declared.clone());
+        let text = draft.texts.iter().rev().find(|(id, _)| id == into);
+        let text = text.and_then(|(_, text)| text.as_deref());
+        let asset = match text {
+            Some(text) => serde_json::from_str::<Asset>(text).ok(),
+            None => self.shared.asset(into).ok().flatten(),
+        };
+        if let Some(mut asset) = asset {
+            let control = self.shared.control(into);
+            orders::apply(&mut asset, &card.standing, control.as_ref());
+            draft.texts.push((into.to_owned(), Some(json(&asset))));
+            card.asset = asset.brief();
+        }
+        draft.cards.push((into.to_owned(), Some(card)));
+    }
+
     /// What the clock was when somebody last said so.
     pub(super) fn hear(&mut self, now: Time) {
         self.now = now;
