@@ -127,11 +127,21 @@ pub fn unpatchable(report: &Report<'_>, figures: &Figures<'_>, all: &Summary) ->
         (title)
         (table("Verdicts", &heads, &rows))
         @if cases.is_empty() { (nothing("No asset has a finding that no patch closes.")) }
-        @for one in cases { (case(figures, one)) }
+        @for one in cases { (case(report, figures, one)) }
     }
 }
 
-fn case(figures: &Figures<'_>, one: &Listed<'_>) -> Markup {
+fn case(report: &Report<'_>, figures: &Figures<'_>, one: &Listed<'_>) -> Markup {
+    let accepted = report.decisions.exceptions.iter();
+    let accepted = accepted.filter(|exception| {
+        let is_about = |id: &String| one.unpatchable().any(|finding| finding.id == *id);
+        exception.asset == one.asset.id
+            && exception.finding.as_ref().is_none_or(is_about)
+            && !figures::is_over(exception, report.as_of)
+    });
+    let accepted: Vec<String> = accepted
+        .map(|exception| format!("{} until {}", short(&exception.by), exception.until))
+        .collect();
     let all: Vec<&Finding> = one.unpatchable().collect();
     let rows: Vec<Vec<Markup>> = all
         .iter()
@@ -155,7 +165,8 @@ fn case(figures: &Figures<'_>, one: &Listed<'_>) -> Markup {
     html! {
         section.case {
             h3 { (linked(one)) }
-            p { (what(one)) ". Zone: " (short(figures.zone(one.zone))) ". Control: " (control_of(one.control)) }
+            p { (what(one)) ". Zone: " (short(figures.zone(one.zone))) ". Control: " (control_of(one.control)) "."
+                @if !accepted.is_empty() { " Accepted by " (accepted.join(", by ")) "." } }
             (table("Findings that no patch closes", &heads, &rows))
             @if more > 0 {
                 p { a href=(format!("#a-{}", one.asset.id)) { (counted(u64::try_from(more).unwrap_or(u64::MAX), "more such finding", "more such findings")) } " in the appendix." }
