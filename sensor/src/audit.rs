@@ -119,32 +119,40 @@ fn told(out: &mut dyn Write, audit: &Audit) -> io::Result<()> {
 /// # Errors
 /// No sensor answers.
 pub fn exceptions(arguments: &Exceptions) -> anyhow::Result<()> {
+    let all = held(&mut Sensor::connect(&arguments.sensor)?)?;
     let mut out = BufWriter::new(io::stdout().lock());
-    let mut sensor = Sensor::connect(&arguments.sensor)?;
-    let mut shown = 0_usize;
+    for exception in &all {
+        match arguments.format {
+            Format::Json => writeln!(out, "{}", serde_json::to_string(exception)?)?,
+            Format::Table => line(&mut out, exception)?,
+        }
+    }
+    if arguments.format == Format::Table {
+        writeln!(out, "{} exceptions", all.len())?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Every exception that holds, those that end first in front.
+///
+/// # Errors
+/// The sensor does not answer.
+pub(crate) fn held(sensor: &mut Sensor) -> anyhow::Result<Vec<Exception>> {
+    let mut all = Vec::new();
     loop {
         let request = Request::Exceptions {
-            offset: shown,
+            offset: all.len(),
             limit: WINDOW,
         };
         let Reply::Exceptions { total, exceptions } = sensor.ask(&request)? else {
             return Err(unexpected());
         };
-        for exception in &exceptions {
-            match arguments.format {
-                Format::Json => writeln!(out, "{}", serde_json::to_string(exception)?)?,
-                Format::Table => line(&mut out, exception)?,
-            }
-        }
-        shown = shown.saturating_add(exceptions.len());
-        if exceptions.is_empty() || shown >= total {
-            break;
+        let last = exceptions.is_empty();
+        all.extend(exceptions);
+        if last || all.len() >= total {
+            return Ok(all);
         }
     }
-    if arguments.format == Format::Table {
-        writeln!(out, "{shown} exceptions")?;
-    }
-    Ok(out.flush()?)
 }
 
 fn line(out: &mut dyn Write, exception: &Exception) -> io::Result<()> {

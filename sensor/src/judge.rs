@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
+use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use fossick_risk::{Exposure, Knowledge, findings};
 
 use crate::config::{Config, Zoning};
 use crate::safe::display_safe;
+use crate::store::Shared;
 
 /// Which file it is: an import puts another one in its place.
 type Stamp = Option<(u64, u64, i64)>;
@@ -62,10 +64,19 @@ impl Judge {
         Some(what)
     }
 
-    /// Puts its findings into each asset. What could not be read, if anything.
-    pub fn judge(&self, assets: &mut [Asset], inventory: &Inventory) -> Option<String> {
+    /// Puts its findings into each asset; where the knowledge cannot be read, those that were published stay. What could not
+    /// be read, if anything.
+    pub fn judge(
+        &self,
+        assets: &mut [Asset],
+        inventory: &Inventory,
+        published: &Shared,
+    ) -> Option<String> {
         let (Some(knowledge), Ok(day)) = (&self.knowledge, self.day.parse()) else {
-            return None;
+            for asset in assets {
+                stays(asset, published);
+            }
+            return Some("there is nothing to judge by".to_owned());
         };
         if assets.is_empty() {
             return None;
@@ -80,13 +91,19 @@ impl Judge {
                 .copied()
                 .max_by_key(|exposure| rank(*exposure))
                 .unwrap_or(Exposure::Unknown);
-            let children = asset.children.iter_mut();
-            let mut of = |asset: &mut Asset| match findings(asset, knowledge, day, exposure) {
-                Ok(found) => asset.findings = found,
-                Err(error) => trouble = Some(format!("{}: {error}", display_path(&self.path))),
+            let mut of = |asset: &mut Asset| {
+                asset.findings = findings(asset, knowledge, day, exposure)?;
+                Ok(())
             };
-            children.for_each(&mut of);
-            of(asset);
+            let judged: io::Result<()> = asset
+                .children
+                .iter_mut()
+                .try_for_each(&mut of)
+                .and_then(|()| of(asset));
+            if let Err(error) = judged {
+                trouble = Some(format!("{}: {error}", display_path(&self.path)));
+                stays(asset, published);
+            }
         }
         trouble
     }
@@ -116,6 +133,23 @@ impl Judge {
         }
         reached
     }
+}
+
+/// The findings that were published of the asset and of what is behind it.
+fn stays(asset: &mut Asset, published: &Shared) {
+    let Ok(Some(known)) = published.asset(&asset.id) else {
+        return;
+    };
+    for child in &mut asset.children {
+        let mut before = known.children.iter();
+        if let Some(before) = before.find(|before| before.id == child.id) {
+            child.findings.clone_from(&before.findings);
+        }
+    }
+    let found = known.findings.into_iter();
+    asset.findings = found
+        .filter(|finding| !fossick_shadow::is_ours(finding))
+        .collect();
 }
 
 /// The worse, the higher.

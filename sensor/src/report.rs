@@ -11,12 +11,13 @@ use clap::{Args, ValueEnum};
 use fossick_engine::{Counters, Engine, Inventory, Locality};
 use fossick_model::{Asset, Baseline, Conversation, Finding, Span, Status, Time};
 use fossick_report::{Decisions, Exploited, Knowledge, Report, Zone};
+use fossick_shadow::Approvals;
 use jiff::civil::Date;
 
 use crate::capture::Captures;
 use crate::client::{Sensor, Where};
 use crate::config::{Config, Criticality};
-use crate::{controls, intel, knowledge, table};
+use crate::{audit, controls, intel, knowledge, shadow, table};
 
 /// Arguments of `fossick report`.
 #[derive(Debug, Args)]
@@ -100,7 +101,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let as_of = day(arguments.as_of, &heard)?;
     let mut held = None;
     if let Some(known) = &known {
-        judge(&mut heard.assets, known, as_of)?;
+        // A sensor has judged, and persons have decided about what it found.
+        if !arguments.capture.is_empty() || arguments.knowledge.is_some() {
+            judge(&mut heard.assets, known, as_of)?;
+        }
         held = Some(of(known)?);
     } else if heard
         .assets
@@ -121,7 +125,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
             .and_then(|config| config.zone(vlans, addresses));
         found.map(str::to_owned)
     };
-    let detectors = detectors(&heard.assets);
+    let detectors = detectors(config.as_ref());
     let site = config
         .as_ref()
         .map(|config| config.site.clone())
@@ -248,17 +252,15 @@ fn zone(zone: &crate::config::Zone) -> Zone {
     }
 }
 
-/// Rules of detectors, as far as their findings show that they were on.
-fn detectors(assets: &[Asset]) -> Vec<String> {
-    let all = assets
+/// Detectors that are on.
+fn detectors(config: Option<&Config>) -> Vec<String> {
+    let off = |name: &str| {
+        config.is_some_and(|config| config.detectors.off.iter().any(|off| off == name))
+    };
+    let names = fossick_shadow::DETECTORS
         .iter()
-        .flat_map(|asset| std::iter::once(asset).chain(&asset.children));
-    let found = all
-        .flat_map(|asset| &asset.findings)
-        .filter(|finding| finding.verdict.is_none());
-    let names: std::collections::BTreeSet<String> =
-        found.map(|finding| finding.rule.clone()).collect();
-    names.into_iter().collect()
+        .map(|detector| detector.name);
+    names.filter(|name| !off(name)).map(str::to_owned).collect()
 }
 
 /// What captures say.
@@ -308,10 +310,15 @@ fn listened(
     unread.extend(refused.iter().chain(&troubles).cloned());
     unread.extend(table::not_read(&counters));
     let whole = refused.is_empty() && troubles.is_empty();
+    let conversations = inventory.conversations();
+    let mut assets = inventory.assets(&fingerprints, false);
+    let zones = config.map(shadow::zones).unwrap_or_default();
+    let approvals = Approvals::new(Vec::new());
+    shadow::detect(&mut assets, &conversations, &zones, &approvals, off);
     Ok(Heard {
-        conversations: inventory.conversations(),
+        conversations,
         spans: inventory.spans(),
-        assets: inventory.assets(&fingerprints, false),
+        assets,
         sources: names.iter().map(ToString::to_string).collect(),
         site: String::new(),
         today: None,
@@ -330,7 +337,10 @@ fn asked(at: &Where) -> anyhow::Result<Heard> {
     let (conversations, spans) = sensor.conversations("")?;
     let decisions = Decisions {
         controls: controls::controls(&mut sensor, "")?,
-        exceptions: Vec::new(),
+        exceptions: audit::held(&mut sensor)?
+            .into_iter()
+            .filter_map(exception)
+            .collect(),
     };
     let sources = status
         .interfaces
@@ -346,6 +356,17 @@ fn asked(at: &Where) -> anyhow::Result<Heard> {
         site: status.site,
         decisions,
         whole: true,
+    })
+}
+
+/// An accepted risk, as the report has it; what was declared is a finding of its own.
+fn exception(held: fossick_model::Exception) -> Option<fossick_report::Exception> {
+    Some(fossick_report::Exception {
+        asset: held.asset,
+        finding: Some(held.finding),
+        by: held.acceptance.by.label(),
+        reason: held.acceptance.reason,
+        until: date(held.acceptance.until)?,
     })
 }
 

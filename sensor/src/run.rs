@@ -409,6 +409,8 @@ impl Sensor {
             self.store.shared.cards().len()
         );
         self.notes.push(("run", what));
+        // Whatever is said of an asset before there is something to judge by would close its findings.
+        self.learn();
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
         let (mut ticked, mut sighted) = (Instant::now(), Instant::now());
         let mut next_round = Instant::now();
@@ -554,10 +556,7 @@ impl Sensor {
             self.restored();
         }
         self.inventory.watch(self.store.shared.watched());
-        if let Some(what) = self.judge.refresh(clock()) {
-            self.notes.push(("findings", what));
-            self.inventory.look_again(None);
-        }
+        self.learn();
         let counters = Counters {
             addresses_refused: self.inventory.held().refused,
             ..self.engine.counters().clone()
@@ -585,6 +584,14 @@ impl Sensor {
         *lock(&self.status) = status;
     }
 
+    /// Takes in other knowledge, and another day.
+    fn learn(&mut self) {
+        if let Some(what) = self.judge.refresh(clock()) {
+            self.notes.push(("findings", what));
+            self.inventory.look_again(None);
+        }
+    }
+
     /// Hands what changed to the store; true if there is more.
     fn round(&mut self, sightings: bool) -> bool {
         while !self.notes.is_empty() {
@@ -606,7 +613,10 @@ impl Sensor {
         // Who said it was there to say it: first and last frames belong to the same round.
         self.engine.tick(clock(), &mut self.inventory);
         let mut round = self.inventory.round(&self.fingerprints, sightings);
-        if let Some(trouble) = self.judge.judge(&mut round.assets, &self.inventory) {
+        if let Some(trouble) =
+            self.judge
+                .judge(&mut round.assets, &self.inventory, &self.store.shared)
+        {
             self.notes.push(("findings", trouble));
         }
         let more = !round.rows.is_empty() || !round.conversations.is_empty();
