@@ -281,9 +281,22 @@ fn print(
     counters: &Counters,
 ) -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
-    let assets = inventory.assets(fingerprints, arguments.external);
-    table::print(&mut out, &assets, columns())?;
-    table::summary(&mut out, &assets, counters)?;
+    match arguments.format {
+        Format::Json => {
+            inventory.each_asset(fingerprints, arguments.external, |asset| {
+                serde_json::to_writer(&mut out, &asset)?;
+                out.write_all(b"\n")
+            })?;
+            for line in table::not_read(counters) {
+                eprintln!("fossick: {line}");
+            }
+        }
+        Format::Table => {
+            let assets = inventory.assets(fingerprints, arguments.external);
+            table::print(&mut out, &assets, columns())?;
+            table::summary(&mut out, &assets, counters)?;
+        }
+    }
     out.flush()
 }
 

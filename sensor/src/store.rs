@@ -273,9 +273,7 @@ fn work(mut writer: Writer, todo: &Receiver<Job>) {
             writer.tidy();
         }
         writer.expire();
-        if !writer.judge_pending(|| stopping(todo)) {
-            return;
-        }
+        writer.judge_pending();
         writer.shared.idle.store(true, Ordering::Release);
         match todo.recv_timeout(Duration::from_secs(1)) {
             Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => {

@@ -57,6 +57,7 @@ fn findings_of_a_capture_name_their_packet() {
         &file,
         "--format",
         "json",
+        "--findings",
         "--off",
         "exposure.cleartext-login",
     ];

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use fossick_engine::Round;
@@ -10,7 +11,7 @@ use fossick_shadow::{Approvals, Approved, Site};
 
 use super::decisions::take_back;
 use super::{Card, Draft, Writer, json, orders, tables};
-use crate::store::{Judging, lock};
+use crate::store::{Judging, RETRY, lock};
 
 /// Assets that are judged at once: each is read whole.
 const AT_ONCE: usize = 1000;
@@ -59,8 +60,8 @@ impl Writer {
         }
     }
 
-    /// Judges what is to be judged, if it is time. False if it was given up because the sensor ends.
-    pub fn judge_pending(&mut self, stopping: impl Fn() -> bool) -> bool {
+    /// Judges what is to be judged, if it is time. What cannot be written is judged again later: rounds must not wait for it.
+    pub fn judge_pending(&mut self) {
         let by = Arc::clone(&lock(&self.shared.judging));
         if self
             .pending
@@ -75,8 +76,10 @@ impl Writer {
         let begun = Instant::now();
         let early = self.pending.next.is_some_and(|next| begun < next);
         if self.pending.assets.is_empty() || early {
-            return true;
+            return;
         }
+        // A round that is taken meanwhile would only wait.
+        self.shared.idle.store(false, Ordering::Release);
         let draft = match self.judged(&by) {
             Ok(draft) => draft,
             Err(error) => {
@@ -86,9 +89,21 @@ impl Writer {
         };
         let rest = LEAST_REST.max(begun.elapsed().saturating_mul(SHARE));
         self.pending.next = Instant::now().checked_add(rest);
-        draft.texts.is_empty()
-            || (self.insist(stopping, |writer| writer.write(&draft, |_| Ok(())))
-                && self.publish(draft))
+        if draft.texts.is_empty() {
+            return;
+        }
+        match self.write(&draft, |_| Ok(())) {
+            Ok(()) => {
+                self.publish(draft);
+            }
+            Err(error) => {
+                tracing::warn!("findings cannot be written, and are judged again: {error}");
+                let again = draft.cards.into_iter().map(|(id, _)| id);
+                self.pending.assets.extend(again);
+                self.pending.next = Instant::now().checked_add(RETRY);
+                self.reopen();
+            }
+        }
     }
 
     /// What judging changes. Those that it was of are no longer pending, unless they could not be read.
