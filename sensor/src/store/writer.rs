@@ -78,7 +78,7 @@ impl Writer {
             told: Instant::now(),
             soonest: None,
             watched: controls::Watched::new(),
-            pending: findings::Pending::default(),
+            pending: findings::Pending::new(),
         };
         writer.measure();
         writer.soonest = writer.soonest_end();
@@ -700,7 +700,7 @@ impl Writer {
             .unwrap_or_else(PoisonError::into_inner) = cards;
         self.soonest = self.soonest_end();
         *lock(&self.shared.approvals) = Arc::new(fossick_shadow::Approvals::new(approved));
-        self.pending = findings::Pending::default();
+        self.pending = findings::Pending::new();
         self.watched.clear();
         let known = controls.keys().cloned().collect::<Vec<_>>();
         *lock(&self.shared.controls) = controls;

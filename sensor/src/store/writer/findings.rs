@@ -30,7 +30,6 @@ const LANDMARKS: [&str; 4] = [
 ];
 
 /// What is to be judged.
-#[derive(Default)]
 pub(super) struct Pending {
     /// Ids of assets that changed, or whose conversations did; bounded by the assets that are kept.
     assets: BTreeSet<String>,
@@ -38,6 +37,7 @@ pub(super) struct Pending {
     landmarks: BTreeSet<String>,
     /// What everything was judged by. Nothing yet after a start: then everything is judged.
     by: Option<Arc<Judging>>,
+    /// Not before this; after a start, rounds go first.
     next: Option<Instant>,
 }
 
@@ -265,6 +265,15 @@ impl Writer {
 }
 
 impl Pending {
+    pub fn new() -> Pending {
+        Pending {
+            assets: BTreeSet::new(),
+            landmarks: BTreeSet::new(),
+            by: None,
+            next: Instant::now().checked_add(LEAST_REST),
+        }
+    }
+
     /// Whether others are judged by this asset.
     fn note(&mut self, asset: &Asset) {
         let is_one = asset
