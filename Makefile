@@ -39,10 +39,12 @@ demo: release
 	@$(TARGET)/release/fossick read demo
 
 # Independent parsers of firewalls' configurations and a validator of CycloneDX, for the tests of controls and reports: they are skipped where these are missing.
+# jsonschema with `format`, not the validator's own extra: that one brings a `lark` which takes the place of parsuricata's.
 formats: setup
 	@target=$(TARGET)/formats; \
-	if ! $$target/bin/python -c 'import cyclonedx.validation.json, fwshift, jsonschema, parsuricata' 2>/dev/null; then \
-	  python3 -m venv $$target && $$target/bin/pip install -q fwshift==0.40.18 parsuricata==0.4.1 'cyclonedx-python-lib[json-validation]==11.12.0' \
+	if ! $$target/bin/python -c 'import cyclonedx.validation.json, fwshift, jsonschema, parsuricata, referencing, rfc3987' 2>/dev/null; then \
+	  python3 -m venv --clear $$target && $$target/bin/pip install -q fwshift==0.40.18 parsuricata==0.4.1 \
+	      cyclonedx-python-lib==11.12.0 'jsonschema[format]==4.26.0' referencing \
 	    || echo "SKIPPED: the parsers cannot be installed (python3-venv and PyPI are needed)"; fi
 
 # The whole truth: format, lints, samples, sheets, scenarios, house rules, and the figures where the captures are at hand.
