@@ -10,6 +10,7 @@ mod json;
 mod octets;
 mod operation;
 pub mod packet;
+mod probe;
 mod protobuf;
 mod protocol;
 pub mod protocols;
@@ -18,6 +19,7 @@ mod text;
 mod tpkt;
 
 pub use operation::Operation;
+pub use probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 pub use protocol::{
     Asks, Carrier, Cut, Fault, Framed, Message, Parsed, Protocol, Recognition, Role, finish,
 };

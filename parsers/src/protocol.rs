@@ -5,6 +5,7 @@ use std::fmt;
 use nom::error::{ContextError, ErrorKind, ParseError};
 
 use crate::operation::Operation;
+use crate::probe::Probe;
 use crate::statement::{Key, Mac, Out};
 
 /// What a client's message asks for.
@@ -225,6 +226,8 @@ pub struct Protocol {
     /// What a client's message asks for, from its first octets: asked of every one, so that it must be cheap. Nothing for
     /// what is an answer, or asks for nothing of its own.
     pub operation: Option<Asks>,
+    /// Questions that may be asked in it, the gentlest first.
+    pub probes: &'static [Probe],
     /// Reads one whole message; on a fault, what was already said stays.
     pub dissect: for<'a> fn(Message<'a>, &mut Out<'_>) -> Result<(), Fault>,
 }

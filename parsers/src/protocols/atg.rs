@@ -37,6 +37,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: None,
+    probes: &[],
     dissect,
 };
 

@@ -79,6 +79,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: None,
     recognise,
     operation: Some(operation),
+    probes: &[],
     dissect,
 };
 

@@ -59,6 +59,7 @@ pub static FTP: Protocol = Protocol {
         }
     },
     operation: None,
+    probes: &[],
     dissect: |message, out| {
         if message.from == Role::Server {
             reply(message, b"220", FTP_BANNER, out);
@@ -109,6 +110,7 @@ pub static SMTP: Protocol = Protocol {
         }
     },
     operation: None,
+    probes: &[],
     dissect: |message, out| {
         if message.from == Role::Server && message.nth < 2 {
             reply(message, b"220", SMTP_BANNER, out);
@@ -134,6 +136,7 @@ pub static POP3: Protocol = Protocol {
             .then_some(Recognition::WEAK.from(Role::Client)),
     },
     operation: None,
+    probes: &[],
     dissect: |message, out| {
         if message.from == Role::Server && message.nth == 0 {
             let line = lines(message.bytes)
@@ -161,6 +164,7 @@ pub static IMAP: Protocol = Protocol {
         greets.then_some(Recognition::STRONG.from(Role::Server))
     },
     operation: None,
+    probes: &[],
     dissect: |message, out| {
         if message.from == Role::Server && message.nth == 0 {
             let line = lines(message.bytes)
@@ -189,6 +193,7 @@ pub static TELNET: Protocol = Protocol {
         _ => None,
     },
     operation: None,
+    probes: &[],
     dissect: dissect_telnet,
 };
 

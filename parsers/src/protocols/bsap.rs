@@ -21,6 +21,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: None,
     recognise,
     operation: None,
+    probes: &[],
     dissect,
 };
 

@@ -34,6 +34,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: None,
     recognise: |message| kind(message).map(|kind| Recognition::STRONG.from(kind.role())),
     operation: None,
+    probes: &[],
     dissect,
 };
 
@@ -46,6 +47,7 @@ pub static IE: Protocol = Protocol {
     frame: None,
     recognise: |message| raw_network(message).map(|_| Recognition::STRONG),
     operation: None,
+    probes: &[],
     dissect: dissect_raw,
 };
 

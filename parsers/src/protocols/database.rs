@@ -40,6 +40,7 @@ pub static MYSQL: Protocol = Protocol {
         _ => None,
     },
     operation: None,
+    probes: &[],
     dissect: |message, out| {
         if let [_, _, _, 0, 10, version @ ..] = message.bytes {
             out.say(Subject::Sender, MYSQL_VERSION, version);
@@ -69,6 +70,7 @@ pub static POSTGRESQL: Protocol = Protocol {
         _ => None,
     },
     operation: None,
+    probes: &[],
     dissect: |message, out| {
         if let [b'S', _, _, _, _, rest @ ..] = message.bytes
             && let Some(version) = rest.strip_prefix(b"server_version\0")
@@ -110,6 +112,7 @@ pub static VNC: Protocol = Protocol {
         (message.starts_with(b"RFB 00") && message.len() == 12).then_some(Recognition::STRONG)
     },
     operation: None,
+    probes: &[],
     dissect: dissect_vnc,
 };
 

@@ -26,6 +26,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: Some(profinet_io::operation_of_call),
+    probes: &[],
     dissect: |message, out| match message.bytes {
         [CONNECTIONLESS, ..] => profinet_io::dissect_call(message, out),
         _ => dissect(message, out),

@@ -108,6 +108,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: None,
     recognise,
     operation: None,
+    probes: &[],
     dissect,
 };
 

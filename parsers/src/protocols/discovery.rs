@@ -74,6 +74,7 @@ pub static UBNT: Protocol = Protocol {
     frame: None,
     recognise: ubnt_recognise,
     operation: None,
+    probes: &[],
     dissect: ubnt_dissect,
 };
 
@@ -96,6 +97,7 @@ pub static SADP: Protocol = Protocol {
             .then_some(Recognition::STRONG.from(Role::Client))
     },
     operation: None,
+    probes: &[],
     dissect: sadp_dissect,
 };
 
@@ -120,6 +122,7 @@ pub static DHIP: Protocol = Protocol {
             .then_some(Recognition::STRONG)
     },
     operation: None,
+    probes: &[],
     dissect: dhip_dissect,
 };
 
@@ -137,6 +140,7 @@ pub static DROPBOX: Protocol = Protocol {
         .then_some(Recognition::STRONG)
     },
     operation: None,
+    probes: &[],
     dissect: dropbox_dissect,
 };
 
@@ -149,6 +153,7 @@ pub static SYNCTHING: Protocol = Protocol {
     frame: None,
     recognise: |message| syncthing_id(message).map(|_| Recognition::STRONG),
     operation: None,
+    probes: &[],
     dissect: |message, out| {
         if let Some(id) = syncthing_id(message.bytes) {
             let hex = Hex(id);
@@ -169,6 +174,7 @@ pub static STEAM: Protocol = Protocol {
         (message.starts_with(STEAM_MARK) && message.len() > 12).then_some(Recognition::STRONG)
     },
     operation: None,
+    probes: &[],
     dissect: steam_dissect,
 };
 

@@ -32,6 +32,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: None,
+    probes: &[],
     dissect,
 };
 

@@ -40,6 +40,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise: |message| recognise(message, Flavour::Unicast),
     operation: None,
+    probes: &[],
     dissect: |message, out| dissect(message, Flavour::Unicast, out),
 };
 
@@ -52,6 +53,7 @@ pub static MDNS: Protocol = Protocol {
     frame: None,
     recognise: |message| recognise(message, Flavour::Multicast),
     operation: None,
+    probes: &[],
     dissect: |message, out| dissect(message, Flavour::Multicast, out),
 };
 
@@ -64,6 +66,7 @@ pub static LLMNR: Protocol = Protocol {
     frame: None,
     recognise: |message| recognise(message, Flavour::LinkLocal),
     operation: None,
+    probes: &[],
     dissect: |message, out| dissect(message, Flavour::LinkLocal, out),
 };
 

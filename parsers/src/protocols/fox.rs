@@ -66,6 +66,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise: |message| message.starts_with(b"fox ").then_some(Recognition::STRONG),
     operation: None,
+    probes: &[],
     dissect,
 };
 

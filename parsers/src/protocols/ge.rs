@@ -27,6 +27,7 @@ pub static SRTP: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: None,
+    probes: &[],
     dissect,
 };
 
@@ -39,6 +40,7 @@ pub static EGD: Protocol = Protocol {
     frame: None,
     recognise: recognise_egd,
     operation: None,
+    probes: &[],
     dissect: dissect_egd,
 };
 

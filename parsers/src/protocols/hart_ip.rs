@@ -39,6 +39,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: None,
+    probes: &[],
     dissect,
 };
 

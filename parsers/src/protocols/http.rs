@@ -75,6 +75,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: Some(operation),
+    probes: &[],
     dissect,
 };
 

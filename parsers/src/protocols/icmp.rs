@@ -35,6 +35,7 @@ pub static ICMP: Protocol = Protocol {
         _ => None,
     },
     operation: None,
+    probes: &[],
     dissect: dissect_icmp,
 };
 
@@ -51,6 +52,7 @@ pub static IGMP: Protocol = Protocol {
         _ => None,
     },
     operation: None,
+    probes: &[],
     dissect: dissect_igmp,
 };
 

@@ -19,6 +19,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: Some(operation),
+    probes: &[],
     dissect,
 };
 

@@ -27,6 +27,7 @@ pub static GOOSE: Protocol = Protocol {
     frame: None,
     recognise: |message| pdu(message, 0x61).ok().map(|_| Recognition::STRONG),
     operation: None,
+    probes: &[],
     dissect: |message, out| {
         for field in elements(pdu(message.bytes, 0x61)?) {
             match field.tag {
@@ -49,6 +50,7 @@ pub static SAMPLED_VALUES: Protocol = Protocol {
     frame: None,
     recognise: |message| pdu(message, 0x60).ok().map(|_| Recognition::STRONG),
     operation: None,
+    probes: &[],
     dissect: dissect_sampled_values,
 };
 

@@ -45,6 +45,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: None,
+    probes: &[],
     dissect,
 };
 

@@ -18,6 +18,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: None,
     recognise,
     operation: None,
+    probes: &[],
     dissect,
 };
 

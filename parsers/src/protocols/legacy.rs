@@ -28,6 +28,7 @@ pub static NETBEUI: Protocol = Protocol {
     frame: None,
     recognise: |message| netbios_frame(message).ok().map(|_| Recognition::STRONG),
     operation: None,
+    probes: &[],
     dissect: dissect_netbeui,
 };
 
@@ -48,6 +49,7 @@ pub static IPX_SAP: Protocol = Protocol {
             .map(|_| Recognition::STRONG)
     },
     operation: None,
+    probes: &[],
     dissect: dissect_sap,
 };
 
@@ -60,6 +62,7 @@ pub static APPLETALK_NBP: Protocol = Protocol {
     frame: None,
     recognise: |message| name_binding(message).ok().map(|_| Recognition::STRONG),
     operation: None,
+    probes: &[],
     dissect: dissect_nbp,
 };
 

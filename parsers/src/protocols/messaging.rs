@@ -46,6 +46,7 @@ pub static MQTT: Protocol = Protocol {
     frame: Some(mqtt_frame),
     recognise: recognise_mqtt,
     operation: None,
+    probes: &[],
     dissect: dissect_mqtt,
 };
 
@@ -64,6 +65,7 @@ pub static AMQP: Protocol = Protocol {
     frame: Some(amqp_frame),
     recognise: recognise_amqp,
     operation: None,
+    probes: &[],
     dissect: dissect_amqp,
 };
 
@@ -76,6 +78,7 @@ pub static NATS: Protocol = Protocol {
     frame: Some(nats_frame),
     recognise: recognise_nats,
     operation: None,
+    probes: &[],
     dissect: dissect_nats,
 };
 

@@ -54,6 +54,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(tpkt::frame),
     recognise,
     operation: Some(operation),
+    probes: &[],
     dissect,
 };
 

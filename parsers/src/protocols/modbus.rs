@@ -12,6 +12,7 @@ use nom::number::complete::u8;
 use nom::number::streaming::be_u16;
 
 use crate::operation::Operation;
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{
     Carrier, Cut, Fault, Framed, Message, Parsed, Protocol, Recognition, Role, finish,
 };
@@ -52,7 +53,61 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: Some(operation),
+    probes: &[IDENTIFY, REPORT_SERVER_ID],
     dissect,
+};
+
+/// The header of a request: transaction 1, Modbus, that many octets, to the unit that the device itself answers as.
+const UNIT: Piece = Piece::Hole(
+    Hole::Setting {
+        name: "modbus.unit",
+        default: &[0xff],
+    },
+    "unit: 255 is the device itself (Messaging Guide §3.1.3); others only on request",
+);
+
+/// Function 43/14, basic objects: vendor, product code, revision.
+const IDENTIFY: Probe = Probe {
+    name: "read device identification (43/14, basic)",
+    asks: &[VENDOR_NAME, PRODUCT_CODE, REVISION],
+    carrier: Carrier::Tcp(502),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(&[0x00, 0x01], "transaction id"),
+            Piece::Octets(&[0x00, 0x00], "protocol: Modbus"),
+            Piece::Octets(&[0x00, 0x05], "length: 5"),
+            UNIT,
+            Piece::Octets(&[0x2b], "function 43: encapsulated interface transport"),
+            Piece::Octets(&[0x0e], "type 14: read device identification"),
+            Piece::Octets(&[0x01], "code 1: all basic objects"),
+            Piece::Octets(&[0x00], "from object 0"),
+        ],
+        until: Until::Answer,
+    }],
+    frames: 7,
+};
+
+/// Function 17: what the device calls itself, in words of its vendor's.
+const REPORT_SERVER_ID: Probe = Probe {
+    name: "report server id (17)",
+    asks: &[SERVER_ID],
+    carrier: Carrier::Tcp(502),
+    reach: Reach::Host,
+    // Some gateways pass what they do not know to a slow serial line.
+    safety: Safety::Intrusive,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(&[0x00, 0x01], "transaction id"),
+            Piece::Octets(&[0x00, 0x00], "protocol: Modbus"),
+            Piece::Octets(&[0x00, 0x02], "length: 2"),
+            UNIT,
+            Piece::Octets(&[0x11], "function 17: report server id"),
+        ],
+        until: Until::Answer,
+    }],
+    frames: 7,
 };
 
 /// Function code, kept as the octet that was sent so that unknown codes survive.

@@ -31,6 +31,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: None,
     recognise,
     operation: None,
+    probes: &[],
     dissect,
 };
 
@@ -43,6 +44,7 @@ pub static BROWSER: Protocol = Protocol {
     frame: None,
     recognise: recognise_browser,
     operation: None,
+    probes: &[],
     dissect: dissect_browser,
 };
 

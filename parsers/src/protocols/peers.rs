@@ -27,6 +27,7 @@ pub static BITTORRENT: Protocol = Protocol {
     frame: Some(bittorrent_frame),
     recognise: bittorrent_recognise,
     operation: None,
+    probes: &[],
     dissect: bittorrent_dissect,
 };
 
@@ -39,6 +40,7 @@ pub static STRATUM: Protocol = Protocol {
     frame: Some(stratum_frame),
     recognise: stratum_recognise,
     operation: None,
+    probes: &[],
     dissect: stratum_dissect,
 };
 
@@ -51,6 +53,7 @@ pub static SOCKS: Protocol = Protocol {
     frame: Some(socks_frame),
     recognise: socks_recognise,
     operation: None,
+    probes: &[],
     dissect: |_, _| Ok(()),
 };
 
@@ -66,6 +69,7 @@ pub static STUN: Protocol = Protocol {
         (length == message.len()).then_some(Recognition::STRONG)
     },
     operation: None,
+    probes: &[],
     dissect: stun_dissect,
 };
 

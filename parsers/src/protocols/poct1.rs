@@ -49,6 +49,7 @@ pub static PROTOCOL: Protocol = Protocol {
         controls.then_some(Recognition::STRONG)
     },
     operation: None,
+    probes: &[],
     dissect,
 };
 

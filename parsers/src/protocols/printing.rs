@@ -63,6 +63,7 @@ pub static IPP: Protocol = Protocol {
     frame: None,
     recognise: recognise_ipp,
     operation: None,
+    probes: &[],
     dissect: dissect_ipp,
 };
 
@@ -81,6 +82,7 @@ pub static JETDIRECT: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: None,
+    probes: &[],
     dissect,
 };
 

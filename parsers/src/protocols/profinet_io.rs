@@ -65,6 +65,7 @@ pub static PROTOCOL: Protocol = Protocol {
         _ => None,
     },
     operation: None,
+    probes: &[],
     dissect: |message, out| match call(message.bytes) {
         Some(call) if call.interface != Interface::EndpointMapper => context(call, out),
         _ => Ok(()),

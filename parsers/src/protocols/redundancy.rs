@@ -44,6 +44,7 @@ pub static VRRP: Protocol = Protocol {
     frame: None,
     recognise: |message| vrrp_form(message).map(|_| Recognition::STRONG),
     operation: None,
+    probes: &[],
     dissect: dissect_vrrp,
 };
 
@@ -60,6 +61,7 @@ pub static CARP: Protocol = Protocol {
         _ => None,
     },
     operation: None,
+    probes: &[],
     dissect: |message, out| {
         if let [_, group, ..] = message.bytes {
             let octets = message.bytes.get(1..2).unwrap_or_default();
@@ -84,6 +86,7 @@ pub static HSRP: Protocol = Protocol {
     frame: None,
     recognise: recognise_hsrp,
     operation: None,
+    probes: &[],
     dissect: |message, out| match message.bytes {
         [1, ..] => hsrp_fields(message.bytes, out),
         _ => hsrp_first(message.bytes, out),

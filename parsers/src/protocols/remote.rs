@@ -29,6 +29,7 @@ pub static TEAMVIEWER: Protocol = Protocol {
     frame: Some(teamviewer_frame),
     recognise: teamviewer_recognise,
     operation: None,
+    probes: &[],
     dissect: |_, _| Ok(()),
 };
 
@@ -41,6 +42,7 @@ pub static ANYDESK: Protocol = Protocol {
     frame: None,
     recognise: |common_name| (common_name == b"AnyDesk Client").then_some(Recognition::STRONG),
     operation: None,
+    probes: &[],
     dissect: |_, _| Ok(()),
 };
 
@@ -68,6 +70,7 @@ pub static RUSTDESK: Protocol = Protocol {
         rendezvous(message).and_then(|(kind, body)| rustdesk_recognise(kind, body))
     },
     operation: None,
+    probes: &[],
     dissect: rustdesk_dissect,
 };
 
@@ -80,6 +83,7 @@ pub static RADMIN: Protocol = Protocol {
     frame: Some(radmin_frame),
     recognise: radmin_recognise,
     operation: None,
+    probes: &[],
     dissect: |_, _| Ok(()),
 };
 

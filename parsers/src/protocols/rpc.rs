@@ -28,6 +28,7 @@ pub static RPC: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: None,
+    probes: &[],
     dissect,
 };
 
@@ -40,6 +41,7 @@ pub static NFS: Protocol = Protocol {
     frame: None,
     recognise: recognise_nfs,
     operation: None,
+    probes: &[],
     dissect: dissect_nfs,
 };
 

@@ -69,6 +69,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: Some(operation),
+    probes: &[],
     dissect,
 };
 
@@ -81,6 +82,7 @@ pub static PLUS: Protocol = Protocol {
     frame: Some(frame),
     recognise: recognise_plus,
     operation: None,
+    probes: &[],
     dissect: dissect_plus,
 };
 

@@ -25,6 +25,7 @@ pub static SIP: Protocol = Protocol {
     frame: Some(|input| frame(input, b"SIP/2.0")),
     recognise: |message| recognise(message, b"SIP/2.0"),
     operation: None,
+    probes: &[],
     dissect: |message, out| dissect(message, SIP_USER_AGENT, SIP_SERVER, out),
 };
 
@@ -37,6 +38,7 @@ pub static RTSP: Protocol = Protocol {
     frame: Some(|input| frame(input, b"RTSP/1.0")),
     recognise: |message| recognise(message, b"RTSP/1.0"),
     operation: None,
+    probes: &[],
     dissect: |message, out| dissect(message, RTSP_USER_AGENT, RTSP_SERVER, out),
 };
 

@@ -77,6 +77,7 @@ pub static TPLINK_SHP: Protocol = Protocol {
     frame: Some(shp_frame),
     recognise: shp_recognise,
     operation: None,
+    probes: &[],
     dissect: shp_dissect,
 };
 
@@ -98,6 +99,7 @@ pub static TUYA: Protocol = Protocol {
         (length == message.len() && ends).then_some(Recognition::STRONG)
     },
     operation: None,
+    probes: &[],
     dissect: tuya_dissect,
 };
 
@@ -118,6 +120,7 @@ pub static MIIO: Protocol = Protocol {
         _ => None,
     },
     operation: None,
+    probes: &[],
     dissect: miio_dissect,
 };
 
@@ -144,6 +147,7 @@ pub static LIFX: Protocol = Protocol {
         })
     },
     operation: None,
+    probes: &[],
     dissect: lifx_dissect,
 };
 
@@ -171,6 +175,7 @@ pub static YEELIGHT: Protocol = Protocol {
             .then_some(Recognition::STRONG.from(Role::Server))
     },
     operation: None,
+    probes: &[],
     dissect: yeelight_dissect,
 };
 

@@ -36,6 +36,7 @@ pub static REDIS: Protocol = Protocol {
     frame: Some(redis_frame),
     recognise: recognise_redis,
     operation: None,
+    probes: &[],
     dissect: dissect_redis,
 };
 
@@ -53,6 +54,7 @@ pub static MONGODB: Protocol = Protocol {
     frame: Some(mongodb_frame),
     recognise: recognise_mongodb,
     operation: None,
+    probes: &[],
     dissect: dissect_mongodb,
 };
 
@@ -65,6 +67,7 @@ pub static ORACLE: Protocol = Protocol {
     frame: Some(oracle_frame),
     recognise: recognise_oracle,
     operation: None,
+    probes: &[],
     dissect: dissect_oracle,
 };
 

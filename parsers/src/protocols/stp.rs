@@ -26,6 +26,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: None,
     recognise,
     operation: None,
+    probes: &[],
     dissect,
 };
 

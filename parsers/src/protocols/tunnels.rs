@@ -38,6 +38,7 @@ pub static PPTP: Protocol = Protocol {
         })
     },
     operation: None,
+    probes: &[],
     dissect: pptp_dissect,
 };
 
@@ -57,6 +58,7 @@ pub static L2TP: Protocol = Protocol {
         })
     },
     operation: None,
+    probes: &[],
     dissect: l2tp_dissect,
 };
 

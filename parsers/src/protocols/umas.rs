@@ -35,6 +35,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: None,
     recognise,
     operation: Some(operation),
+    probes: &[],
     dissect,
 };
 

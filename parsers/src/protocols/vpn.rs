@@ -30,6 +30,7 @@ pub static OPENVPN: Protocol = Protocol {
         })
     },
     operation: None,
+    probes: &[],
     dissect: |_, _| Ok(()),
 };
 
@@ -42,6 +43,7 @@ pub static WIREGUARD: Protocol = Protocol {
     frame: None,
     recognise: wireguard_recognise,
     operation: None,
+    probes: &[],
     dissect: |_, _| Ok(()),
 };
 
@@ -56,6 +58,7 @@ pub static TAILSCALE: Protocol = Protocol {
         (message.starts_with(DISCO) && message.len() >= DISCO_LEAST).then_some(Recognition::STRONG)
     },
     operation: None,
+    probes: &[],
     dissect: |_, _| Ok(()),
 };
 
@@ -72,6 +75,7 @@ pub static ZEROTIER: Protocol = Protocol {
             .then_some(Recognition::STRONG)
     },
     operation: None,
+    probes: &[],
     dissect: zerotier_dissect,
 };
 
@@ -84,6 +88,7 @@ pub static HAMACHI: Protocol = Protocol {
     frame: Some(hamachi_frame),
     recognise: hamachi_recognise,
     operation: None,
+    probes: &[],
     dissect: |_, _| Ok(()),
 };
 

@@ -66,6 +66,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: None,
     recognise,
     operation: None,
+    probes: &[],
     dissect,
 };
 
@@ -91,6 +92,7 @@ pub static SDC: Protocol = Protocol {
         marked.then_some(Recognition::STRONG)
     },
     operation: None,
+    probes: &[],
     dissect: dissect_sdc,
 };
 
