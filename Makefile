@@ -48,16 +48,18 @@ formats: setup
 	    || echo "SKIPPED: the parsers cannot be installed (python3-venv and PyPI are needed)"; fi
 
 # The whole truth: format, lints, samples, sheets, scenarios, house rules, and the figures where the captures are at hand.
-test: release formats
+test: formats
 	@$(CARGO) fmt --version >/dev/null 2>&1 || { echo "Installing rustfmt"; rustup component add rustfmt; }
 	@$(CARGO) clippy --version >/dev/null 2>&1 || { echo "Installing clippy"; rustup component add clippy; }
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) build --workspace --locked
 	$(CARGO) test --workspace --locked
 	@$(MAKE) --no-print-directory fuzz FUZZ_LIMIT=-max_total_time=20
 
 # Writes what the tests expect anew; review the diff.
-bless: release
+bless: setup
+	$(CARGO) build --workspace --locked
 	BLESS=1 $(CARGO) test --workspace --locked
 
 # Ratios with whatever peers are installed (ndpiReader, p0f, tcpdump; with libpcap-dev, a loop that does nothing),
@@ -92,9 +94,9 @@ fuzz: fuzz-build
 	done
 
 # What takes long: 200 kills at random moments under traffic, and ten minutes of looped traffic with flat memory.
-soak: release setup
-	FOSSICK_KILLS=200 $(CARGO) test --locked -p fossick-tests --test live -- --nocapture killed
-	FOSSICK_SOAK=600 $(CARGO) test --locked -p fossick-tests --test bounds -- --nocapture
+soak: release
+	FOSSICK_KILLS=200 $(CARGO) test --release --locked -p fossick-tests --test live -- --nocapture killed
+	FOSSICK_SOAK=600 $(CARGO) test --release --locked -p fossick-tests --test bounds -- --nocapture
 
 # A Debian package: the program, its unit, its user and groups, an example configuration.
 deb: release

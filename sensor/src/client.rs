@@ -47,6 +47,9 @@ pub struct Assets {
     /// Column to sort by; a leading - turns the order
     #[arg(long, default_value = "", allow_hyphen_values = true)]
     sort: String,
+    /// List so many at most
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<usize>,
     /// List the fields of the filter language
     #[arg(long)]
     fields: bool,
@@ -394,13 +397,14 @@ pub fn assets(arguments: &Assets) -> anyhow::Result<()> {
     let filter = arguments.filter.join(" ");
     let mut sensor = Sensor::connect(&arguments.sensor)?;
     let whole = arguments.format == Format::Json;
+    let most = arguments.limit.unwrap_or(usize::MAX);
     let mut all = Vec::new();
-    loop {
+    let total = loop {
         let request = Request::Assets {
             filter: filter.clone(),
             sort: arguments.sort.clone(),
             offset: all.len(),
-            limit: WINDOW,
+            limit: WINDOW.min(most.saturating_sub(all.len())),
             whole,
         };
         let (total, assets) = match sensor.ask(&request)? {
@@ -416,13 +420,17 @@ pub fn assets(arguments: &Assets) -> anyhow::Result<()> {
             }
         }
         all.extend(assets.into_iter().map(Asset::brief));
-        if ended || all.len() >= total {
-            break;
+        if ended || all.len() >= total.min(most) {
+            break total;
         }
-    }
+    };
     if !whole {
         table::print(&mut out, &all, read::columns())?;
-        writeln!(out, "\n{} assets", all.len())?;
+        if all.len() < total {
+            writeln!(out, "\n{} of {total} assets", all.len())?;
+        } else {
+            writeln!(out, "\n{} assets", all.len())?;
+        }
     }
     Ok(out.flush()?)
 }

@@ -205,6 +205,7 @@ fn converse(desk: &Desk, stream: &UnixStream) -> anyhow::Result<()> {
             ),
         );
     }
+    let mut paging = Paging::default();
     while let Some(text) = line(&reader)? {
         if desk.stop.load(Ordering::Relaxed) {
             return Ok(());
@@ -229,7 +230,7 @@ fn converse(desk: &Desk, stream: &UnixStream) -> anyhow::Result<()> {
             )?;
             continue;
         }
-        let served = serve_one(desk, stream, &reader, request, &person);
+        let served = serve_one(desk, stream, &reader, &mut paging, request, &person);
         if let Err(error) = served {
             refuse(stream, &format!("{error:#}"))?;
         }
@@ -316,6 +317,7 @@ fn serve_one(
     desk: &Desk,
     stream: &UnixStream,
     reader: &Socket,
+    paging: &mut Paging,
     request: Request,
     person: &Person,
 ) -> anyhow::Result<()> {
@@ -331,7 +333,10 @@ fn serve_one(
             offset,
             limit,
             whole,
-        } => say(stream, &window(desk, &filter, &sort, offset, limit, whole)?),
+        } => say(
+            stream,
+            &window(desk, paging, (filter, sort), offset, limit, whole)?,
+        ),
         Request::Asset { asset } => {
             let asset = whole(desk, &asset)?;
             say(
@@ -628,29 +633,50 @@ fn receive(reader: &Socket, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What a client pages through: a window that begins where the last one ended is of the same selection, so that whoever takes all
+/// of it waits once for the filter, and meets no asset twice because others came.
+#[derive(Default)]
+struct Paging {
+    /// Filter and sort.
+    of: (String, String),
+    /// All that were selected, by id.
+    found: Vec<String>,
+    /// Where the last window ended.
+    next: usize,
+}
+
 /// A window of the inventory.
 fn window(
     desk: &Desk,
-    filter: &str,
-    sort: &str,
+    paging: &mut Paging,
+    of: (String, String),
     offset: usize,
     limit: usize,
     whole: bool,
 ) -> anyhow::Result<Reply> {
-    let found = match crate::select::select(&desk.shared, &desk.config(), filter, sort) {
-        Ok(found) => found,
-        Err(refusal) => return Ok(refusal),
-    };
-    let total = found.len();
-    let shown = found.into_iter().skip(offset).take(limit.min(WINDOW));
+    let goes_on = offset > 0 && offset == paging.next && of == paging.of;
+    if !goes_on {
+        paging.found = match crate::select::select(&desk.shared, &desk.config(), &of.0, &of.1) {
+            Ok(found) => found,
+            Err(refusal) => return Ok(refusal),
+        };
+        paging.of = of;
+    }
+    let total = paging.found.len();
+    let shown = paging.found.iter().skip(offset).take(limit.min(WINDOW));
     let mut assets = Vec::new();
+    paging.next = offset;
     for id in shown {
+        paging.next = paging.next.saturating_add(1);
         let asset = if whole {
-            desk.shared.asset(&id)?
+            desk.shared.asset(id)?
         } else {
-            desk.shared.cards().get(&id).map(|card| card.asset.clone())
+            desk.shared.cards().get(id).map(|card| card.asset.clone())
         };
         assets.extend(asset);
+    }
+    if paging.next >= total {
+        *paging = Paging::default();
     }
     Ok(Reply::Assets { total, assets })
 }

@@ -114,7 +114,7 @@ pub struct Card {
     /// Without facts and observations.
     pub asset: Asset,
     /// What persons said.
-    pub standing: Standing,
+    pub standing: Arc<Standing>,
 }
 
 /// What everybody may read: only what was committed.

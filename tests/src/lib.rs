@@ -28,11 +28,10 @@ pub fn root() -> PathBuf {
         .to_owned()
 }
 
-/// The released binary beside the tests' own build folder.
+/// The binary of the tests' own build profile.
 pub fn fossick() -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let target = test.ancestors().nth(3).unwrap();
-    let binary = target.join("release/fossick");
+    let binary = test.ancestors().nth(2).unwrap().join("fossick");
     assert!(
         binary.exists(),
         "{} is not built: run `make test`, which builds it first",

@@ -14,6 +14,7 @@ use crate::event::{Address, End, Event, Presence, Proof, Stamped, Who};
 use crate::hours::Hours;
 use crate::limits;
 use crate::place::Locality;
+use crate::values::Values;
 
 /// One address at one time: when an IP address goes to another interface, another node begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,6 +76,7 @@ pub(crate) struct Ledger {
     changed: HashSet<NodeKey>,
     /// Nodes that were heard since they were written down.
     heard: HashSet<NodeKey>,
+    values: Values,
     pub conversations: Conversations,
     pub hours: Hours,
     pub locality: Locality,
@@ -96,6 +98,7 @@ impl Ledger {
                 service,
             } => {
                 let time = stamped.time;
+                let value = self.values.shared(value);
                 return self.edit(who, |node| {
                     let new = node.observe(key, value, proof, service);
                     if who.behind.is_some() {

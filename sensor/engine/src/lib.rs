@@ -31,6 +31,7 @@ mod registry;
 mod said;
 mod shard;
 mod stream;
+mod values;
 
 pub use batch::{Batch, Frame, FrameIndex};
 pub use counters::Counters;

@@ -11,6 +11,8 @@ pub const FLOWS: usize = 2048;
 pub const HOSTS: usize = 2048;
 /// Statements remembered as said before: a power of two.
 pub const SAID: usize = 16_384;
+/// Values that are held once for all hosts that say them: a power of two.
+pub const COMMON_VALUES: usize = 4096;
 /// Holders of addresses, remembered with when they were told of last.
 pub const HOLDERS: usize = 4096;
 /// A flow that is idle for so long (packet time, nanoseconds) is over.

@@ -10,7 +10,7 @@ use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase};
 use super::{chain, copy, tables};
 
 /// Octets that the database may hold in memory: its own default is a gigabyte.
-const CACHE: usize = 16 << 20;
+const CACHE: usize = 8 << 20;
 /// The copy of the last good state, beside the store.
 const LAST_GOOD: &str = "last-good.redb";
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use fossick_engine::{Kept, Row};
 use fossick_model::{Acceptance, Asset, Control, Conversation, Life, Order, Time};
@@ -78,7 +78,20 @@ pub struct Standing {
     pub declared: Option<Acceptance>,
 }
 
+/// Of most assets nobody said anything: they share this.
+static NOTHING: LazyLock<Arc<Standing>> = LazyLock::new(Arc::default);
+
 impl Standing {
+    /// As cards hold it.
+    #[must_use]
+    pub fn shared(self) -> Arc<Standing> {
+        if self == Standing::default() {
+            Arc::clone(&NOTHING)
+        } else {
+            Arc::new(self)
+        }
+    }
+
     /// When the first of what was decided for a time ends.
     #[must_use]
     pub fn first_end(&self) -> Option<Time> {
@@ -236,7 +249,7 @@ pub fn cards(database: &Database) -> Result<BTreeMap<String, Box<Card>>, redb::E
             id.value().to_owned(),
             Box::new(Card {
                 asset: asset.brief(),
-                standing: standing.unwrap_or_default(),
+                standing: Standing::shared(standing.unwrap_or_default()),
             }),
         );
     }

@@ -265,8 +265,8 @@ impl Writer {
             let mut standing = txn.open_table(tables::STANDING)?;
             for (id, card) in &draft.cards {
                 match card {
-                    Some(card) if card.standing != Standing::default() => {
-                        standing.insert(id.as_str(), json(&card.standing).as_str())?
+                    Some(card) if *card.standing != Standing::default() => {
+                        standing.insert(id.as_str(), json(&*card.standing).as_str())?
                     }
                     _ => standing.remove(id.as_str())?,
                 };
@@ -346,7 +346,8 @@ impl Writer {
         for asset in &round.assets {
             let mut asset = asset.clone();
             let known = cards.get(&asset.id);
-            let mut standing = known.map(|card| card.standing.clone()).unwrap_or_default();
+            let standing = known.map(|card| Standing::clone(&card.standing));
+            let mut standing = standing.unwrap_or_default();
             // Of what the detectors found the inventory knows nothing: it stays until they judge again.
             let ours = known.iter().flat_map(|card| &card.asset.findings);
             let ours = ours.filter(|finding| fossick_shadow::is_ours(finding));
@@ -398,7 +399,7 @@ impl Writer {
             let id = asset.id.clone();
             let card = Box::new(Card {
                 asset: asset.brief(),
-                standing,
+                standing: standing.shared(),
             });
             draft.cards.push((id, Some(card)));
         }
@@ -552,7 +553,7 @@ impl Writer {
                     by: None,
                 });
                 let mut card = card.clone();
-                card.standing.silent = Some(since);
+                Arc::make_mut(&mut card.standing).silent = Some(since);
                 draft.cards.push((id.clone(), Some(card)));
             }
         }

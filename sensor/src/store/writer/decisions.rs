@@ -1,5 +1,6 @@
 //! What persons decide about an asset and its findings, and what becomes of it as time goes on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -33,11 +34,12 @@ impl Writer {
         let card = self.shared.cards().get(id).cloned();
         let mut card = card.with_context(|| format!("there is no asset {id} any more"))?;
         let text = |text: &Option<String>| text.clone().map(|text| (text, now));
+        let standing = Arc::make_mut(&mut card.standing);
         match &order {
-            Order::Acknowledge => card.standing.acknowledged = Some(self.seq.saturating_add(1)),
-            Order::Rename { name } => card.standing.name = text(name),
-            Order::Annotate { note } => card.standing.note.clone_from(note),
-            Order::SetKind { kind } => card.standing.kind = text(kind),
+            Order::Acknowledge => standing.acknowledged = Some(self.seq.saturating_add(1)),
+            Order::Rename { name } => standing.name = text(name),
+            Order::Annotate { note } => standing.note.clone_from(note),
+            Order::SetKind { kind } => standing.kind = text(kind),
             Order::AcknowledgeFinding { .. }
             | Order::Accept { .. }
             | Order::Reopen { .. }
@@ -96,7 +98,7 @@ impl Writer {
         let Some(mut card) = known.filter(|card| card.standing.declared.is_none()) else {
             return;
         };
-        card.standing.declared = Some(declared.clone());
+        Arc::make_mut(&mut card.standing).declared = Some(declared.clone());
         let text = draft.texts.iter().rev().find(|(id, _)| id == into);
         let text = text.and_then(|(_, text)| text.as_deref());
         let asset = match text {
@@ -191,19 +193,16 @@ impl Writer {
 fn end(card: &mut Card, now: Time) -> Vec<(String, String, Acceptance)> {
     let mut ended = Vec::new();
     let declared = |finding: &&fossick_model::Finding| finding.rule == DECLARED;
-    if let Some(acceptance) = card
-        .standing
-        .declared
-        .take_if(|declared| declared.is_over(now))
-    {
+    let standing = Arc::make_mut(&mut card.standing);
+    if let Some(acceptance) = standing.declared.take_if(|declared| declared.is_over(now)) {
         let finding = card.asset.findings.iter().find(declared);
         let (id, title) = finding.map_or_else(Default::default, |finding| {
             (finding.id.clone(), finding.title.clone())
         });
-        card.standing.findings.remove(&id);
+        standing.findings.remove(&id);
         ended.push((id, title, acceptance));
     }
-    for (id, life) in &mut card.standing.findings {
+    for (id, life) in &mut standing.findings {
         if let Some(acceptance) = life.accepted().filter(|one| one.is_over(now)).cloned() {
             life.decision = None;
             life.reopened = Some(now);
@@ -226,6 +225,7 @@ fn decide(card: &mut Card, order: &Order, by: &Person, now: Time) -> anyhow::Res
         checked.map_err(anyhow::Error::msg)
     };
     let Card { asset, standing } = card;
+    let standing = Arc::make_mut(standing);
     match order {
         Order::AcknowledgeFinding { finding } => {
             let life = there(asset, standing, finding)?;

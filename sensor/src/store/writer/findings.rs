@@ -11,6 +11,7 @@ use fossick_shadow::{Approvals, Approved, Site};
 
 use super::decisions::take_back;
 use super::{Card, Draft, Writer, json, orders, tables};
+use crate::store::tables::Standing;
 use crate::store::{Judging, RETRY, lock};
 
 /// Assets that are judged at once: each is read whole.
@@ -192,7 +193,7 @@ impl Writer {
             });
         let events: Vec<Event> = opened.chain(closed).collect();
         asset.findings = others.into_iter().chain(found.iter().cloned()).collect();
-        let mut standing = card.standing.clone();
+        let mut standing = Standing::clone(&card.standing);
         let control = self.shared.control(&asset.id);
         take_back(&mut asset);
         orders::apply(&mut asset, &standing, control.as_ref());
@@ -218,7 +219,7 @@ impl Writer {
         let id = asset.id.clone();
         let card = Card {
             asset: asset.brief(),
-            standing,
+            standing: standing.shared(),
         };
         draft.cards.push((id, Some(Box::new(card))));
     }
