@@ -59,7 +59,7 @@ pub enum Hole {
         /// Octets counted besides.
         plus: u8,
     },
-    /// The address of the host that is asked, as text.
+    /// The address of the host that is asked, as text; of IPv6 in brackets, as it stands in a URI (RFC 3986 §3.2.2).
     Target,
     /// The hardware address of the interface that asks: six octets.
     OwnHardwareAddress,
@@ -137,7 +137,7 @@ impl Piece {
                 Hole::Answer { length, .. } | Hole::Random { length } => *length,
                 Hole::Setting { default, .. } => default.len(),
                 Hole::LengthOf { .. } => 1,
-                Hole::Target => 39,
+                Hole::Target => 41,
                 Hole::OwnHardwareAddress => 6,
                 Hole::OwnAddress | Hole::TargetAddress => 4,
             },
