@@ -82,6 +82,7 @@ pub static PROTOCOL: Protocol = Protocol {
         GET_DESCRIPTION,
         GET_SYSTEM,
         GET_SETTINGS,
+        printing::GET_PRINTER_ATTRIBUTES,
     ],
     dissect,
 };
