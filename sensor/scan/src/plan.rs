@@ -87,7 +87,10 @@ pub fn settings() -> BTreeSet<&'static str> {
 
 fn setting_of(piece: &Piece) -> Option<&'static str> {
     match piece {
-        Piece::Hole(Hole::Setting { name, .. } | Hole::LengthOf { name, .. }, _) => Some(*name),
+        Piece::Hole(
+            Hole::Setting { name, .. } | Hole::Padded { name, .. } | Hole::LengthOf { name, .. },
+            _,
+        ) => Some(*name),
         _ => None,
     }
 }
@@ -305,7 +308,15 @@ fn piece(piece: &Piece, question: &Question) -> (Option<Vec<u8>>, Option<String>
                         .and_then(|length| length.checked_add(*plus))
                         .map(|all| vec![all])
                 }
-                (Hole::Target, To::Host(host)) => Some(host.to_string().into_bytes()),
+                (
+                    Hole::Padded {
+                        name,
+                        default,
+                        length,
+                    },
+                    _,
+                ) => fill::padded(fill::setting(&question.settings, name, default), *length),
+                (Hole::Target, To::Host(host)) => Some(fill::as_text(host).into_bytes()),
                 (Hole::TargetAddress, To::Host(IpAddr::V4(host))) => Some(host.octets().to_vec()),
                 _ => None,
             };
@@ -344,6 +355,7 @@ fn until(until: Until) -> String {
     match until {
         Until::Answer => "waits for one message".to_owned(),
         Until::Answers(count) => format!("waits for {count} messages"),
+        Until::Told(count) => format!("waits for an answer that tells, {count} messages at most"),
         Until::Quiet => format!("takes what comes within {} s", ask::PATIENCE.as_secs()),
         Until::Sent => "waits for nothing".to_owned(),
     }
