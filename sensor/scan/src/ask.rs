@@ -23,6 +23,8 @@ use crate::stop::{LOOK, Stop};
 pub const CONNECT: Duration = Duration::from_millis(950);
 /// The first octets of an answer must come within this.
 pub const PATIENCE: Duration = Duration::from_secs(2);
+/// Datagrams that one host answers must come within this: most hosts say nothing to what they do not speak.
+pub const DATAGRAM: Duration = Duration::from_millis(1500);
 /// All steps of a question together may take so long.
 pub const LONGEST: Duration = Duration::from_secs(6);
 /// A host may take so long to close its side after we closed ours.
@@ -490,13 +492,17 @@ impl Asking<'_> {
             if step.until == Until::Sent {
                 continue;
             }
+            let patience = match step.until {
+                Until::Quiet => PATIENCE,
+                _ => DATAGRAM,
+            };
             let wanted = most(step.until).min(DATAGRAMS);
             let mut told = false;
             let mut heard = 0_usize;
             let mut first = Vec::new();
             while heard < wanted
                 && !(told && matches!(step.until, Until::Told(_)))
-                && asked_at.elapsed() < PATIENCE
+                && asked_at.elapsed() < patience
                 && !self.left().is_zero()
                 && !self.stop.is_set()
             {

@@ -95,6 +95,9 @@ fn setting_of(piece: &Piece) -> Option<&'static str> {
     }
 }
 
+/// Protocols over UDP in which devices say what they are.
+const TELLING: [&str; 6] = ["snmp", "enip", "bacnet", "knxnet-ip", "fins", "hart-ip"];
+
 /// The questions for a host or a segment, in the order in which they are put: is it there, what it was heard to speak, then
 /// the others.
 #[must_use]
@@ -127,7 +130,9 @@ pub fn questions(to: To, said: &Said, wish: &Wish, interface: &Interface) -> Vec
             Carrier::Ip(_) => 1,
             _ if said.protocols.contains(question.protocol.name) => 2,
             Carrier::Tcp(_) => 3,
-            _ => 4,
+            // A host that drops what it does not speak is left alone after a few: what tells most comes first.
+            _ if TELLING.contains(&question.protocol.name) => 4,
+            _ => 5,
         }
     });
     planned
