@@ -1,5 +1,6 @@
 import os
 import sys
+import time
 
 import pyiec61850
 
@@ -8,7 +9,12 @@ import iec61850 as mms  # noqa: E402
 
 connection = mms.IedConnection_create()
 assert mms.IedConnection_connect(connection, os.environ["ADDRESS"], 102) == 0
-identity = mms.MmsConnection_identify(mms.IedConnection_getMmsConnection(connection), mms.toMmsErrorP())
+below = mms.IedConnection_getMmsConnection(connection)
+# The library says that it is connected a moment before it takes requests.
+identity = None
+for _ in range(20):
+    identity = identity or mms.MmsConnection_identify(below, None)
+    time.sleep(0 if identity else 0.1)
 print(identity.vendorName, identity.modelName, identity.revision)
 devices = mms.LinkedList_getNext(mms.IedConnection_getLogicalDeviceList(connection)[0])
 while devices:
