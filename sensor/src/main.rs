@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use fossick_sensor::{
     audit, client, config, controls, doctor, intel, inventory, knowledge, protocols, read, report,
-    run,
+    run, scan,
 };
 use tikv_jemallocator::Jemalloc;
 
@@ -51,6 +51,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Check a configuration
     Config(config::Arguments),
+    /// Ask devices what listening could not tell, gently: see --plan first
+    Scan(scan::Arguments),
     /// Import advisories and lifecycles, and ask which are about a device
     Intel(intel::Arguments),
     /// Say why no advisory is about an asset: what was known of it, and at which step none fitted
@@ -103,6 +105,11 @@ fn main() -> ExitCode {
         Command::WhyNoCve(arguments) => intel::why(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Control(arguments) => match controls::run(&arguments) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => Err(error),
+        },
+        Command::Scan(arguments) => match scan::run(&arguments) {
             Ok(true) => Ok(()),
             Ok(false) => return ExitCode::FAILURE,
             Err(error) => Err(error),

@@ -1,0 +1,75 @@
+//! What is put into the holes of a question.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use fossick_parsers::{Hole, Piece, Step};
+
+use crate::interface::Interface;
+
+/// Values of settings, by name, for one question.
+pub type Settings = BTreeMap<String, Vec<u8>>;
+
+/// Longest value of a setting.
+pub const LONGEST_SETTING: usize = 255;
+
+/// What is known when a question is put.
+pub struct Known<'a> {
+    /// Who is asked.
+    pub target: IpAddr,
+    /// Who asks.
+    pub interface: &'a Interface,
+    /// Values of settings.
+    pub settings: &'a Settings,
+    /// Answers to the steps before, in order.
+    pub answers: &'a [Vec<u8>],
+}
+
+/// The octets of a step. Nothing where an answer is shorter than is needed, or where no random octets are to be had.
+#[must_use]
+pub fn octets_of(step: &Step, known: &Known<'_>) -> Option<Vec<u8>> {
+    let mut octets = Vec::with_capacity(step.length());
+    for piece in step.sends {
+        match piece {
+            Piece::Octets(fixed, _) => octets.extend_from_slice(fixed),
+            Piece::Hole(hole, _) => octets.extend(filling(hole, known)?),
+        }
+    }
+    Some(octets)
+}
+
+/// The value that a setting has.
+pub fn setting<'a>(settings: &'a Settings, name: &str, default: &'static [u8]) -> &'a [u8] {
+    settings.get(name).map_or(default, Vec::as_slice)
+}
+
+fn filling(hole: &Hole, known: &Known<'_>) -> Option<Vec<u8>> {
+    let own = known.interface;
+    Some(match hole {
+        Hole::Answer { step, at, length } => {
+            let answer = known.answers.get(*step)?;
+            answer.get(*at..)?.get(..*length)?.to_vec()
+        }
+        Hole::Random { length } => {
+            let mut random = vec![0; *length];
+            getrandom::fill(&mut random).ok()?;
+            random
+        }
+        Hole::Setting { name, default } => setting(known.settings, name, default).to_vec(),
+        Hole::LengthOf {
+            name,
+            default,
+            plus,
+        } => {
+            let length = setting(known.settings, name, default).len();
+            vec![u8::try_from(length).ok()?.checked_add(*plus)?]
+        }
+        Hole::Target => known.target.to_string().into_bytes(),
+        Hole::OwnHardwareAddress => own.mac?.0.to_vec(),
+        Hole::OwnAddress => own.address_v4()?.octets().to_vec(),
+        Hole::TargetAddress => match known.target {
+            IpAddr::V4(address) => address.octets().to_vec(),
+            IpAddr::V6(_) => return None,
+        },
+    })
+}
