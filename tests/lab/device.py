@@ -23,6 +23,7 @@ class Device:
     pip: list = field(default_factory=list)
     cargo: list = field(default_factory=list)
     only_heard: str = ""
+    asked: dict = field(default_factory=dict)
 
     @property
     def folder(self):
@@ -47,8 +48,8 @@ def devices(names=()):
     return sorted(chosen, key=lambda device: int(device.address.rsplit(".", 1)[1]))
 
 
-def truth(device, versions):
-    """Its truth, with the version of an installed package in the place of `{package}`."""
+def stated(device, said, versions):
+    """What is said of a device, with the version of an installed package in the place of `{package}`."""
 
     def version(found):
         package = found.group(1)
@@ -56,4 +57,4 @@ def truth(device, versions):
             raise SystemExit(f"{device.name}: the package {package} in its truth is not installed")
         return versions[package]
 
-    return {what: re.sub(r"\{([a-z0-9.+-]+)\}", version, value) for what, value in device.truth.items()}
+    return {what: re.sub(r"\{([a-z0-9.+-]+)\}", version, value) for what, value in said.items()}

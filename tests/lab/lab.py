@@ -15,8 +15,8 @@ import os
 import sys
 import time
 
-from device import devices, truth
-from network import CLIENT, Failed, Network
+from device import devices, stated
+from network import Failed, Network
 from system import install, system, versions
 
 # The lab cannot be had here: not a fault of it. As automake has it.
@@ -50,8 +50,14 @@ def main():
 
 def show(network, every):
     known = versions(network.system)
-    listed = [{"name": device.name, "address": device.address, "truth": truth(device, known), "only_heard": device.only_heard} for device in every]
-    json.dump({"client": CLIENT, "devices": listed}, sys.stdout, indent=1)
+    listed = [{
+        "name": device.name,
+        "address": device.address,
+        "truth": stated(device, device.truth, known),
+        "asked": stated(device, device.asked or device.truth, known),
+        "only_heard": device.only_heard,
+    } for device in every]
+    json.dump(listed, sys.stdout, indent=1)
 
 
 def up(network, every):

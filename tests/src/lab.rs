@@ -21,8 +21,10 @@ pub struct Device {
     pub name: String,
     /// Its IPv4 address.
     pub address: String,
-    /// Attributes and their values.
+    /// Attributes and their values, as a conversation tells them.
     pub truth: Vec<(String, String)>,
+    /// The same, as far as questions get.
+    pub asked: Vec<(String, String)>,
     /// Why nobody can ask it, empty where somebody can.
     pub only_heard: String,
 }
@@ -50,23 +52,20 @@ impl Lab {
     pub fn devices(&self) -> Vec<Device> {
         let listed: Value = serde_json::from_slice(&self.run(&["list"]).stdout).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let pairs = |value: &Value| {
+            let pairs = value.as_object().unwrap().iter();
+            pairs
+                .map(|(what, value)| (what.clone(), text(value)))
+                .collect()
+        };
         let device = |device: &Value| Device {
             name: text(&device["name"]),
             address: text(&device["address"]),
-            truth: device["truth"]
-                .as_object()
-                .unwrap()
-                .iter()
-                .map(|(what, value)| (what.clone(), text(value)))
-                .collect(),
+            truth: pairs(&device["truth"]),
+            asked: pairs(&device["asked"]),
             only_heard: text(&device["only_heard"]),
         };
-        listed["devices"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(device)
-            .collect()
+        listed.as_array().unwrap().iter().map(device).collect()
     }
 
     /// Lets a real client talk to each server.

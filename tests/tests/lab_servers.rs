@@ -1,5 +1,5 @@
-//! Real servers: each must be identified as what it says it is, by listening to a real client's conversation with it
-//! on a mirror port, and by asking it.
+//! Real servers: each must be identified as what it says it is, by listening on a mirror port to a real client's
+//! conversation with it, and by asking it.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -7,10 +7,25 @@
     clippy::indexing_slicing
 )]
 
-use fossick_tests::Folder;
+use std::process::Stdio;
+
 use fossick_tests::lab::{Device, Lab};
 use fossick_tests::live::Sensor;
+use fossick_tests::{Folder, fossick};
 use serde_json::Value;
+
+/// What may be asked: everything of everybody in the lab. The sensor's user must be able to write beside the store.
+const SCAN: &str = r#"
+user = "nobody"
+[scan]
+mode = "on-request"
+allow = ["10.66.0.0/24"]
+interface = "eth0"
+[scan.consent]
+segments = ["10.66.0.0/24"]
+[scan.settings]
+"snmp.community" = "public"
+"#;
 
 #[test]
 fn every_server_is_what_it_says_it_is() {
@@ -19,22 +34,57 @@ fn every_server_is_what_it_says_it_is() {
     };
     let devices = lab.devices();
     assert!(devices.len() >= 25, "{} servers", devices.len());
-    let folder = Folder::new("lab");
+    let heard = listen(&lab);
+    let asked = ask(&lab, &devices);
+
+    let mut missing = Vec::new();
+    println!("\n{:<14} {:<11} {:<14} {:<14} WHAT", "DEVICE", "ADDRESS", "HEARD", "ASKED");
+    for device in &devices {
+        let by_ear = Judged::new(device, &device.truth, &heard);
+        let by_question = Judged::new(device, &device.asked, &asked);
+        let answer = if device.only_heard.is_empty() {
+            by_question.verdict()
+        } else {
+            "only heard".to_owned()
+        };
+        let (name, address) = (&device.name, &device.address);
+        let what = by_ear.found.join(", ");
+        println!("{name:<14} {address:<11} {:<14} {answer:<14} {what}", by_ear.verdict());
+        missing.extend(by_ear.missing.iter().map(|what| format!("{name}, heard: {what}")));
+        if device.only_heard.is_empty() {
+            missing.extend(by_question.missing.iter().map(|what| format!("{name}, asked: {what}")));
+        }
+    }
+    assert!(missing.is_empty(), "\n{}", missing.join("\n"));
+}
+
+/// What a sensor makes of the conversations that clients have with the servers.
+fn listen(lab: &Lab) -> Vec<Value> {
+    let folder = Folder::new("lab-sensor");
     let mirror = lab.mirror();
     let mut sensor = Sensor::start(&mirror, &folder, "");
     lab.talk();
     sensor.settle();
-    let heard = sensor.lines(&["assets"]);
+    let assets = sensor.lines(&["assets"]);
     sensor.end();
+    assets
+}
 
-    let mut missing = Vec::new();
-    println!("\n{:<14} {:<12} HEARD", "DEVICE", "ADDRESS");
-    for device in &devices {
-        let judged = Judged::new(device, &heard);
-        println!("{:<14} {:<12} {}", device.name, device.address, judged.line());
-        missing.extend(judged.missing.iter().map(|what| format!("{}, heard: {what}", device.name)));
-    }
-    assert!(missing.is_empty(), "\n{}", missing.join("\n"));
+/// What a scan from a host beside the client finds out. It has heard nothing of what was said before.
+fn ask(lab: &Lab, devices: &[Device]) -> Vec<Value> {
+    let folder = Folder::new("lab-scan");
+    let store = format!("[store]\npath = \"{}/store\"\n", folder.path());
+    let config = folder.write("fossick.toml", format!("site = \"lab\"\n{SCAN}{store}").as_bytes());
+    let mut scan = lab.scanner(fossick().to_str().unwrap());
+    scan.args(["scan", "10.66.0.0/24", "--yes", "--format", "json", "--config", &config]);
+    let done = scan.stderr(Stdio::piped()).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{said}");
+    let summary = said.lines().last().unwrap_or_default();
+    println!("{summary}");
+    let lines = String::from_utf8(done.stdout).unwrap();
+    let _ = devices;
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// What of a device's truth an inventory has.
@@ -44,13 +94,15 @@ struct Judged {
 }
 
 impl Judged {
-    fn new(device: &Device, assets: &[Value]) -> Judged {
+    fn new(device: &Device, truth: &[(String, String)], assets: &[Value]) -> Judged {
         let mut judged = Judged {
             found: Vec::new(),
             missing: Vec::new(),
         };
-        let asset = assets.iter().find(|asset| has(&asset["addresses"]["ipv4"], &device.address));
-        for (what, value) in &device.truth {
+        let asset = assets
+            .iter()
+            .find(|asset| texts(&asset["addresses"]["ipv4"]).contains(&device.address));
+        for (what, value) in truth {
             let shown: Vec<String> = asset.map(|asset| shown(asset, what)).unwrap_or_default();
             if shown.contains(value) {
                 judged.found.push(value.clone());
@@ -61,10 +113,13 @@ impl Judged {
         judged
     }
 
-    fn line(&self) -> String {
-        let missing = self.missing.iter().map(|what| format!("MISSING {what}"));
-        let all: Vec<String> = self.found.iter().cloned().chain(missing).collect();
-        all.join(", ")
+    fn verdict(&self) -> String {
+        let all = self.found.len() + self.missing.len();
+        if self.missing.is_empty() {
+            format!("all {all}")
+        } else {
+            format!("{} of {all}", self.found.len())
+        }
     }
 }
 
@@ -76,9 +131,9 @@ fn shown(asset: &Value, what: &str) -> Vec<String> {
         _ => texts(&asset[what]),
     };
     if what == "product" {
-        for service in asset["services"].as_array().unwrap() {
-            let both = texts(&service["product"]).into_iter().chain(texts(&service["version"]));
-            shown.push(both.collect::<Vec<_>>().join(" "));
+        for service in asset["services"].as_array().into_iter().flatten() {
+            let both = [texts(&service["product"]), texts(&service["version"])];
+            shown.push(both.concat().join(" "));
         }
     }
     let children = asset["children"].as_array().into_iter().flatten();
@@ -92,8 +147,4 @@ fn texts(value: &Value) -> Vec<String> {
         Value::Array(values) => values.iter().flat_map(texts).collect(),
         _ => Vec::new(),
     }
-}
-
-fn has(values: &Value, wanted: &str) -> bool {
-    values.as_array().unwrap().iter().any(|value| value == wanted)
 }

@@ -119,7 +119,7 @@ pub static VNC: Protocol = Protocol {
 /// A start-up message (no type) or a typed one; the length counts itself.
 fn postgresql_frame(input: &[u8]) -> Framed {
     // The answer to a request for encryption is one octet (§55.2.10). Lengths begin with zero, and what follows does not.
-    if let [b'S' | b'N', 1.., ..] = input {
+    if let [b'S' | b'N', 1..=255, ..] = input {
         return whole(input, 1);
     }
     let [first, l1, l2, l3, l4] = head::<5>(input)?;
