@@ -304,6 +304,8 @@ fn needed(request: &Request) -> Role {
             },
         },
         Request::Ingest { .. }
+        | Request::Asking { .. }
+        | Request::Asked { .. }
         | Request::Approve { .. }
         | Request::StoreCheck
         | Request::StoreCompact
@@ -401,6 +403,25 @@ fn serve_one(
             Ok(to.finish()?)
         }
         Request::Ingest { name } => ingest(desk, stream, reader, &name),
+        Request::Asking { mac } => {
+            let octets = mac.split(':').map(|octet| u8::from_str_radix(octet, 16));
+            let octets: Result<Vec<u8>, _> = octets.collect();
+            let mac = octets.ok().and_then(|octets| octets.try_into().ok());
+            let mac = mac.context("a hardware address is wanted: 00:1b:1b:00:00:07")?;
+            desk.heard.send(Heard::Asking(mac))?;
+            let what = "what is said to it was asked for, for an hour".to_owned();
+            say(stream, &Reply::Done { what })
+        }
+        Request::Asked {
+            to,
+            question,
+            outcome,
+        } => {
+            let what = format!("{} asked {to}: {question}: {outcome}", person.label());
+            let what = crate::safe::display_safe(&what);
+            desk.heard.send(Heard::Note("scan", what.clone()))?;
+            say(stream, &Reply::Done { what })
+        }
         Request::StoreCheck => store_job(desk, stream, Job::Check),
         Request::StoreCompact => store_job(desk, stream, Job::Compact),
         Request::StoreBackup => backup(desk, stream),

@@ -66,7 +66,7 @@ enum Command {
     /// Say what a raw value would yield, and by which fingerprint
     Fingerprint(knowledge::Arguments),
     /// List the protocols that are read, as a table
-    Protocols,
+    Protocols(protocols::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -116,8 +116,8 @@ fn main() -> ExitCode {
         },
         Command::Inventory(arguments) => inventory::run(&arguments),
         Command::Fingerprint(arguments) => knowledge::run(&arguments),
-        Command::Protocols => {
-            let table = protocols::table();
+        Command::Protocols(arguments) => {
+            let table = protocols::print(&arguments);
             std::io::stdout()
                 .write_all(table.as_bytes())
                 .map_err(Into::into)

@@ -83,6 +83,7 @@ pub static PROTOCOL: Protocol = Protocol {
     probes: &[
         WHO_IS,
         READ_DEVICE,
+        READ_DEVICE_BY_NUMBER,
         READ_DEVICE_SINGLY,
         READ_BEHIND_ROUTER,
         WHO_IS_SEGMENT,
@@ -113,27 +114,30 @@ const IDENTITY_KEYS: [Key; 6] = [
     DEVICE_INSTANCE,
 ];
 
-/// Clause 16.10.1, to one device. Old ones answer to all of their segment.
+/// Clause 16.10.1.
+const ASK_WHO: Step = Step {
+    sends: &[
+        Piece::Octets(
+            &[0x81, 0x0a, 0x00, 0x08],
+            "BACnet/IP, to one; 8 octets in all",
+        ),
+        Piece::Octets(&[0x01, 0x00], "network layer version 1, to this network"),
+        Piece::Octets(
+            &[0x10, 0x08],
+            "unconfirmed request: who-is, whatever the instance",
+        ),
+    ],
+    until: Until::Answer,
+};
+
+/// To one device. Old ones answer to all of their segment.
 const WHO_IS: Probe = Probe {
     name: "who-is",
     asks: &[DEVICE_INSTANCE, VENDOR_ID],
     carrier: Carrier::Udp(47808),
     reach: Reach::Host,
     safety: Safety::Routine,
-    steps: &[Step {
-        sends: &[
-            Piece::Octets(
-                &[0x81, 0x0a, 0x00, 0x08],
-                "BACnet/IP, to one; 8 octets in all",
-            ),
-            Piece::Octets(&[0x01, 0x00], "network layer version 1, to this network"),
-            Piece::Octets(
-                &[0x10, 0x08],
-                "unconfirmed request: who-is, whatever the instance",
-            ),
-        ],
-        until: Until::Answer,
-    }],
+    steps: &[ASK_WHO],
     frames: 1,
 };
 
@@ -182,6 +186,44 @@ const READ_DEVICE: Probe = Probe {
         ],
         until: Until::Answer,
     }],
+    ..WHO_IS
+};
+
+/// The same of devices that do not know the wildcard, by the number that they give of themselves.
+const READ_DEVICE_BY_NUMBER: Probe = Probe {
+    name: "who-is, read device object by its number",
+    asks: &IDENTITY_KEYS,
+    steps: &[
+        ASK_WHO,
+        Step {
+            sends: &[
+                Piece::Octets(
+                    &[0x81, 0x0a, 0x00, 0x23],
+                    "BACnet/IP, to one; 35 octets in all",
+                ),
+                Piece::Octets(
+                    &[0x01, 0x04],
+                    "network layer version 1, an answer is expected",
+                ),
+                Piece::Octets(
+                    &[0x00, 0x05, 0x01],
+                    "confirmed request, answers of up to 1476 octets, invoke id 1",
+                ),
+                Piece::Octets(&[0x0e, 0x0c], "read property multiple, of the object"),
+                Piece::Hole(
+                    Hole::Answer {
+                        step: 0,
+                        at: 9,
+                        length: 4,
+                    },
+                    "device and its number, as it said in its i-am",
+                ),
+                IDENTITY,
+            ],
+            until: Until::Answer,
+        },
+    ],
+    frames: 2,
     ..WHO_IS
 };
 

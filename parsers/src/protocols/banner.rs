@@ -201,7 +201,7 @@ pub static TELNET: Protocol = Protocol {
         _ => None,
     },
     operation: None,
-    probes: &[TELNET_GREETING],
+    probes: &[TELNET_GREETING, TELNET_LOGIN],
     dissect: dissect_telnet,
 };
 
@@ -258,7 +258,7 @@ const IMAP_GREETING: Probe = Probe {
     ..FTP_GREETING
 };
 
-/// What comes before anything is typed. Options are left unanswered, which RFC 854 allows as a refusal; a goodbye there is none.
+/// What comes before anything is typed, options left unanswered. A goodbye there is none.
 const TELNET_GREETING: Probe = Probe {
     asks: &[TELNET_BANNER],
     carrier: Carrier::Tcp(23),
@@ -267,6 +267,29 @@ const TELNET_GREETING: Probe = Probe {
         until: Until::Quiet,
     }],
     ..FTP_GREETING
+};
+
+/// Some greet only when their questions about the terminal are answered. Whoever has an option off may say so at any time
+/// (RFC 854, "general considerations"); nothing is typed.
+const TELNET_LOGIN: Probe = Probe {
+    name: "refuse options, read greeting",
+    steps: &[
+        LISTEN,
+        Step {
+            sends: &[
+                Piece::Octets(&[0xff, 0xfc, 24], "won't: terminal type"),
+                Piece::Octets(&[0xff, 0xfc, 32], "won't: terminal speed"),
+                Piece::Octets(&[0xff, 0xfc, 35], "won't: display location"),
+                Piece::Octets(&[0xff, 0xfc, 39], "won't: new environment"),
+                Piece::Octets(&[0xff, 0xfc, 36], "won't: environment"),
+                Piece::Octets(&[0xff, 0xfc, 37], "won't: authentication"),
+                Piece::Octets(&[0xff, 0xfc, 38], "won't: encryption"),
+            ],
+            until: Until::Quiet,
+        },
+    ],
+    frames: 10,
+    ..TELNET_GREETING
 };
 
 /// Lines up to this length are waited for.

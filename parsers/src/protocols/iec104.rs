@@ -45,10 +45,11 @@ const START: Probe = Probe {
                 &[0x68, 0x04, 0x13, 0x00, 0x00, 0x00],
                 "U format: STOPDT act",
             )],
-            until: Until::Answer,
+            // What was sent is not acknowledged, and the confirmation may wait for that: the connection ends here.
+            until: Until::Sent,
         },
     ],
-    frames: 11,
+    frames: 10,
 };
 
 fn frame(input: &[u8]) -> Framed {

@@ -23,6 +23,8 @@ use crate::stop::{LOOK, Stop};
 pub const CONNECT: Duration = Duration::from_millis(950);
 /// The first octets of an answer must come within this.
 pub const PATIENCE: Duration = Duration::from_secs(2);
+/// Datagrams that one host answers must come within this: most hosts say nothing to what they do not speak.
+pub const DATAGRAM: Duration = Duration::from_millis(1500);
 /// All steps of a question together may take so long.
 pub const LONGEST: Duration = Duration::from_secs(6);
 /// A host may take so long to close its side after we closed ours.
@@ -50,6 +52,7 @@ pub fn put(permit: Permit, interface: &Interface, stop: &Stop) -> Spent {
         packet_gap: permit.packet_gap(),
         interface,
         stop,
+        own_port: 0,
         begun: Instant::now(),
         answers: Vec::new(),
         octets: 0,
@@ -129,6 +132,16 @@ fn connect(socket: &Socket, address: SocketAddr, stop: &Stop) -> io::Result<bool
     }
 }
 
+/// Messages that are waited for at most.
+fn most(until: Until) -> usize {
+    match until {
+        Until::Answer => 1,
+        Until::Answers(count) | Until::Told(count) => count,
+        Until::Quiet => usize::MAX,
+        Until::Sent => 0,
+    }
+}
+
 struct Asking<'a> {
     to: To,
     protocol: &'static Protocol,
@@ -136,6 +149,7 @@ struct Asking<'a> {
     packet_gap: Duration,
     interface: &'a Interface,
     stop: &'a Stop,
+    own_port: u16,
     begun: Instant,
     /// The answer to each step so far.
     answers: Vec<Vec<u8>>,
@@ -177,6 +191,7 @@ impl Asking<'_> {
                 target: self.target(),
                 interface: self.interface,
                 settings,
+                own_port: self.own_port,
                 answers: &self.answers,
             },
         )?;
@@ -210,6 +225,7 @@ impl Asking<'_> {
         }
         socket.set_nonblocking(false)?;
         let mut stream = std::net::TcpStream::from(socket);
+        self.own_port = stream.local_addr()?.port();
         let outcome = self.converse(&mut stream, settings);
         let closed = self.take_leave(&mut stream);
         match (outcome, closed) {
@@ -239,13 +255,10 @@ impl Asking<'_> {
             if !octets.is_empty() {
                 stream.write_all(&octets)?;
             }
-            let wanted = match step.until {
-                Until::Answer => 1,
-                Until::Answers(count) => count,
-                Until::Quiet => usize::MAX,
-                Until::Sent => continue,
-            };
-            let (heard, answer) = self.hear(stream, &mut pending, wanted, &octets)?;
+            if step.until == Until::Sent {
+                continue;
+            }
+            let (heard, answer) = self.hear(stream, &mut pending, step.until, &octets)?;
             if !answer.is_empty() && took.is_none() {
                 took = Some(asked_at.elapsed());
             }
@@ -283,22 +296,26 @@ impl Asking<'_> {
         &mut self,
         stream: &mut std::net::TcpStream,
         pending: &mut Vec<u8>,
-        wanted: usize,
+        until: Until,
         asked: &[u8],
     ) -> io::Result<(Heard, Vec<u8>)> {
         let begun = Instant::now();
         let mut answer = Vec::new();
         let mut count = 0_usize;
+        let mut told = false;
+        let most = most(until);
+        let is_enough =
+            |count: usize, told: bool| count >= most || (told && matches!(until, Until::Told(_)));
         let mut skip = 0_u64;
         let mut nth = 0_u32;
         stream.set_read_timeout(Some(LOOK))?;
         loop {
-            while count < wanted {
+            while !is_enough(count, told) {
                 match self.cut(pending) {
                     Some(Ok(cut)) if cut.length > 0 => {
                         let rest = pending.split_off(cut.length.min(pending.len()));
                         let message = std::mem::replace(pending, rest);
-                        self.read(&message, asked, nth);
+                        told |= self.read(&message, asked, nth);
                         nth = nth.saturating_add(1);
                         count = count.saturating_add(1);
                         answer.extend(message);
@@ -312,7 +329,7 @@ impl Asking<'_> {
                     None => break,
                 }
             }
-            if count >= wanted {
+            if is_enough(count, told) {
                 return Ok((Heard::Enough, answer));
             }
             if pending.len() > MESSAGE || self.octets > ANSWER {
@@ -361,7 +378,7 @@ impl Asking<'_> {
     }
 
     /// Sees whether a message says anything of what was asked.
-    fn read(&mut self, message: &[u8], asked: &[u8], nth: u32) {
+    fn read(&mut self, message: &[u8], asked: &[u8], nth: u32) -> bool {
         let message = Message {
             from: Role::Server,
             bytes: message,
@@ -381,6 +398,7 @@ impl Asking<'_> {
         // What was said before a fault counts.
         let _ = (self.protocol.dissect)(message, &mut Out::new(&mut String::new(), &mut take));
         self.told |= told;
+        told
     }
 
     /// Closes our side, and reads what the host still says until it closes its own.
@@ -426,6 +444,8 @@ impl Asking<'_> {
             // The host's refusals reach us, and nobody else's datagrams do.
             socket.connect(&to.into())?;
         }
+        let own = socket.local_addr()?.as_socket();
+        self.own_port = own.map_or(0, |own| own.port());
         let whole = self.to;
         let send = |octets: &[u8]| match whole {
             To::Host(_) => socket.send(octets),
@@ -469,16 +489,20 @@ impl Asking<'_> {
             if !octets.is_empty() {
                 send(&octets)?;
             }
-            let wanted = match step.until {
-                Until::Answer => 1,
-                Until::Answers(count) => count,
-                Until::Quiet => DATAGRAMS,
-                Until::Sent => continue,
+            if step.until == Until::Sent {
+                continue;
+            }
+            let patience = match step.until {
+                Until::Quiet => PATIENCE,
+                _ => DATAGRAM,
             };
+            let wanted = most(step.until).min(DATAGRAMS);
+            let mut told = false;
             let mut heard = 0_usize;
             let mut first = Vec::new();
             while heard < wanted
-                && asked_at.elapsed() < PATIENCE
+                && !(told && matches!(step.until, Until::Told(_)))
+                && asked_at.elapsed() < patience
                 && !self.left().is_zero()
                 && !self.stop.is_set()
             {
@@ -494,7 +518,8 @@ impl Asking<'_> {
                 if self.octets > ANSWER {
                     return Ok(Outcome::Endless);
                 }
-                self.read(&datagram, &octets, u32::try_from(heard).unwrap_or(u32::MAX));
+                let nth = u32::try_from(heard).unwrap_or(u32::MAX);
+                told |= self.read(&datagram, &octets, nth);
                 took.get_or_insert(asked_at.elapsed());
                 if heard == 0 {
                     first = datagram;

@@ -21,6 +21,8 @@ pub struct Known<'a> {
     pub interface: &'a Interface,
     /// Values of settings.
     pub settings: &'a Settings,
+    /// The port that is asked from.
+    pub own_port: u16,
     /// Answers to the steps before, in order.
     pub answers: &'a [Vec<u8>],
 }
@@ -32,6 +34,10 @@ pub fn octets_of(step: &Step, known: &Known<'_>) -> Option<Vec<u8>> {
     for piece in step.sends {
         match piece {
             Piece::Octets(fixed, _) => octets.extend_from_slice(fixed),
+            Piece::Hole(Hole::Check { kind, from }, _) => {
+                let check = kind.of(octets.get(*from..)?);
+                octets.extend(check);
+            }
             Piece::Hole(hole, _) => octets.extend(filling(hole, known)?),
         }
     }
@@ -41,6 +47,22 @@ pub fn octets_of(step: &Step, known: &Known<'_>) -> Option<Vec<u8>> {
 /// The value that a setting has.
 pub fn setting<'a>(settings: &'a Settings, name: &str, default: &'static [u8]) -> &'a [u8] {
     settings.get(name).map_or(default, Vec::as_slice)
+}
+
+/// A value in a field of fixed length. Nothing where it is longer.
+pub fn padded(value: &[u8], length: usize) -> Option<Vec<u8>> {
+    let mut field = value.to_vec();
+    let fits = field.len() <= length;
+    field.resize(length, b' ');
+    fits.then_some(field)
+}
+
+/// An address as it stands in a URI.
+pub fn as_text(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
 }
 
 fn filling(hole: &Hole, known: &Known<'_>) -> Option<Vec<u8>> {
@@ -56,6 +78,20 @@ fn filling(hole: &Hole, known: &Known<'_>) -> Option<Vec<u8>> {
             random
         }
         Hole::Setting { name, default } => setting(known.settings, name, default).to_vec(),
+        Hole::Padded {
+            name,
+            default,
+            length,
+        } => padded(setting(known.settings, name, default), *length)?,
+        Hole::RandomText { digits } => {
+            let mut random = vec![0; digits.div_ceil(2)];
+            getrandom::fill(&mut random).ok()?;
+            let text: String = random.iter().map(|octet| format!("{octet:02x}")).collect();
+            text.into_bytes().into_iter().take(*digits).collect()
+        }
+        // What it covers goes before it: `octets_of` puts it in.
+        Hole::Check { .. } => return None,
+        Hole::OwnPort => known.own_port.to_be_bytes().to_vec(),
         Hole::LengthOf {
             name,
             default,
@@ -64,7 +100,7 @@ fn filling(hole: &Hole, known: &Known<'_>) -> Option<Vec<u8>> {
             let length = setting(known.settings, name, default).len();
             vec![u8::try_from(length).ok()?.checked_add(*plus)?]
         }
-        Hole::Target => known.target.to_string().into_bytes(),
+        Hole::Target => as_text(known.target).into_bytes(),
         Hole::OwnHardwareAddress => own.mac?.0.to_vec(),
         Hole::OwnAddress => own.address_v4()?.octets().to_vec(),
         Hole::TargetAddress => match known.target {

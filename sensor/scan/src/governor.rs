@@ -20,7 +20,7 @@ use crate::rules::{Excluded, Mode, NEVER, Port, Rules};
 /// Hosts and segments that are remembered. More are not asked.
 pub const HOSTS: usize = 65_536;
 /// Troubles in a row after which a host is left alone.
-pub const TROUBLES: u32 = 5;
+pub const TROUBLES: u32 = 4;
 /// Least time of a back-off; it doubles with each trouble in a row.
 const BACK_OFF: Duration = Duration::from_secs(1);
 /// Longest.
@@ -155,6 +155,24 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether it holds for every question to the same host.
+    #[must_use]
+    pub fn is_of_host(&self) -> bool {
+        matches!(
+            self,
+            Refusal::Stopped
+                | Refusal::Off
+                | Refusal::OnRequestOnly
+                | Refusal::NotAllowed
+                | Refusal::RouterNotAllowed(_)
+                | Refusal::Excluded(_)
+                | Refusal::OutsideWindow
+                | Refusal::GivenUp
+                | Refusal::Disturbed
+                | Refusal::TooManyHosts
+        )
+    }
+
     /// How long it lasts, where it passes by itself.
     #[must_use]
     pub fn passes(&self) -> Option<Duration> {

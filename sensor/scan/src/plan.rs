@@ -87,10 +87,16 @@ pub fn settings() -> BTreeSet<&'static str> {
 
 fn setting_of(piece: &Piece) -> Option<&'static str> {
     match piece {
-        Piece::Hole(Hole::Setting { name, .. } | Hole::LengthOf { name, .. }, _) => Some(*name),
+        Piece::Hole(
+            Hole::Setting { name, .. } | Hole::Padded { name, .. } | Hole::LengthOf { name, .. },
+            _,
+        ) => Some(*name),
         _ => None,
     }
 }
+
+/// Protocols over UDP in which devices say what they are.
+const TELLING: [&str; 6] = ["snmp", "enip", "bacnet", "knxnet-ip", "fins", "hart-ip"];
 
 /// The questions for a host or a segment, in the order in which they are put: is it there, what it was heard to speak, then
 /// the others.
@@ -124,7 +130,9 @@ pub fn questions(to: To, said: &Said, wish: &Wish, interface: &Interface) -> Vec
             Carrier::Ip(_) => 1,
             _ if said.protocols.contains(question.protocol.name) => 2,
             Carrier::Tcp(_) => 3,
-            _ => 4,
+            // A host that drops what it does not speak is left alone after a few: what tells most comes first.
+            _ if TELLING.contains(&question.protocol.name) => 4,
+            _ => 5,
         }
     });
     planned
@@ -305,7 +313,15 @@ fn piece(piece: &Piece, question: &Question) -> (Option<Vec<u8>>, Option<String>
                         .and_then(|length| length.checked_add(*plus))
                         .map(|all| vec![all])
                 }
-                (Hole::Target, To::Host(host)) => Some(host.to_string().into_bytes()),
+                (
+                    Hole::Padded {
+                        name,
+                        default,
+                        length,
+                    },
+                    _,
+                ) => fill::padded(fill::setting(&question.settings, name, default), *length),
+                (Hole::Target, To::Host(host)) => Some(fill::as_text(host).into_bytes()),
                 (Hole::TargetAddress, To::Host(IpAddr::V4(host))) => Some(host.octets().to_vec()),
                 _ => None,
             };
@@ -344,6 +360,7 @@ fn until(until: Until) -> String {
     match until {
         Until::Answer => "waits for one message".to_owned(),
         Until::Answers(count) => format!("waits for {count} messages"),
+        Until::Told(count) => format!("waits for an answer that tells, {count} messages at most"),
         Until::Quiet => format!("takes what comes within {} s", ask::PATIENCE.as_secs()),
         Until::Sent => "waits for nothing".to_owned(),
     }

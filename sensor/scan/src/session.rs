@@ -23,8 +23,8 @@ pub const IN_FLIGHT: usize = 32;
 pub enum Event<'a> {
     /// It was put.
     Asked(&'a Spent),
-    /// It is not asked.
-    Refused(&'a Question, Refusal),
+    /// It is not asked, and so many others of the same host for the same reason.
+    Refused(&'a Question, Refusal, usize),
     /// It need not be asked: what it would tell is known by now, or nobody listens there.
     Dropped(&'a Question),
     /// The host does not answer on its link: nothing else is asked of it.
@@ -185,8 +185,14 @@ impl Session<'_> {
                         list.next = now.since.saturating_add(passes);
                         return None;
                     }
-                    desk.happened(Event::Refused(question, refusal));
+                    let whole = refusal.is_of_host();
+                    let rest = list.questions.len().saturating_sub(1);
+                    let rest = if whole { rest } else { 0 };
+                    desk.happened(Event::Refused(question, refusal, rest));
                     list.questions.pop_front();
+                    if whole {
+                        list.questions.clear();
+                    }
                 }
             }
         }

@@ -9,17 +9,17 @@ use std::time::{Duration, Instant};
 
 use fossick_engine::{ASKED, Batch, Engine, FrameIndex, Inventory};
 use fossick_fingerprints::Fingerprints;
-use fossick_model::{Asset, Finding, Frames, Kind, Shown};
-use fossick_parsers::Mac;
+use fossick_model::{Asset, Finding, Frames, Kind, Request, Shown};
 use fossick_scan::plan::{Planned, Said, missing};
 use fossick_scan::{
-    Desk, Disturbed, Event, Interface, Known, LEARN, Observer, Outcome, Question, Refusal, Stop, To,
+    Desk, Disturbed, Event, Interface, Known, LEARN, Observer, Outcome, Question, Stop, To,
 };
 
+use crate::capture::PcapngWriter;
+use crate::client::Sensor;
 use crate::config::{self, Config, Zoning};
 use crate::live::Listener;
 use crate::run::{Heard, clock};
-use crate::safe::display_safe;
 
 /// Batches of frames that may wait.
 const HEARD: usize = 16;
@@ -41,6 +41,8 @@ pub struct Host {
     pub kind: Option<Kind>,
     /// Its zone.
     pub zone: Option<String>,
+    /// Who made it, what it is and which version it runs is known.
+    pub complete: bool,
 }
 
 /// What is known of hosts, by address.
@@ -65,10 +67,18 @@ pub fn learn(hosts: &mut Hosts, assets: &[Asset], config: &Config, zoning: &Zoni
             }
             let spoken = asset.protocols.iter().map(|name| name.clone().into_owned());
             host.said.protocols.extend(spoken);
+            host.complete |= is_complete(asset);
             host.kind = asset.kind.or(host.kind);
             host.zone = zone.map(|zone| zone.name.clone());
         }
     }
+}
+
+/// Whether nothing that a question could tell is missing of what is wanted of every device.
+fn is_complete(asset: &Asset) -> bool {
+    let model = asset.model.is_some() || asset.product.is_some();
+    let version = asset.firmware.is_some() || asset.os_version.is_some();
+    asset.vendor.is_some() && model && version
 }
 
 /// One question that was put.
@@ -97,6 +107,11 @@ pub struct Ear {
     listener: Option<Listener>,
     stop_listening: Arc<AtomicBool>,
     observers: Vec<Observer>,
+    /// A person asked for this.
+    wanted: bool,
+    /// The running sensor, which has every question in its journal.
+    sensor: Option<Sensor>,
+    stop: Stop,
     /// Whose own traffic was disturbed.
     pub disturbed: Vec<(String, Disturbed)>,
     fresh: bool,
@@ -104,8 +119,8 @@ pub struct Ear {
     ticked: Instant,
     /// What was put so far.
     pub asked: Vec<Asked>,
-    /// What was not, and why.
-    pub refused: Vec<(String, Refusal)>,
+    /// How many were not.
+    pub refused: usize,
     /// Hosts that do not answer on their link.
     pub absent: Vec<IpAddr>,
     /// Frames of our conversations.
@@ -123,6 +138,7 @@ impl Ear {
         interface: &Interface,
         hosts: Hosts,
         fingerprints: Fingerprints,
+        stop: &Stop,
     ) -> anyhow::Result<Ear> {
         let (to_us, heard) = sync_channel(HEARD);
         let stop_listening = Arc::new(AtomicBool::new(false));
@@ -174,16 +190,77 @@ impl Ear {
             listener: Some(listener),
             stop_listening,
             observers: Vec::new(),
+            wanted: true,
+            sensor: None,
+            stop: stop.clone(),
             disturbed: Vec::new(),
             fresh: false,
             refreshed: begun,
             ticked: begun,
             asked: Vec::new(),
-            refused: Vec::new(),
+            refused: 0,
             absent: Vec::new(),
             kept: Vec::new(),
             kept_octets: 0,
         })
+    }
+
+    /// Nobody asked for this but the configuration.
+    pub fn fills_gaps(&mut self) {
+        self.wanted = false;
+    }
+
+    /// Has every question written down by a running sensor, which is told that what it hears of us was asked for.
+    ///
+    /// # Errors
+    /// It refuses: whoever scans needs the rights of an operator.
+    pub fn report_to(&mut self, mut sensor: Sensor) -> anyhow::Result<()> {
+        if let Some(mac) = self.interface.mac {
+            let mac = mac.to_string();
+            sensor.ask(&Request::Asking { mac })?;
+        }
+        self.sensor = Some(sensor);
+        Ok(())
+    }
+
+    /// Hands what was said to us over to the sensor.
+    ///
+    /// # Errors
+    /// It hung up, or refuses.
+    pub fn hand_over(&mut self) -> anyhow::Result<Option<Sensor>> {
+        let Some(mut sensor) = self.sensor.take() else {
+            return Ok(None);
+        };
+        let mut octets = Vec::new();
+        let mut writer = PcapngWriter::new(&mut octets)?;
+        for (frame, data) in &self.kept {
+            writer.write(frame, data, "")?;
+        }
+        writer.finish()?;
+        let name = format!("{ASKED}{} {}", self.interface.name, clock());
+        sensor.send(&Request::Ingest { name })?;
+        sensor.upload(&mut octets.as_slice())?;
+        sensor.reply()?;
+        Ok(Some(sensor))
+    }
+
+    /// Has one question written down. Where that cannot be, nothing more is asked.
+    fn write_down(&mut self, asked: &Asked) {
+        let Some(sensor) = &mut self.sensor else {
+            return;
+        };
+        let request = Request::Asked {
+            to: asked.to.to_string(),
+            question: asked.question.clone(),
+            outcome: asked.outcome.to_string(),
+        };
+        if let Err(error) = sensor.ask(&request) {
+            super::tell(&format!(
+                "the sensor does not write down what is asked, so nothing more is: {error:#}"
+            ));
+            self.sensor = None;
+            self.stop.flag().store(true, Ordering::Relaxed);
+        }
     }
 
     /// Listens to the hosts' own traffic wherever a sensor would, and learns its cycles before anything is asked.
@@ -242,7 +319,8 @@ impl Ear {
             let Some(frame) = batch.frame(position) else {
                 continue;
             };
-            let is_ours = is_of(frame.octets, own);
+            // Where there are no hardware addresses, there is nobody else.
+            let is_ours = own.is_none_or(|own| is_of(frame.octets, own.0));
             if is_ours && self.kept_octets.saturating_add(frame.octets.len()) <= KEPT {
                 self.kept_octets = self.kept_octets.saturating_add(frame.octets.len());
                 self.kept.push((frame.index, frame.octets.to_vec()));
@@ -296,11 +374,6 @@ impl Ear {
         assets
     }
 
-    /// Frames of our conversations, in order.
-    pub fn frames(&self) -> &[(FrameIndex, Vec<u8>)] {
-        &self.kept
-    }
-
     fn is_own(&self, asset: &Asset) -> bool {
         let Some(addresses) = &asset.addresses else {
             return false;
@@ -340,12 +413,8 @@ fn finding(asset: &Asset, interface: &str, disturbed: &Disturbed) -> Finding {
     }
 }
 
-/// Whether an interface of ours sent or is to receive a frame.
-fn is_of(octets: &[u8], own: Option<Mac>) -> bool {
-    let Some(Mac(own)) = own else {
-        // There are no others on such a link.
-        return true;
-    };
+/// Whether this hardware address sent or is to receive a frame.
+pub fn is_of(octets: &[u8], own: [u8; 6]) -> bool {
     octets.get(..6) == Some(&own) || octets.get(6..12) == Some(&own)
 }
 
@@ -353,7 +422,7 @@ impl Desk for Ear {
     fn known(&mut self, question: &Question) -> Known {
         let To::Host(address) = question.to else {
             return Known {
-                wanted: true,
+                wanted: self.wanted,
                 ..Known::default()
             };
         };
@@ -363,7 +432,7 @@ impl Desk for Ear {
             zone: host.and_then(|host| host.zone.clone()),
             kind: host.and_then(|host| host.kind),
             heard: host.is_some_and(speaks),
-            wanted: true,
+            wanted: self.wanted,
             router: self.interface.router_towards(address),
         }
     }
@@ -377,6 +446,9 @@ impl Desk for Ear {
         let Some(host) = self.hosts.get(&address) else {
             return true;
         };
+        if host.complete && !host.said.protocols.contains(planned.question.protocol.name) {
+            return false;
+        }
         // Units of their own are asked one by one.
         !planned.question.settings.is_empty()
             || probe.asks.is_empty()
@@ -406,16 +478,25 @@ impl Desk for Ear {
         match event {
             Event::Asked(spent) => {
                 let question = spent.receipt.question();
-                self.asked.push(Asked {
+                let asked = Asked {
                     to: question.to,
                     question: question.name(),
                     outcome: spent.outcome,
-                });
+                };
+                self.write_down(&asked);
+                self.asked.push(asked);
             }
-            Event::Refused(question, refusal) => {
-                let what = format!("{}: {}", question.to, question.name());
-                eprintln!("fossick: {} not asked: {refusal}", display_safe(&what));
-                self.refused.push((what, refusal));
+            Event::Refused(question, refusal, others) => {
+                let and = match others {
+                    0 => String::new(),
+                    others => format!(" and {others} more"),
+                };
+                let name = question.name();
+                super::tell(&format!(
+                    "{}: {name}{and} not asked: {refusal}",
+                    question.to
+                ));
+                self.refused = self.refused.saturating_add(others).saturating_add(1);
             }
             Event::Absent(address) => self.absent.push(address),
             Event::Dropped(_) => {}
