@@ -176,9 +176,10 @@ impl Piece {
         match self {
             Piece::Octets(octets, _) => octets.len(),
             Piece::Hole(hole, _) => match hole {
-                Hole::Answer { length, .. } | Hole::Random { length } => *length,
+                Hole::Answer { length, .. }
+                | Hole::Random { length }
+                | Hole::Padded { length, .. } => *length,
                 Hole::Setting { default, .. } => default.len(),
-                Hole::Padded { length, .. } => *length,
                 Hole::RandomText { digits } => *digits,
                 Hole::LengthOf { .. } => 1,
                 Hole::Check { .. } | Hole::OwnPort => 2,

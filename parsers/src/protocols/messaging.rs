@@ -205,14 +205,13 @@ fn recognise_mqtt(message: &[u8]) -> Option<Recognition> {
         0x20 if whole && matches!(body, [0 | 1, 0..=5] | [0 | 1, 0 | 0x80..=0x9f, _, ..]) => {
             Some(Recognition::WEAK.from(Role::Server))
         }
-        // Subscribe: a packet's id, a topic and what is wanted of it. Disconnect.
+        // Subscribe: a packet's id, a topic and what is wanted of it.
         0x82 if whole && length > 5 => Some(Recognition::WEAK.from(Role::Client)),
-        0xe0 if whole && length == 0 => Some(Recognition::WEAK.from(Role::Client)),
-        // Where the beginning was not seen: a topic that is text, or keeping alive.
+        // Where the beginning was not seen: a topic that is text, keeping alive, or an end.
         0x30..=0x3d => topic(message)
             .filter(|topic| topic.contains(&b'/') && is_printable(topic))
             .map(|_| Recognition::WEAK),
-        0xc0 if whole && length == 0 => Some(Recognition::WEAK.from(Role::Client)),
+        0xc0 | 0xe0 if whole && length == 0 => Some(Recognition::WEAK.from(Role::Client)),
         0xd0 if whole && length == 0 => Some(Recognition::WEAK.from(Role::Server)),
         _ => None,
     }
