@@ -14,17 +14,13 @@ use fossick_tests::live::Sensor;
 use fossick_tests::{Folder, fossick};
 use serde_json::Value;
 
-/// What may be asked: everything of everybody in the lab. The sensor's user must be able to write beside the store.
+/// What may be asked: all that there is to ask, but of telecontrol no more than that it begins.
 const SCAN: &str = r#"
-user = "nobody"
 [scan]
 mode = "on-request"
-allow = ["10.66.0.0/24"]
 interface = "eth0"
-[scan.consent]
-segments = ["10.66.0.0/24"]
-[scan.settings]
-"snmp.community" = "public"
+consent = { segments = ["10.66.0.0/24"], probes = ["iec104/start data transfer (STARTDT)"] }
+settings = { "snmp.community" = "public" }
 "#;
 
 #[test]
@@ -73,8 +69,12 @@ fn listen(lab: &Lab) -> Vec<Value> {
 /// What a scan from a host beside the client finds out. It has heard nothing of what was said before.
 fn ask(lab: &Lab, devices: &[Device]) -> Vec<Value> {
     let folder = Folder::new("lab-scan");
-    let store = format!("[store]\npath = \"{}/store\"\n", folder.path());
-    let config = folder.write("fossick.toml", format!("site = \"lab\"\n{SCAN}{store}").as_bytes());
+    // One by one: medical devices are asked under no other condition.
+    let addresses: Vec<&str> = devices.iter().map(|device| device.address.as_str()).collect();
+    let allow = format!("allow = {addresses:?}");
+    let store = format!("[store]\npath = \"{}/store\"", folder.path());
+    let text = format!("site = \"lab\"\nuser = \"nobody\"\n{SCAN}{allow}\n{store}\n");
+    let config = folder.write("fossick.toml", text.as_bytes());
     let mut scan = lab.scanner(fossick().to_str().unwrap());
     scan.args(["scan", "10.66.0.0/24", "--yes", "--format", "json", "--config", &config]);
     let done = scan.stderr(Stdio::piped()).output().unwrap();
@@ -83,7 +83,6 @@ fn ask(lab: &Lab, devices: &[Device]) -> Vec<Value> {
     let summary = said.lines().last().unwrap_or_default();
     println!("{summary}");
     let lines = String::from_utf8(done.stdout).unwrap();
-    let _ = devices;
     lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
