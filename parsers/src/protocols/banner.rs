@@ -294,8 +294,9 @@ const TELNET_LOGIN: Probe = Probe {
 
 /// Lines up to this length are waited for.
 const LONGEST: usize = 4096;
-/// Telnet messages of a server in which a banner is looked for: later ones may echo what was typed.
-const TELNET_MESSAGES: u32 = 8;
+/// Telnet messages of a server in which a banner is looked for: later ones may echo what was typed. Negotiation alone
+/// takes up to ten where each option is a segment of its own.
+const TELNET_MESSAGES: u32 = 12;
 
 /// Whole lines, as many as have arrived: a greeting of several lines is one message.
 fn frame(input: &[u8]) -> Framed {

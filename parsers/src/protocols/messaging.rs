@@ -79,8 +79,22 @@ pub static NATS: Protocol = Protocol {
     frame: Some(nats_frame),
     recognise: recognise_nats,
     operation: None,
-    probes: &[],
+    probes: &[NATS_GREETING],
     dissect: dissect_nats,
+};
+
+/// INFO, which a server of NATS sends before anything is asked.
+const NATS_GREETING: Probe = Probe {
+    name: "read greeting",
+    asks: &[NATS_VERSION, NATS_NAME],
+    carrier: Carrier::Tcp(4222),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[],
+        until: Until::Answer,
+    }],
+    frames: 6,
 };
 
 /// MQTT 3.1.1 §3.1, §3.8, §3.14: connects as nobody in particular, reads the one topic by which brokers commonly name their

@@ -67,7 +67,13 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: None,
     recognise,
     operation: None,
-    probes: &[PROBE, PROBE_1_1, PROBE_SEGMENT, PROBE_1_1_SEGMENT],
+    probes: &[
+        PROBE,
+        PROBE_1_1,
+        PROBE_SEGMENT,
+        PROBE_DEVICES_SEGMENT,
+        PROBE_1_1_SEGMENT,
+    ],
     dissect,
 };
 
@@ -133,12 +139,19 @@ const END: Piece = Piece::Octets(
     b"</wsa:MessageID></soap:Header><soap:Body><wsd:Probe/></soap:Body></soap:Envelope>",
     "of any type, in any scope",
 );
-const fn envelope(begin: Piece) -> [Piece; 11] {
+const END_DEVICES: Piece = Piece::Octets(
+    b"</wsa:MessageID></soap:Header><soap:Body><wsd:Probe>\
+      <wsd:Types xmlns:wsdp=\"http://schemas.xmlsoap.org/ws/2006/02/devprof\">wsdp:Device</wsd:Types>\
+      </wsd:Probe></soap:Body></soap:Envelope>",
+    "devices of the profile for web services, in any scope",
+);
+const fn envelope(begin: Piece, end: Piece) -> [Piece; 11] {
     let [a, b, c, d, e, f, g, h, i] = MESSAGE_ID;
-    [begin, a, b, c, d, e, f, g, h, i, END]
+    [begin, a, b, c, d, e, f, g, h, i, end]
 }
-const ASK: [Piece; 11] = envelope(BEGIN);
-const ASK_1_1: [Piece; 11] = envelope(BEGIN_1_1);
+const ASK: [Piece; 11] = envelope(BEGIN, END);
+const ASK_DEVICES: [Piece; 11] = envelope(BEGIN, END_DEVICES);
+const ASK_1_1: [Piece; 11] = envelope(BEGIN_1_1, END);
 
 /// §5.2, to one device (directed): printers, cameras and computers.
 const PROBE: Probe = Probe {
@@ -152,6 +165,16 @@ const PROBE: Probe = Probe {
         until: Until::Answer,
     }],
     frames: 1,
+};
+/// The same by type, as Windows asks: what serves files to it often answers to nothing else.
+const PROBE_DEVICES_SEGMENT: Probe = Probe {
+    name: "probe for devices (multicast)",
+    reach: Reach::Segment,
+    steps: &[Step {
+        sends: &ASK_DEVICES,
+        until: Until::Quiet,
+    }],
+    ..PROBE
 };
 /// The same in version 1.1, which medical devices speak.
 const PROBE_1_1: Probe = Probe {
