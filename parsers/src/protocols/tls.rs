@@ -93,7 +93,6 @@ const HELLO: Probe = Probe {
         CERTIFICATE_SUBJECT,
         CERTIFICATE_ISSUER,
         CERTIFICATE_NOT_AFTER,
-        VERSION,
     ],
     carrier: Carrier::Tcp(443),
     reach: Reach::Host,

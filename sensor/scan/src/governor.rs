@@ -19,6 +19,8 @@ use crate::rules::{Excluded, Mode, NEVER, Port, Rules};
 
 /// Hosts and segments that are remembered. More are not asked.
 pub const HOSTS: usize = 65_536;
+/// After a port where nobody listens, so many times less is waited than after a question.
+const CLOSED: u32 = 4;
 /// Troubles in a row after which a host is left alone.
 pub const TROUBLES: u32 = 4;
 /// Least time of a back-off; it doubles with each trouble in a row.
@@ -301,7 +303,8 @@ pub struct Spent {
 struct Remembered {
     /// The permit that is out, by what withdraws it.
     in_flight: Option<Arc<AtomicBool>>,
-    ended: Option<Duration>,
+    /// Not before: the gap after the last question.
+    next: Duration,
     /// Until when it is left alone.
     until: Option<Duration>,
     /// In a row.
@@ -364,10 +367,7 @@ impl Governor {
             return Err(Refusal::InFlight);
         }
         let left = |until: Duration| Some(until.saturating_sub(now.since)).filter(|d| !d.is_zero());
-        if let Some(left) = host
-            .ended
-            .and_then(|at| left(at.saturating_add(self.rules.gap)))
-        {
+        if let Some(left) = left(host.next) {
             return Err(Refusal::TooSoon(left));
         }
         if let Some(left) = left(self.through) {
@@ -385,10 +385,7 @@ impl Governor {
         if !self.hosts.contains_key(&question.to) && self.hosts.len() >= HOSTS {
             return Err(Refusal::TooManyHosts);
         }
-        let frames = u32::from(question.probe.frames);
-        let takes = Duration::from_secs(frames.into())
-            .checked_div(self.rules.rate.max(1))
-            .unwrap_or(Duration::from_secs(1));
+        let takes = self.takes(question.probe.frames);
         self.through = self.through.max(now.since).saturating_add(takes);
         let withdrawn = Arc::new(AtomicBool::new(false));
         let host = self.hosts.entry(question.to).or_default();
@@ -462,13 +459,29 @@ impl Governor {
         Ok(())
     }
 
+    /// How long so many frames take at the rate that is allowed.
+    fn takes(&self, frames: u16) -> Duration {
+        let takes = Duration::from_secs(frames.into()).checked_div(self.rules.rate.max(1));
+        takes.unwrap_or(Duration::from_secs(1))
+    }
+
     /// A question was put, and this is how it ended.
     pub fn settle(&mut self, receipt: &Receipt, outcome: Outcome, now: Duration) {
+        if outcome == Outcome::Closed {
+            // All but the first of its frames were not sent.
+            let rest = receipt.question.probe.frames.saturating_sub(1);
+            self.through = self.through.saturating_sub(self.takes(rest));
+        }
         let Some(host) = self.hosts.get_mut(&receipt.question.to) else {
             return;
         };
         host.in_flight = None;
-        host.ended = Some(now);
+        // Where nobody listens nothing was asked: one segment went out, and one came back.
+        let gap = match outcome {
+            Outcome::Closed => self.rules.gap.checked_div(CLOSED).unwrap_or_default(),
+            _ => self.rules.gap,
+        };
+        host.next = now.saturating_add(gap.max(self.rules.packet_gap));
         if outcome.is_trouble(host.usual) {
             host.troubles = host.troubles.saturating_add(1);
             let doubled = 2_u32.saturating_pow(host.troubles.saturating_sub(1));

@@ -306,6 +306,16 @@ fn the_gap_begins_when_a_question_ends() {
 }
 
 #[test]
+fn after_a_closed_port_a_quarter_of_the_gap_is_enough() {
+    let mut governor = Governor::new(rules());
+    let receipt = asked(&mut governor, 0);
+    governor.settle(&receipt, Outcome::Closed, Duration::ZERO);
+    let refused = governor.ask(&routine(), &wanted(), at(249)).err();
+    assert_eq!(refused, Some(Refusal::TooSoon(Duration::from_millis(1))));
+    assert!(governor.ask(&routine(), &wanted(), at(250)).is_ok());
+}
+
+#[test]
 fn all_hosts_together_get_no_more_frames_a_second_than_is_allowed() {
     let mut governor = Governor::new(rules());
     let mut frames = 0_u32;
@@ -323,7 +333,8 @@ fn all_hosts_together_get_no_more_frames_a_second_than_is_allowed() {
             Err(other) => panic!("{other}"),
         };
         frames += 10;
-        governor.settle(&receipt, Outcome::Closed, Duration::from_millis(ms));
+        let told = Outcome::Told(Duration::ZERO);
+        governor.settle(&receipt, told, Duration::from_millis(ms));
     }
     assert_eq!(frames, 2_000, "in ten seconds");
 }
@@ -367,7 +378,7 @@ fn whoever_has_trouble_is_left_alone_twice_as_long_each_time() {
 fn a_clearly_slower_answer_is_trouble_and_a_good_one_ends_it() {
     let mut governor = Governor::new(rules());
     let mut now = 0;
-    let mut answer = |governor: &mut Governor, took: u64, now: u64| {
+    let answer = |governor: &mut Governor, took: u64, now: u64| {
         let receipt = asked(governor, now);
         let took = Outcome::Told(Duration::from_millis(took));
         governor.settle(&receipt, took, Duration::from_millis(now));
