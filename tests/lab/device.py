@@ -23,6 +23,7 @@ class Device:
     pip: list = field(default_factory=list)
     cargo: list = field(default_factory=list)
     only_heard: str = ""
+    consent: str = ""
     asked: dict = field(default_factory=dict)
 
     @property

@@ -56,6 +56,7 @@ def show(network, every):
         "truth": stated(device, device.truth, known),
         "asked": stated(device, device.asked or device.truth, known),
         "only_heard": device.only_heard,
+        "consent": device.consent,
     } for device in every]
     json.dump(listed, sys.stdout, indent=1)
 

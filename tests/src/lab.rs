@@ -27,6 +27,8 @@ pub struct Device {
     pub asked: Vec<(String, String)>,
     /// Why nobody can ask it, empty where somebody can.
     pub only_heard: String,
+    /// The intrusive question that it takes to identify it, empty where routine ones do.
+    pub consent: String,
 }
 
 impl Lab {
@@ -64,6 +66,7 @@ impl Lab {
             truth: pairs(&device["truth"]),
             asked: pairs(&device["asked"]),
             only_heard: text(&device["only_heard"]),
+            consent: text(&device["consent"]),
         };
         listed.as_array().unwrap().iter().map(device).collect()
     }

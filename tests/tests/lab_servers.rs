@@ -7,14 +7,12 @@
     clippy::indexing_slicing
 )]
 
-use std::process::Stdio;
-
 use fossick_tests::lab::{Device, Lab};
 use fossick_tests::live::Sensor;
 use fossick_tests::{Folder, fossick};
 use serde_json::Value;
 
-/// What may be asked: all that there is to ask, but of telecontrol no more than that it begins.
+/// What may be asked: all that is routine, and one intrusive question, which is put where it is asked for by its name.
 const SCAN: &str = r#"
 [scan]
 mode = "on-request"
@@ -75,15 +73,22 @@ fn ask(lab: &Lab, devices: &[Device]) -> Vec<Value> {
     let store = format!("[store]\npath = \"{}/store\"", folder.path());
     let text = format!("site = \"lab\"\nuser = \"nobody\"\n{SCAN}{allow}\n{store}\n");
     let config = folder.write("fossick.toml", text.as_bytes());
-    let mut scan = lab.scanner(fossick().to_str().unwrap());
-    scan.args(["scan", "10.66.0.0/24", "--yes", "--format", "json", "--config", &config]);
-    let done = scan.stderr(Stdio::piped()).output().unwrap();
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{said}");
-    let summary = said.lines().last().unwrap_or_default();
-    println!("{summary}");
-    let lines = String::from_utf8(done.stdout).unwrap();
-    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let scan = |arguments: &[&str]| -> Vec<Value> {
+        let mut scan = lab.scanner(fossick().to_str().unwrap());
+        scan.args(["scan", "--yes", "--format", "json", "--config", &config]);
+        let done = scan.args(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{said}");
+        println!("{}", said.lines().last().unwrap_or_default());
+        let lines = String::from_utf8(done.stdout).unwrap();
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let mut assets = Vec::new();
+    for device in devices.iter().filter(|device| !device.consent.is_empty()) {
+        assets.extend(scan(&[&device.address, "--probe", &device.consent]));
+    }
+    assets.extend(scan(&["10.66.0.0/24"]));
+    assets
 }
 
 /// What of a device's truth an inventory has.
