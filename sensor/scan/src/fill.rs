@@ -86,8 +86,9 @@ fn filling(hole: &Hole, known: &Known<'_>) -> Option<Vec<u8>> {
         Hole::RandomText { digits } => {
             let mut random = vec![0; digits.div_ceil(2)];
             getrandom::fill(&mut random).ok()?;
-            let text: String = random.iter().map(|octet| format!("{octet:02x}")).collect();
-            text.into_bytes().into_iter().take(*digits).collect()
+            let halves = random.iter().flat_map(|octet| [octet >> 4, octet & 15]);
+            let hex = halves.filter_map(|half| char::from_digit(half.into(), 16));
+            hex.take(*digits).map(|digit| digit as u8).collect()
         }
         // What it covers goes before it: `octets_of` puts it in.
         Hole::Check { .. } => return None,

@@ -269,6 +269,7 @@ fn seen(ip: &Ip<'_>) -> Seen {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "test code")]
 mod tests {
     use super::*;
 
