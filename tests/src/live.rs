@@ -63,7 +63,9 @@ impl Network {
     /// One that stands already, with an interface `span`. It goes with this.
     #[must_use]
     pub fn standing(name: &str) -> Network {
-        Network { name: name.to_owned() }
+        Network {
+            name: name.to_owned(),
+        }
     }
 
     /// Puts the cable in.

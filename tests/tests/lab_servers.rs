@@ -32,7 +32,10 @@ fn every_server_is_what_it_says_it_is() {
     let asked = ask(&lab, &devices);
 
     let mut missing = Vec::new();
-    println!("\n{:<14} {:<11} {:<14} {:<14} WHAT", "DEVICE", "ADDRESS", "HEARD", "ASKED");
+    println!(
+        "\n{:<14} {:<11} {:<14} {:<14} WHAT",
+        "DEVICE", "ADDRESS", "HEARD", "ASKED"
+    );
     for device in &devices {
         let by_ear = Judged::new(device, &device.truth, &heard);
         let by_question = Judged::new(device, &device.asked, &asked);
@@ -43,10 +46,23 @@ fn every_server_is_what_it_says_it_is() {
         };
         let (name, address) = (&device.name, &device.address);
         let what = by_ear.found.join(", ");
-        println!("{name:<14} {address:<11} {:<14} {answer:<14} {what}", by_ear.verdict());
-        missing.extend(by_ear.missing.iter().map(|what| format!("{name}, heard: {what}")));
+        println!(
+            "{name:<14} {address:<11} {:<14} {answer:<14} {what}",
+            by_ear.verdict()
+        );
+        missing.extend(
+            by_ear
+                .missing
+                .iter()
+                .map(|what| format!("{name}, heard: {what}")),
+        );
         if device.only_heard.is_empty() {
-            missing.extend(by_question.missing.iter().map(|what| format!("{name}, asked: {what}")));
+            missing.extend(
+                by_question
+                    .missing
+                    .iter()
+                    .map(|what| format!("{name}, asked: {what}")),
+            );
         }
     }
     assert!(missing.is_empty(), "\n{}", missing.join("\n"));
@@ -68,7 +84,10 @@ fn listen(lab: &Lab) -> Vec<Value> {
 fn ask(lab: &Lab, devices: &[Device]) -> Vec<Value> {
     let folder = Folder::new("lab-scan");
     // One by one: medical devices are asked under no other condition.
-    let addresses: Vec<&str> = devices.iter().map(|device| device.address.as_str()).collect();
+    let addresses: Vec<&str> = devices
+        .iter()
+        .map(|device| device.address.as_str())
+        .collect();
     let allow = format!("allow = {addresses:?}");
     let store = format!("[store]\npath = \"{}/store\"", folder.path());
     let text = format!("site = \"lab\"\nuser = \"nobody\"\n{SCAN}{allow}\n{store}\n");
@@ -81,7 +100,10 @@ fn ask(lab: &Lab, devices: &[Device]) -> Vec<Value> {
         assert!(done.status.success(), "{said}");
         println!("{}", said.lines().last().unwrap_or_default());
         let lines = String::from_utf8(done.stdout).unwrap();
-        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     };
     let mut assets = Vec::new();
     for device in devices.iter().filter(|device| !device.consent.is_empty()) {
@@ -111,7 +133,9 @@ impl Judged {
             if shown.contains(value) {
                 judged.found.push(value.clone());
             } else {
-                judged.missing.push(format!("{what} is {value}, shown {shown:?}"));
+                judged
+                    .missing
+                    .push(format!("{what} is {value}, shown {shown:?}"));
             }
         }
         judged
