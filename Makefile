@@ -12,6 +12,8 @@ PACKAGES := $(shell command -v cc >/dev/null || echo gcc libc6-dev) \
 # What the tests need besides: a real syslog receiver, which they run on a loopback port with a configuration of its own;
 # network namespaces of their own; a C++ compiler for the fuzzer.
 TEST_PACKAGES := $(shell command -v ip >/dev/null || echo iproute2) \
+                 $(shell ls /usr/bin/tcpdump /usr/sbin/tcpdump 2>/dev/null | grep -q . || echo tcpdump) \
+                 $(shell command -v nmap >/dev/null || echo nmap) \
                  $(shell command -v sysctl >/dev/null || echo procps) \
                  $(shell command -v c++ >/dev/null || echo g++) \
                  $(shell python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv) \

@@ -681,3 +681,81 @@ fn questions_end_within_one_cycle_when_the_hosts_own_traffic_is_late() {
     );
     assert!(last - asked[0] < 0.3);
 }
+
+/// A connection to the device that reads two registers, as its own controller would.
+const CONTROLLER: &str = "import socket, time
+c = socket.create_connection(('10.77.0.1', 502))
+for n in range(5):
+    c.sendall(bytes([0, n, 0, 0, 0, 6, 1, 3, 0, 0, 0, 2]))
+    c.recv(100)
+    time.sleep(0.2)
+c.shutdown(1)
+c.recv(100)";
+
+#[test]
+fn a_running_sensor_writes_every_question_down_and_its_gaps_are_filled() {
+    if !possible() {
+        return;
+    }
+    let plant = Plant::new("gaps", 1);
+    let path = plant.folder.path().to_owned();
+    let more = "[[interface]]\nname = \"ask\"\n[metrics]\nlisten = \"\"";
+    let config = plant.config("allow = [\"10.77.0.1\"]", more);
+    let socket = format!("{path}/run/control.sock");
+    let changed = fs::read_to_string(&config).unwrap();
+    let changed = changed.replace(&format!("{path}/none"), &socket);
+    fs::write(&config, changed.replace("on-request", "fill-gaps")).unwrap();
+    let mut fragile = plant.device("fragile.py", &["plant", "10.77.0.1", "502", "40"]);
+    let mut sensor = plant.inside('s', fossick().to_str().unwrap());
+    let sensor = sensor
+        .args(["run", "--config", &config])
+        .stderr(Stdio::null())
+        .spawn();
+    let _sensor = Beside(sensor.unwrap());
+    let client = |arguments: &[&str]| {
+        let mut command = Command::new(fossick());
+        command
+            .args(arguments)
+            .args(["--socket", &socket, "--format", "json"]);
+        command.output().unwrap()
+    };
+    let wait = |what: &str, is_so: &dyn Fn() -> bool| {
+        let begun = Instant::now();
+        while !is_so() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{what}");
+            sleep(Duration::from_millis(100));
+        }
+    };
+    wait("it answers", &|| client(&["status"]).status.success());
+    // Nobody of whom nothing was heard is asked.
+    let nobody = plant.scan(&config, &["--gaps", "--yes"]).output().unwrap();
+    assert!(!nobody.status.success(), "{}", text(&nobody));
+    let controller = plant
+        .inside('s', "python3")
+        .args(["-c", CONTROLLER])
+        .status();
+    assert!(controller.unwrap().success());
+    let asset = || text(&client(&["asset", "10.77.0.1"]));
+    wait("it is heard", &|| asset().contains("\"modbus\""));
+    assert!(!asset().contains("Acme"));
+    let filled = done(plant.scan(&config, &["--gaps", "--yes", "--format", "json"]));
+    assert!(
+        text(&filled).contains("1 questions asked"),
+        "{}",
+        text(&filled)
+    );
+    wait("what was asked is known", &|| asset().contains("Acme"));
+    let known: Value = serde_json::from_str(asset().lines().next().unwrap()).unwrap();
+    let facts = known["facts"].as_array().unwrap();
+    let vendor = facts.iter().find(|fact| fact["value"] == "Acme").unwrap();
+    assert_eq!(vendor["evidence"]["heard"], false, "{vendor}");
+    let said = text(&client(&["changes"]));
+    assert!(
+        said.contains("asked 10.77.0.1: modbus/read device identification"),
+        "{said}"
+    );
+    // Nothing is missing any more.
+    let nobody = plant.scan(&config, &["--gaps", "--yes"]).output().unwrap();
+    assert!(!nobody.status.success(), "{}", text(&nobody));
+    assert_eq!(fragile.died(), None);
+}

@@ -314,6 +314,12 @@ struct Remembered {
     disturbed: bool,
 }
 
+/// Whether an address is no host's own.
+fn is_group(address: IpAddr) -> bool {
+    let broadcast = IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
+    address.is_multicast() || address.is_unspecified() || address == broadcast
+}
+
 /// Holds the rules, and what was asked.
 #[derive(Debug)]
 pub struct Governor {
@@ -420,6 +426,10 @@ impl Governor {
             (To::Host(host), Reach::Host) => {
                 if !rules.allows(host) {
                     return Err(Refusal::NotAllowed);
+                }
+                // Whatever stands on the list: such an address is many, or nobody.
+                if is_group(host) {
+                    return Err(Refusal::SegmentNotConsented);
                 }
                 if let Some(router) = known.router.filter(|router| !rules.allows(*router)) {
                     return Err(Refusal::RouterNotAllowed(router));

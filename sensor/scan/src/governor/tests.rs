@@ -179,6 +179,18 @@ fn many_are_asked_only_with_consent_for_the_whole_segment() {
 }
 
 #[test]
+fn a_group_is_no_host_whatever_the_list_says() {
+    let with = || Rules {
+        allow: vec![network("0.0.0.0/0"), network("::/0")],
+        ..rules()
+    };
+    for group in ["224.0.0.251", "255.255.255.255", "0.0.0.0", "ff02::1", "::"] {
+        let refused = refusal(with(), &question(&ROUTINE, host(group)), &wanted());
+        assert_eq!(refused, Some(Refusal::SegmentNotConsented), "{group}");
+    }
+}
+
+#[test]
 fn exclusions_hold_by_address_zone_and_kind() {
     let plc = Kind::named("plc").unwrap();
     let exclude = Exclusions {
