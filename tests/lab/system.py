@@ -5,7 +5,6 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -133,7 +132,3 @@ def versions(root):
             version = line.removeprefix("Version: ").split(":", 1)[-1]
             found[name] = version.rsplit("-", 1)[0].split("+", 1)[0].split("~", 1)[0]
     return found
-
-
-if __name__ == "__main__":
-    sys.exit(0 if install() else 1)
