@@ -40,7 +40,7 @@ def main():
     network = Network(chosen.name, system())
     every = devices(chosen.devices)
     if chosen.what != "down" and not system().exists():
-        print(f"SKIPPED: the lab's servers are not installed; `make lab` does it (root, mmdebstrap and the network are needed)", file=sys.stderr)
+        print("SKIPPED: the lab's servers are not installed; `make lab` does it (root, mmdebstrap and the network are needed)", file=sys.stderr)
         sys.exit(SKIPPED)
     try:
         {"list": show, "up": up, "talk": talk, "down": down}[chosen.what](network, every)
