@@ -178,3 +178,17 @@ fn dissect_vnc(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Recorded in a lab: `PostgreSQL` 15 refuses encryption, and goes on in the same stream.
+    #[test]
+    fn an_answer_about_encryption_is_one_octet() {
+        let refused = postgresql_frame(b"NR\0\0\0\x08\0\0\0\0");
+        assert_eq!(refused, Ok(Cut::whole(1)));
+        let notice = postgresql_frame(b"N\0\0\0\x08SLOG");
+        assert_eq!(notice, Ok(Cut::whole(9)));
+    }
+}

@@ -41,7 +41,7 @@ pub static REDIS: Protocol = Protocol {
     dissect: dissect_redis,
 };
 
-/// INFO of the server alone: it reads no key. A server that wants a password says so, which is an answer too.
+/// INFO: it reads no key. A server that wants a password says so, which is an answer too.
 const REDIS_INFO: Probe = Probe {
     name: "info of the server",
     asks: &[REDIS_VERSION, REDIS_OS],
@@ -51,9 +51,8 @@ const REDIS_INFO: Probe = Probe {
     steps: &[
         Step {
             sends: &[
-                Piece::Octets(b"*2\r\n", "a command of two words"),
+                Piece::Octets(b"*1\r\n", "a command of one word"),
                 Piece::Octets(b"$4\r\nINFO\r\n", "what the server is"),
-                Piece::Octets(b"$6\r\nserver\r\n", "that section alone"),
             ],
             until: Until::Answer,
         },
@@ -99,9 +98,9 @@ pub static ORACLE: Protocol = Protocol {
 /// Octets read of one message; what follows is data.
 const READ: usize = 8192;
 /// Commands that begin a conversation or ask for what identifies, as words of an array.
-const COMMANDS: [&[u8]; 10] = [
+const COMMANDS: [&[u8]; 11] = [
     b"auth", b"client", b"command", b"config", b"echo", b"get", b"hello", b"info", b"ping",
-    b"select",
+    b"quit", b"select",
 ];
 
 /// A line of RESP, or a text with its length and the line end behind it; an array is its first line, its items follow.
