@@ -403,24 +403,14 @@ fn serve_one(
             Ok(to.finish()?)
         }
         Request::Ingest { name } => ingest(desk, stream, reader, &name),
-        Request::Asking { mac } => {
-            let octets = mac.split(':').map(|octet| u8::from_str_radix(octet, 16));
-            let octets: Result<Vec<u8>, _> = octets.collect();
-            let mac = octets.ok().and_then(|octets| octets.try_into().ok());
-            let mac = mac.context("a hardware address is wanted: 00:1b:1b:00:00:07")?;
-            desk.heard.send(Heard::Asking(mac))?;
-            let what = "what is said to it was asked for, for an hour".to_owned();
-            say(stream, &Reply::Done { what })
-        }
+        Request::Asking { mac } => asking(desk, stream, &mac),
         Request::Asked {
             to,
             question,
             outcome,
         } => {
             let what = format!("{} asked {to}: {question}: {outcome}", person.label());
-            let what = crate::safe::display_safe(&what);
-            desk.heard.send(Heard::Note("scan", what.clone()))?;
-            say(stream, &Reply::Done { what })
+            asked(desk, stream, &what)
         }
         Request::StoreCheck => store_job(desk, stream, Job::Check),
         Request::StoreCompact => store_job(desk, stream, Job::Compact),
@@ -581,6 +571,24 @@ fn ingest(desk: &Desk, stream: &UnixStream, reader: &Socket, name: &str) -> anyh
         what.push_str("; ");
         what.push_str(&trouble.to_string());
     }
+    say(stream, &Reply::Done { what })
+}
+
+/// Somebody who scans put a question.
+fn asked(desk: &Desk, stream: &UnixStream, what: &str) -> anyhow::Result<()> {
+    let what = crate::safe::display_safe(what);
+    desk.heard.send(Heard::Note("scan", what.clone()))?;
+    say(stream, &Reply::Done { what })
+}
+
+/// What is said to this hardware address was asked for.
+fn asking(desk: &Desk, stream: &UnixStream, mac: &str) -> anyhow::Result<()> {
+    let octets = mac.split(':').map(|octet| u8::from_str_radix(octet, 16));
+    let octets: Result<Vec<u8>, _> = octets.collect();
+    let mac = octets.ok().and_then(|octets| octets.try_into().ok());
+    let mac = mac.context("a hardware address is wanted: 00:1b:1b:00:00:07")?;
+    desk.heard.send(Heard::Asking(mac))?;
+    let what = "what is said to it was asked for, for an hour".to_owned();
     say(stream, &Reply::Done { what })
 }
 

@@ -269,6 +269,7 @@ fn seen(ip: &Ip<'_>) -> Seen {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
 

@@ -298,7 +298,7 @@ fn one_question_is_under_way_to_a_host() {
     governor.settle(
         &receipt,
         Outcome::Told(Duration::ZERO),
-        Duration::from_secs(60),
+        Duration::from_mins(1),
     );
     assert!(governor.ask(&routine(), &wanted(), at(61_000)).is_ok());
 }
