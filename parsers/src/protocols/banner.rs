@@ -270,7 +270,7 @@ const TELNET_GREETING: Probe = Probe {
 };
 
 /// Some greet only when their questions about the terminal are answered. Whoever has an option off may say so at any time
-/// (RFC 854, "general considerations"); nothing is typed.
+/// (RFC 854, "general considerations"); of what is asked then, the rest. Nothing is typed.
 const TELNET_LOGIN: Probe = Probe {
     name: "refuse options, read greeting",
     steps: &[
@@ -285,10 +285,20 @@ const TELNET_LOGIN: Probe = Probe {
                 Piece::Octets(&[0xff, 0xfe, 37], "don't: authentication"),
                 Piece::Octets(&[0xff, 0xfe, 38], "don't: encryption"),
             ],
+            until: Until::Answer,
+        },
+        Step {
+            sends: &[
+                Piece::Octets(&[0xff, 0xfc, 1], "won't: echo"),
+                Piece::Octets(&[0xff, 0xfc, 34], "won't: line mode"),
+                Piece::Octets(&[0xff, 0xfc, 31], "won't: window size"),
+                Piece::Octets(&[0xff, 0xfc, 33], "won't: flow control"),
+                Piece::Octets(&[0xff, 0xfe, 5], "don't: status"),
+            ],
             until: Until::Quiet,
         },
     ],
-    frames: 10,
+    frames: 12,
     ..TELNET_GREETING
 };
 
