@@ -537,8 +537,8 @@ impl Asking<'_> {
         Ok(match took {
             Some(took) if self.told => Outcome::Told(took),
             Some(took) => Outcome::Unhelpful(took),
-            // A question to many that nobody answers is no trouble of anybody's.
-            None if matches!(self.to, To::Segment(_)) => Outcome::Told(self.begun.elapsed()),
+            // Answers to many may go to many: that none came here says nothing.
+            None if matches!(self.to, To::Segment(_)) => Outcome::Waited,
             None => Outcome::Silent,
         })
     }
@@ -572,6 +572,6 @@ impl Asking<'_> {
                 }
             }
         }
-        Ok(Outcome::Told(self.begun.elapsed()))
+        Ok(Outcome::Waited)
     }
 }

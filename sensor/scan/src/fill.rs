@@ -10,6 +10,7 @@ use crate::interface::Interface;
 /// Values of settings, by name, for one question.
 pub type Settings = BTreeMap<String, Vec<u8>>;
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
 /// Longest value of a setting.
 pub const LONGEST_SETTING: usize = 255;
 
@@ -84,11 +85,10 @@ fn filling(hole: &Hole, known: &Known<'_>) -> Option<Vec<u8>> {
             length,
         } => padded(setting(known.settings, name, default), *length)?,
         Hole::RandomText { digits } => {
-            let mut random = vec![0; digits.div_ceil(2)];
+            let mut random = vec![0; *digits];
             getrandom::fill(&mut random).ok()?;
-            let halves = random.iter().flat_map(|octet| [octet >> 4, octet & 15]);
-            let hex = halves.filter_map(|half| char::from_digit(half.into(), 16));
-            hex.take(*digits).map(|digit| digit as u8).collect()
+            let digit = |octet: &u8| DIGITS.get(usize::from(octet & 0x0f)).copied();
+            random.iter().filter_map(digit).collect()
         }
         // What it covers goes before it: `octets_of` puts it in.
         Hole::Check { .. } => return None,

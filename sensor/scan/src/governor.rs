@@ -195,6 +195,8 @@ pub enum Outcome {
     Told(Duration),
     /// It answered, but said nothing of what was asked: an error, or another protocol.
     Unhelpful(Duration),
+    /// Everybody was asked, and answers were waited for: whoever listens has them.
+    Waited,
     /// Nobody listens on that port: the host said so.
     Closed,
     /// No answer.
@@ -215,7 +217,7 @@ impl Outcome {
                 let (times, longer) = SLOWER;
                 took > usual.saturating_mul(times) && took > usual.saturating_add(longer)
             }),
-            Outcome::Closed | Outcome::Abandoned => false,
+            Outcome::Waited | Outcome::Closed | Outcome::Abandoned => false,
             Outcome::Unhelpful(_) | Outcome::Silent | Outcome::Reset | Outcome::Endless => true,
         }
     }
@@ -230,6 +232,7 @@ impl fmt::Display for Outcome {
                 "answered after {} ms, but nothing of what was asked",
                 took.as_millis()
             ),
+            Outcome::Waited => f.write_str("asked; whoever answered is in the result"),
             Outcome::Closed => f.write_str("nobody listens there"),
             Outcome::Silent => f.write_str("no answer"),
             Outcome::Reset => f.write_str("broke off"),
