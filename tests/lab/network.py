@@ -94,9 +94,14 @@ class Network:
         processes = [int(line) for line in started.read_text().split()] if started.exists() else []
         # The number may be somebody else's by now: ours has our folder on its command line.
         ours = [process for process in processes if str(self.state).encode() in command_line(process)]
-        for process in ours:
-            # `unshare` goes, and takes its processes with it.
-            os.kill(process, signal.SIGKILL)
+        # The first process of a namespace takes all others of it along. It is killed by its number: `--kill-child` does not reach
+        # what has become another user.
+        for process in [first for unshare in ours for first in children(unshare) or [unshare]]:
+            try:
+                os.kill(process, signal.SIGKILL)
+            except ProcessLookupError:
+                # It has just ended by itself.
+                pass
         patience = time.monotonic() + 5
         while time.monotonic() < patience and any(command_line(process) for process in ours):
             time.sleep(0.02)
@@ -108,6 +113,14 @@ class Network:
             for file in self.state.iterdir():
                 file.rmdir() if file.is_dir() else file.unlink()
             self.state.rmdir()
+
+
+def children(process):
+    """Of a process, none when it is gone."""
+    try:
+        return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 def command_line(process):
