@@ -43,6 +43,7 @@ class Network:
         bridge, sensor = self.namespace("bridge"), self.namespace("sensor")
         # Forwards LLDP too, which a bridge otherwise keeps to itself.
         run("ip", "-n", bridge, "link", "add", "br0", "type", "bridge", "mcast_snooping", "0", "group_fwd_mask", "0x4000")
+        self.silence(bridge, "br0")
         run("ip", "-n", bridge, "link", "set", "br0", "up")
         run("ip", "-n", bridge, "link", "add", "mirror", "type", "veth", "peer", "name", "span", "netns", sensor)
         self.silence(bridge, "mirror")
