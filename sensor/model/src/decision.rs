@@ -100,6 +100,9 @@ pub enum Decision {
 pub struct Life {
     /// Its title: it may be asked for when the finding is no more.
     pub title: String,
+    /// Its rule and the id of its source: with them it is found again in the asset that its own turns out to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<(String, String)>,
     /// What was decided, while that holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,

@@ -121,6 +121,7 @@ pub fn severity(event: &Event) -> Severity {
         | Event::FactChanged { .. }
         | Event::ServiceAppeared { .. }
         | Event::FindingClosed { .. }
+        | Event::DecisionInherited { .. }
         | Event::Ordered { .. } => Severity::Notice,
         Event::AssetMerged { .. }
         | Event::FactLearnt { .. }
@@ -345,9 +346,9 @@ impl Sentence<'_> {
         }
     }
 
-    fn expired(&self, title: &str, acceptance: &Acceptance) -> String {
+    fn accepted(&self, title: &str, acceptance: &Acceptance) -> String {
         format!(
-            "no longer accepted: {} (until {} by {}: {})",
+            "{} (until {} by {}: {})",
             self.short(title),
             acceptance.until.day(),
             self.short(&acceptance.by.label()),
@@ -471,7 +472,19 @@ impl fmt::Display for Sentence<'_> {
             }
             Event::DecisionExpired {
                 title, acceptance, ..
-            } => f.write_str(&self.expired(title, acceptance))?,
+            } => {
+                let words = self.accepted(title, acceptance);
+                write!(f, "no longer accepted: {words}")?;
+            }
+            Event::DecisionInherited {
+                from,
+                title,
+                acceptance,
+                ..
+            } => {
+                let words = self.accepted(title, acceptance);
+                write!(f, "accepted as it was of asset {}: {words}", s(from))?;
+            }
             Event::Resynchronised { since } => write!(
                 f,
                 "changes since {since} could not be written; this is what it is like now"
