@@ -28,7 +28,7 @@ use fossick_model::{
     Person, Time,
 };
 use fossick_shadow::{Approvals, Approved, Zone};
-use redb::{Database, ReadableDatabase, ReadableTable};
+use redb::{Database, ReadableDatabase};
 
 pub use open::{Opened, Opener, audit, backup, check, compact, file_opener};
 use tables::Holder;
