@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use fossick_sensor::{
     audit, client, config, controls, doctor, intel, inventory, knowledge, protocols, read, report,
-    run,
+    run, scan,
 };
 use tikv_jemallocator::Jemalloc;
 
@@ -51,6 +51,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Check a configuration
     Config(config::Arguments),
+    /// Ask devices what listening could not tell, gently: see --plan first
+    Scan(scan::Arguments),
     /// Import advisories and lifecycles, and ask which are about a device
     Intel(intel::Arguments),
     /// Say why no advisory is about an asset: what was known of it, and at which step none fitted
@@ -64,7 +66,7 @@ enum Command {
     /// Say what a raw value would yield, and by which fingerprint
     Fingerprint(knowledge::Arguments),
     /// List the protocols that are read, as a table
-    Protocols,
+    Protocols(protocols::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -107,10 +109,15 @@ fn main() -> ExitCode {
             Ok(false) => return ExitCode::FAILURE,
             Err(error) => Err(error),
         },
+        Command::Scan(arguments) => match scan::run(&arguments) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => Err(error),
+        },
         Command::Inventory(arguments) => inventory::run(&arguments),
         Command::Fingerprint(arguments) => knowledge::run(&arguments),
-        Command::Protocols => {
-            let table = protocols::table();
+        Command::Protocols(arguments) => {
+            let table = protocols::print(&arguments);
             std::io::stdout()
                 .write_all(table.as_bytes())
                 .map_err(Into::into)

@@ -11,6 +11,7 @@
     reason = "test code"
 )]
 
+pub mod lab;
 pub mod live;
 
 use std::io::Write;
