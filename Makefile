@@ -52,7 +52,7 @@ formats: setup
 	    || echo "SKIPPED: the parsers cannot be installed (python3-venv and PyPI are needed)"; fi
 
 # The whole truth: format, lints, samples, sheets, scenarios, house rules, and the figures where the captures are at hand.
-test: formats
+test: formats lab-servers
 	@$(CARGO) fmt --version >/dev/null 2>&1 || { echo "Installing rustfmt"; rustup component add rustfmt; }
 	@$(CARGO) clippy --version >/dev/null 2>&1 || { echo "Installing clippy"; rustup component add clippy; }
 	$(CARGO) fmt --all --check
