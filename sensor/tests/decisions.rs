@@ -474,6 +474,47 @@ fn an_accepted_risk_goes_with_the_asset_into_another_and_the_journal_says_so() {
     }
 }
 
+/// What was accepted of one device behind a gateway is not accepted of its neighbour.
+#[test]
+fn an_accepted_risk_of_a_device_behind_the_asset_stays_that_device_s() {
+    let path = fresh("inherited-behind");
+    let sensor = Sensor::start(&path);
+    let with = |id: &str, findings: [&str; 2]| {
+        let mut gateway = asset(&[]);
+        gateway.id = id.to_owned();
+        for (place, finding) in ["unit 1", "unit 2"].into_iter().zip(findings) {
+            let mut device = asset(&[finding]);
+            device.id = format!("{id} {place}");
+            device.path = Some(place.to_owned());
+            gateway.children.push(device);
+        }
+        gateway
+    };
+    let other = "00000000000000bb";
+    let both = Round {
+        assets: vec![with(ID, ["f1", "f2"]), with(other, ["g1", "g2"])],
+        ..Round::default()
+    };
+    sensor.round(both, now());
+    sensor
+        .accept("f2", "behind a firewall", "2026-07-01")
+        .unwrap();
+    let merged = Round {
+        gone: vec![(ID.to_owned(), Some(other.to_owned()))],
+        ..Round::default()
+    };
+    sensor.round(merged, now());
+    let whole = sensor.store().shared.asset(other).unwrap().unwrap();
+    let states: Vec<&str> = whole
+        .children
+        .iter()
+        .map(|device| device.findings[0].state.as_str())
+        .collect();
+    assert_eq!(states[0], "open");
+    assert!(states[1].starts_with("accepted until"), "{states:?}");
+    sensor.stop();
+}
+
 #[test]
 fn a_control_beyond_its_proposal_shows_in_the_finding() {
     let path = fresh("control");

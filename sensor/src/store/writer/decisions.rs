@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use fossick_model::{
     Acceptance, Asset, Attribute, Category, Change, Control, DECLARED, Decision, Event, Fact,
-    Finding, Kind, Life, Order, Person, Term, Time,
+    Finding, Kind, Life, Matter, Order, Person, Term, Time,
 };
 
 use super::{Draft, Writer, json, orders, tables};
@@ -219,13 +219,18 @@ fn inherited(gone: &Card, card: &mut Card) -> Vec<(String, Event)> {
         tell(id, "declared unpatchable".to_owned(), acceptance);
     }
     for life in gone.standing.findings.values() {
-        let (Some(acceptance), Some((rule, source))) = (life.accepted(), &life.of) else {
+        let (Some(acceptance), Some(matter)) = (life.accepted(), &life.matter) else {
             continue;
         };
-        let is_same = |known: &&Finding| known.rule == *rule && known.source.id == *source;
-        let known = orders::findings(asset).find(is_same);
+        // Devices behind it are others: each has its own risks.
+        let Some(device) = devices(asset).find(|device| device.path == matter.path) else {
+            continue;
+        };
+        let is_same =
+            |known: &&Finding| known.rule == matter.rule && known.source.id == matter.source;
+        let known = device.findings.iter().find(is_same);
         let id = known.map_or_else(
-            || orders::id_in(asset, rule, source),
+            || orders::id_in(device, &matter.rule, &matter.source),
             |finding| finding.id.clone(),
         );
         let full = standing.findings.len() >= DECISIONS;
@@ -328,8 +333,11 @@ fn there<'a>(
     standing: &'a mut Standing,
     finding: &str,
 ) -> anyhow::Result<&'a mut Life> {
-    let found = orders::findings(asset).find(|known| known.id == finding);
-    let found = found.with_context(|| {
+    let found = devices(asset).find_map(|device| {
+        let found = device.findings.iter().find(|known| known.id == finding)?;
+        Some((device, found))
+    });
+    let (device, found) = found.with_context(|| {
         format!(
             "it has no finding `{}`: `fossick asset {}` lists those it has",
             crate::safe::display_safe(finding),
@@ -341,8 +349,17 @@ fn there<'a>(
     }
     let life = standing.findings.entry(finding.to_owned()).or_default();
     life.title.clone_from(&found.title);
-    life.of = Some((found.rule.clone(), found.source.id.clone()));
+    life.matter = Some(Matter {
+        rule: found.rule.clone(),
+        source: found.source.id.clone(),
+        path: device.path.clone(),
+    });
     Ok(life)
+}
+
+/// An asset and the devices behind it.
+fn devices(asset: &Asset) -> impl Iterator<Item = &Asset> {
+    std::iter::once(asset).chain(&asset.children)
 }
 
 /// Removes the facts that persons stated, so that others can be put in their place.
