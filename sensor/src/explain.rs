@@ -251,6 +251,11 @@ pub fn proves(asset: &Asset, capture: &str, frame: u64) -> String {
         });
         lines
             .extend(said.map(|observation| format!("{} = {}", observation.key, observation.value)));
+        let found = asset.findings.iter().filter(|finding| {
+            let mut shown = finding.evidence.iter();
+            shown.any(|shown| shown.capture == capture && shown.frames.all().contains(&frame))
+        });
+        lines.extend(found.map(|finding| format!("finding {}: {}", finding.rule, finding.title)));
     }
     display_safe_lines(&lines.join("\n"))
 }

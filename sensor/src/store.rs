@@ -24,12 +24,14 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use fossick_engine::{Kept, Round, Row};
 use fossick_model::{
-    Asset, Audit, Change, Control, ControlState, Conversation, Exception, Head, Order, Person, Time,
+    Asset, Audit, Change, Control, ControlState, Conversation, Exception, Finding, Head, Order,
+    Person, Time,
 };
 use fossick_shadow::{Approvals, Approved, Zone};
-use redb::{Database, ReadableDatabase, ReadableTable};
+use redb::{Database, ReadableDatabase};
 
 pub use open::{Opened, Opener, audit, backup, check, compact, file_opener};
+use tables::Holder;
 pub use tables::{Listed, Standing};
 
 use writer::Writer;
@@ -437,6 +439,14 @@ impl Shared {
         self.read(|txn| tables::conversations(txn, after, limit, wanted))
     }
 
+    /// Conversations of which one end is wanted, as [`tables::conversations_of`] finds them.
+    fn conversations_of(
+        &self,
+        is_one: impl Fn(&Holder<'_>) -> bool,
+    ) -> anyhow::Result<Vec<(String, Conversation)>> {
+        self.read(|txn| tables::conversations_of(txn, is_one))
+    }
+
     /// When anything was heard, as [`tables::hours`] lists it.
     ///
     /// # Errors
@@ -487,6 +497,11 @@ impl Shared {
                     wanted.insert((&observation.evidence.capture, *frame));
                 }
             }
+            for shown in asset.findings.iter().flat_map(|found| &found.evidence) {
+                for frame in shown.frames.all() {
+                    wanted.insert((&shown.capture, *frame));
+                }
+            }
         }
         let control = self.control(&asset.id).map(|control| control.state);
         if let Some(ControlState::Violated {
@@ -500,13 +515,8 @@ impl Shared {
             }
         }
         self.read(|txn| {
-            let captures = txn.open_table(tables::CAPTURES)?;
+            let numbers = tables::numbers(txn)?;
             let packets = txn.open_table(tables::PACKETS)?;
-            let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
-            for entry in captures.iter()? {
-                let (number, name) = entry?;
-                numbers.insert(name.value().to_owned(), number.value());
-            }
             let mut found = Vec::new();
             for (capture, frame) in wanted {
                 let Some(number) = numbers.get(capture) else {
@@ -519,6 +529,33 @@ impl Shared {
                 }
             }
             Ok(found)
+        })
+    }
+
+    /// Of which of these a packet that they quote is not kept.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn without_packets<'a>(
+        &self,
+        findings: impl Iterator<Item = &'a Finding>,
+    ) -> anyhow::Result<BTreeSet<&'a str>> {
+        self.read(|txn| {
+            let numbers = tables::numbers(txn)?;
+            let packets = txn.open_table(tables::PACKETS)?;
+            let mut without = BTreeSet::new();
+            for finding in findings {
+                for shown in &finding.evidence {
+                    let kept = match numbers.get(&shown.capture) {
+                        Some(number) => packets.get((*number, shown.frames.first()))?.is_some(),
+                        None => false,
+                    };
+                    if !kept {
+                        without.insert(finding.id.as_str());
+                    }
+                }
+            }
+            Ok(without)
         })
     }
 

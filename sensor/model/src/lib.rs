@@ -23,7 +23,7 @@ pub use change::{Change, Event, Person, Reason};
 pub use control::{Hello, Order, Reply, Request, VERSION};
 pub use conversation::{Answered, Asked, Baseline, Cast, Conversation, Direction, End, Span};
 pub use decision::{
-    Acceptance, DECLARED, Decision, Exception, LONGEST_DAYS, LONGEST_REASON, Life, Term,
+    Acceptance, DECLARED, Decision, Exception, LONGEST_DAYS, LONGEST_REASON, Life, Matter, Term,
 };
 pub use difference::difference;
 pub use filter::{About, FIELDS, Field, Filter, FilterError};
