@@ -280,6 +280,16 @@ fn needed(request: &Request) -> Role {
         | Request::Conversations { .. }
         | Request::Approved
         | Request::Controls { .. }
+        | Request::Overview
+        | Request::Rows { .. }
+        | Request::Findings { .. }
+        | Request::Compared { .. }
+        | Request::ControlRows { .. }
+        | Request::Rules { .. }
+        | Request::Talks { .. }
+        | Request::Matrix { .. }
+        | Request::Recent { .. }
+        | Request::Proof { .. }
         | Request::Exceptions { .. }
         | Request::Audit { .. }
         | Request::Evidence { .. }
@@ -298,6 +308,8 @@ fn needed(request: &Request) -> Role {
             | Order::Merge { .. }
             | Order::Split { .. }
             | Order::Forget
+            | Order::Sanction
+            | Order::Refuse
             | Order::Approve { .. } => Role::Operator,
             Order::Control { control } => match **control {
                 Step::Propose { .. } | Step::DryRun => Role::Analyst,
@@ -406,6 +418,22 @@ fn serve_one(
             Ok(to.finish()?)
         }
         Request::Ingest { name } => ingest(desk, stream, reader, &name),
+        Request::Overview
+        | Request::Rows { .. }
+        | Request::Findings { .. }
+        | Request::Compared { .. }
+        | Request::ControlRows { .. }
+        | Request::Rules { .. }
+        | Request::Talks { .. }
+        | Request::Matrix { .. }
+        | Request::Recent { .. }
+        | Request::Proof { .. } => {
+            let config = desk.config();
+            match crate::windows::of_desk(&desk.shared, &config, &request)? {
+                Some(reply) => say(stream, &reply),
+                None => refuse(stream, "not a window"),
+            }
+        }
         Request::StoreCheck => store_job(desk, stream, Job::Check),
         Request::StoreCompact => store_job(desk, stream, Job::Compact),
         Request::StoreBackup => backup(desk, stream),

@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use fossick_engine::{Counters, Engine, Inventory, Locality};
 use fossick_fingerprints::Fingerprints;
-use fossick_model::{Asset, Baseline};
+use fossick_model::{Asset, Baseline, Status};
 use fossick_parsers::PROTOCOLS;
 use fossick_parsers::packet::Stop;
 use fossick_risk::Knowledge;
@@ -19,7 +19,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::capture::Captures;
 use crate::config::Config;
-use crate::{conversations, explain, intel, knowledge, shadow, table};
+use crate::{conversations, explain, health, intel, knowledge, shadow, table, tui};
 
 /// The input was read in part.
 pub const READ_IN_PART: u8 = 1;
@@ -49,6 +49,11 @@ pub struct Arguments {
     /// Say how far the conversations may be taken for all that there are, instead of listing them
     #[arg(long, conflicts_with_all = ["explain", "external"])]
     baseline: bool,
+    /// Show everything on a screen, with its packets
+    #[arg(long, conflicts_with_all = ["explain", "conversations", "baseline", "format"])]
+    tui: bool,
+    #[command(flatten)]
+    look: tui::Look,
     /// Explain one asset: each fact with what was said, by which fingerprint, in which packet
     #[arg(long, value_name = "ADDRESS")]
     explain: Option<String>,
@@ -162,7 +167,8 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
     let judged = arguments.findings
         || arguments.knowledge.is_some()
         || arguments.config.is_some()
-        || !arguments.approved.is_empty();
+        || !arguments.approved.is_empty()
+        || arguments.tui;
     let mut fingerprints = knowledge::load(
         arguments.fingerprints.as_deref(),
         arguments.recog.as_deref(),
@@ -198,7 +204,13 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
     };
     let progress = progress();
     let mut shown = false;
+    let mut traffic = tui::Traffic::default();
     while let Some(batch) = captures.next_batch() {
+        if arguments.tui {
+            for frame in &batch.frames {
+                traffic.add(frame.time);
+            }
+        }
         engine.read(&Arc::new(batch), &mut inventory);
         if progress.is_hidden() && !shown && progress.elapsed() > SHOW_PROGRESS_AFTER {
             progress.set_draw_target(ProgressDrawTarget::stderr());
@@ -237,6 +249,30 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
         shadow::detect(&mut assets, &conversations, &zones, approvals, off);
         Ok(assets)
     };
+    if arguments.tui {
+        let assets = judge(&mut inventory, arguments.external)?;
+        let talks = inventory.conversations();
+        let status = Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            assets: assets.len() as u64,
+            limits: health::limits(&inventory.held(), &counters),
+            counts: health::counts(&counters),
+            ..Status::default()
+        };
+        let Expected {
+            config, approvals, ..
+        } = expected;
+        let paths = arguments.captures.clone();
+        let read = tui::Read::new(paths, assets, talks, (config, approvals), status, &traffic);
+        let names: Vec<String> = arguments
+            .captures
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        tui::captures(&arguments.look, &names.join(" "), read)?;
+        std::mem::forget(inventory);
+        return Ok(troubles.is_empty() && captures.refused().is_empty());
+    }
     match &arguments.explain {
         _ if arguments.conversations || arguments.baseline => {
             print_conversations(arguments, &mut inventory).context("writing the conversations")?;

@@ -12,6 +12,7 @@
 )]
 
 pub mod live;
+pub mod tmux;
 
 use std::io::Write;
 use std::net::Ipv4Addr;

@@ -13,7 +13,7 @@ use fossick_parsers::PROTOCOLS;
 use fossick_tests::root;
 
 /// Who may use whom. Each crate may use those named, and no other of ours.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("parsers", &[]),
     ("sensor/model", &[]),
     ("sensor/report", &["fossick-model"]),
@@ -36,9 +36,11 @@ const MAY_USE: [(&str, &[&str]); 10] = [
             "fossick-report",
             "fossick-risk",
             "fossick-shadow",
+            "fossick-tui",
         ],
     ),
     ("tests", &["fossick-parsers"]),
+    ("tui", &["fossick-model"]),
 ];
 
 #[test]
