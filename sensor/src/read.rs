@@ -160,27 +160,39 @@ fn expected(arguments: &Arguments) -> anyhow::Result<Expected> {
     })
 }
 
-/// Whether everything was read to its end.
-fn read(arguments: &Arguments) -> anyhow::Result<bool> {
-    let expected = expected(arguments)?;
-    // Findings need everybody at once.
-    let judged = arguments.findings
+/// Whether findings are wanted: they need everybody at once.
+fn is_judged(arguments: &Arguments) -> bool {
+    arguments.findings
         || arguments.knowledge.is_some()
         || arguments.config.is_some()
         || !arguments.approved.is_empty()
-        || arguments.tui;
+        || arguments.tui
+}
+
+/// Fingerprints, and what the world knows if that is given.
+fn library(arguments: &Arguments) -> anyhow::Result<(Fingerprints, Option<Knowledge>)> {
     let mut fingerprints = knowledge::load(
         arguments.fingerprints.as_deref(),
         arguments.recog.as_deref(),
     )?;
-    let intelligence = arguments
-        .knowledge
-        .as_deref()
-        .map(intel::open)
-        .transpose()?;
+    let intelligence = arguments.knowledge.as_deref();
+    let intelligence = intelligence.map(intel::open).transpose()?;
     if let Some(known) = &intelligence {
         knowledge::add_imported(&mut fingerprints, known)?;
     }
+    Ok((fingerprints, intelligence))
+}
+
+fn threads(arguments: &Arguments) -> usize {
+    let there = || std::thread::available_parallelism().ok().map(Into::into);
+    arguments.threads.or_else(there).unwrap_or(1)
+}
+
+/// Whether everything was read to its end.
+fn read(arguments: &Arguments) -> anyhow::Result<bool> {
+    let expected = expected(arguments)?;
+    let judged = is_judged(arguments);
+    let (fingerprints, intelligence) = library(arguments)?;
     let locality = match &arguments.config {
         Some(_) => expected.config.locality(),
         None => Locality::default(),
@@ -193,10 +205,7 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
     for name in captures.names() {
         inventory.capture(&name);
     }
-    let threads = arguments
-        .threads
-        .or_else(|| std::thread::available_parallelism().ok().map(Into::into))
-        .unwrap_or(1);
+    let threads = threads(arguments);
     let mut engine = if arguments.conversations || arguments.baseline || judged {
         Engine::new(threads, &expected.off)
     } else {
@@ -207,9 +216,7 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
     let mut traffic = tui::Traffic::default();
     while let Some(batch) = captures.next_batch() {
         if arguments.tui {
-            for frame in &batch.frames {
-                traffic.add(frame.time);
-            }
+            traffic.count(&batch);
         }
         engine.read(&Arc::new(batch), &mut inventory);
         if progress.is_hidden() && !shown && progress.elapsed() > SHOW_PROGRESS_AFTER {
@@ -251,25 +258,14 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
     };
     if arguments.tui {
         let assets = judge(&mut inventory, arguments.external)?;
-        let talks = inventory.conversations();
-        let status = Status {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            assets: assets.len() as u64,
-            limits: health::limits(&inventory.held(), &counters),
-            counts: health::counts(&counters),
-            ..Status::default()
-        };
-        let Expected {
-            config, approvals, ..
-        } = expected;
-        let paths = arguments.captures.clone();
-        let read = tui::Read::new(paths, assets, talks, (config, approvals), status, &traffic);
-        let names: Vec<String> = arguments
-            .captures
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect();
-        tui::captures(&arguments.look, &names.join(" "), read)?;
+        show(
+            arguments,
+            expected,
+            assets,
+            &mut inventory,
+            &counters,
+            &traffic,
+        )?;
         std::mem::forget(inventory);
         return Ok(troubles.is_empty() && captures.refused().is_empty());
     }
@@ -291,6 +287,31 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
     // The process ends here: to take the inventory apart piece by piece would take as long as to print it.
     std::mem::forget(inventory);
     Ok(troubles.is_empty() && captures.refused().is_empty())
+}
+
+/// Everything on a screen.
+fn show(
+    arguments: &Arguments,
+    expected: Expected,
+    assets: Vec<Asset>,
+    inventory: &mut Inventory,
+    counters: &Counters,
+    traffic: &tui::Traffic,
+) -> anyhow::Result<()> {
+    let status = Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        assets: assets.len() as u64,
+        limits: health::limits(&inventory.held(), counters),
+        counts: health::counts(counters),
+        ..Status::default()
+    };
+    let paths = arguments.captures.clone();
+    let names = paths.iter().map(|path| path.display().to_string());
+    let names = names.collect::<Vec<String>>().join(" ");
+    let site = (expected.config, expected.approvals);
+    let talks = inventory.conversations();
+    let read = tui::Read::new(paths, assets, talks, site, status, traffic);
+    tui::captures(&arguments.look, &names, read)
 }
 
 /// The link type, if all frames are of types that we do not read.

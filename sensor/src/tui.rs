@@ -49,8 +49,8 @@ pub struct Look {
     #[arg(long, value_name = "THEME", value_parser = theme)]
     theme: Option<Theme>,
     /// A configuration with [keys] and [screen]
-    #[arg(long = "keys", value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
 }
 
 fn theme(name: &str) -> Result<Theme, String> {
@@ -80,7 +80,7 @@ pub fn possible() -> bool {
 impl Look {
     /// The configuration that names keys and theme: the one that is given, or else the sensor's own, where it may be read.
     fn configured(&self) -> anyhow::Result<Config> {
-        match &self.config {
+        match &self.keys {
             Some(file) => Config::load(file),
             None if Path::new(DEFAULT).exists() => {
                 Ok(Config::load(Path::new(DEFAULT)).unwrap_or_default())

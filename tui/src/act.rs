@@ -310,7 +310,8 @@ pub(crate) fn perform(state: &mut State, action: Action, out: &mut Vec<Command>)
             write(state, Purpose::Export, &name);
         }
         Action::Copy => {
-            let text = copied(state, &entry);
+            // Whatever it is pasted into must not obey it either.
+            let text = fossick_model::display_safe(&copied(state, &entry));
             state.say(format!("copied: {text}"), Role::Good);
             out.push(Command::Copy(text));
         }

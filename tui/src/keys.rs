@@ -211,32 +211,32 @@ fn always(_: &Here<'_>) -> bool {
 /// Every binding. The first that fits a key and can be done is taken. What comes first comes first at the bottom, too.
 #[rustfmt::skip]
 pub(crate) const BINDINGS: &[Binding] = &[
-    bind(Action::Open, "open", &["enter"], "open", "Open the asset, the control or the list that the line is about", can::open),
+    bind(Action::Open, "open", &["enter"], "open", "Open what the line is about", can::open),
     bind(Action::Back, "back", &["esc", "backspace"], "back", "Close this page", can::back),
     bind(Action::ClearFilter, "clear-filter", &["esc"], "clear filter", "Take the filter away", can::clear),
-    bind(Action::Evidence, "evidence", &["e"], "evidence", "Show the packet that says it, with the octets marked", can::evidence),
-    bind(Action::Write, "write", &["w"], "write pcapng", "Write the packet for Wireshark; payload that proves nothing is zeroed", can::write),
-    bind(Action::Filter, "filter", &["/"], "filter", "Filter as you write; Tab completes", can::filter),
+    bind(Action::Evidence, "evidence", &["e"], "evidence", "Show the packet that says it", can::evidence),
+    bind(Action::Write, "write", &["w"], "write pcapng", "Write the packet for Wireshark", can::write),
+    bind(Action::Filter, "filter", &["/"], "filter", "Filter while you write; Tab completes", can::filter),
     bind(Action::Find, "find", &["/"], "find", "Find text on this page", can::find),
-    bind(Action::NextMatch, "next-match", &["n"], "", "Go to the next match", can::matched),
-    bind(Action::PreviousMatch, "previous-match", &["N"], "", "Go to the match before", can::matched),
-    bind(Action::Step, "control-step", &["c"], "control", "Take the control its next step (twice): propose, dry run, approve, export, deployed", can::step),
-    bind(Action::Sanction, "approve", &["a"], "approve", "It belongs here: put it on the list of approved assets (twice)", can::sanction),
-    bind(Action::Refuse, "refuse", &["d"], "refuse", "It does not belong here, and is to be taken off the network (twice)", can::sanction),
-    bind(Action::Acknowledge, "acknowledge", &["a"], "acknowledge", "Say that you have seen this finding, or else this asset (twice)", can::acknowledge),
-    bind(Action::Accept, "accept", &["A"], "accept", "Answer for leaving this finding as it is: asks why and until when", can::accept),
-    bind(Action::Reopen, "reopen", &["R"], "reopen", "Take back what was decided about this finding (twice)", can::reopen),
-    bind(Action::Rename, "rename", &["r"], "rename", "Call the asset something; nothing takes the name away", can::annotate),
+    bind(Action::NextMatch, "next-match", &["n"], "", "To the next match", can::matched),
+    bind(Action::PreviousMatch, "previous-match", &["N"], "", "To the match before", can::matched),
+    bind(Action::Step, "control-step", &["c"], "control", "Next step of its control (twice)", can::step),
+    bind(Action::Sanction, "approve", &["a"], "approve", "It belongs here: approve it (twice)", can::sanction),
+    bind(Action::Refuse, "refuse", &["d"], "refuse", "It does not: refuse it (twice)", can::sanction),
+    bind(Action::Acknowledge, "acknowledge", &["a"], "acknowledge", "Say that you have seen it (twice)", can::acknowledge),
+    bind(Action::Accept, "accept", &["A"], "accept", "Answer for leaving the finding as it is", can::accept),
+    bind(Action::Reopen, "reopen", &["R"], "reopen", "Take a decision back (twice)", can::reopen),
+    bind(Action::Rename, "rename", &["r"], "rename", "Call the asset something", can::annotate),
     bind(Action::Note, "note", &["m"], "note", "Note something of the asset", can::annotate),
     bind(Action::SetKind, "kind", &["K"], "", "Say what kind the asset is", can::annotate),
-    bind(Action::Undo, "undo", &["u"], "undo", "Take back the last name, note or kind", can::undo),
-    bind(Action::Other, "other-view", &["v"], "other view", "Go to this screen's other view: grouped otherwise, a list instead of a matrix, another device's words", can::other),
+    bind(Action::Undo, "undo", &["u"], "undo", "Take back the last name, note, kind", can::undo),
+    bind(Action::Other, "other-view", &["v"], "other view", "The other view of this screen", can::other),
     bind(Action::Sort, "sort", &["s"], "sort", "Sort by the column of the cursor", can::sort),
     bind(Action::Reverse, "reverse", &["S"], "", "Turn the order", can::sort),
-    bind(Action::Export, "export", &["x"], "export", "Write what is shown to a file: .json, .csv, .pcapng or .txt", can::export),
-    bind(Action::Copy, "copy", &["y"], "", "Copy the line, or the value under the cursor", can::copy),
-    bind(Action::Freeze, "freeze", &["f"], "", "Hold what is shown as it is, or let it go on", can::live),
-    bind(Action::Privacy, "privacy", &["p"], "", "Write over names and addresses, for screenshots", always),
+    bind(Action::Export, "export", &["x"], "export", "Write what is shown to a file", can::export),
+    bind(Action::Copy, "copy", &["y"], "", "Copy the value under the cursor", can::copy),
+    bind(Action::Freeze, "freeze", &["f"], "", "Hold what is shown, or let it go on", can::live),
+    bind(Action::Privacy, "privacy", &["p"], "", "Mask names and addresses", always),
     bind(Action::Down, "down", &["j", "down"], "", "Down", always),
     bind(Action::Up, "up", &["k", "up"], "", "Up", always),
     bind(Action::Left, "left", &["h", "left"], "", "To the column before", can::columns),
@@ -245,19 +245,19 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(Action::HalfUp, "half-up", &["ctrl-u", "page-up"], "", "Up half a screen", always),
     bind(Action::First, "first", &["g", "home"], "", "To the first line", always),
     bind(Action::Last, "last", &["G", "end"], "", "To the last line", always),
-    bind(Action::Show(Screen::Overview), "overview", &["1"], "", "Overview: health, what changed, what is urgent", always),
+    bind(Action::Show(Screen::Overview), "overview", &["1"], "", "Overview: health, what is urgent", always),
     bind(Action::Show(Screen::Assets), "assets", &["2"], "", "Assets", always),
     bind(Action::Show(Screen::Findings), "findings", &["3"], "", "Findings, the most urgent first", always),
-    bind(Action::Show(Screen::Unpatchable), "unpatchable", &["4"], "", "What cannot be patched, why, and what protects it", always),
-    bind(Action::Show(Screen::Shadow), "shadow", &["5"], "", "What should not be there: unsanctioned, missing, mismatched", always),
+    bind(Action::Show(Screen::Unpatchable), "unpatchable", &["4"], "", "What cannot be patched, and why", always),
+    bind(Action::Show(Screen::Shadow), "shadow", &["5"], "", "What should not be there", always),
     bind(Action::Show(Screen::Controls), "controls", &["6"], "", "Controls, from proposed to verified", always),
     bind(Action::Show(Screen::Conversations), "conversations", &["7"], "", "Who talks to whom", always),
     bind(Action::Show(Screen::Changes), "changes", &["8"], "", "What changed, the latest first", always),
     bind(Action::Show(Screen::Sensor), "sensor", &["9"], "", "Every limit, parser, drop and outlet", always),
     bind(Action::NextScreen, "next-screen", &["tab"], "", "To the next screen", always),
     bind(Action::PreviousScreen, "previous-screen", &["shift-tab"], "", "To the screen before", always),
-    bind(Action::Theme, "theme", &["T"], "", "Another theme: dark, light, high contrast, 16 colours, none", always),
-    bind(Action::Palette, "palette", &[":"], "commands", "Do anything of this list by its name", always),
+    bind(Action::Theme, "theme", &["T"], "", "Another theme", always),
+    bind(Action::Palette, "palette", &[":"], "commands", "Any command, by its name", always),
     bind(Action::Help, "help", &["?"], "help", "Show these keys, or hide them", always),
     bind(Action::Quit, "quit", &["q", "ctrl-c"], "quit", "Quit", always),
     bind(Action::QuitKeep, "quit-and-keep", &["Q"], "", "Quit and leave the screen as it is", always),
@@ -345,6 +345,16 @@ impl Keymap {
         };
         all.filter(bound)
             .map(|(binding, keys)| (binding, keys.as_slice()))
+    }
+
+    /// The same without the screens, whose numbers stand in the first line.
+    pub(crate) fn helped<'a>(
+        &'a self,
+        here: &'a Here<'_>,
+    ) -> impl Iterator<Item = (&'static Binding, &'a [Key])> {
+        let screen = |binding: &Binding| matches!(binding.action, Action::Show(_));
+        self.possible(here)
+            .filter(move |(binding, _)| !screen(binding))
     }
 
     /// The first key of an action.

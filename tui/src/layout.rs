@@ -48,7 +48,7 @@ pub(crate) fn layout(state: &State, titled: bool) -> Layout {
 }
 
 /// Columns that one command takes in the help.
-pub(crate) const HELP_COLUMNS: u16 = 38;
+pub(crate) const HELP_COLUMNS: u16 = 40;
 
 /// Commands side by side in the help.
 pub(crate) fn help_across(state: &State) -> u16 {
@@ -61,7 +61,7 @@ pub(crate) fn help_across(state: &State) -> u16 {
 
 fn help_rows(state: &State) -> u16 {
     let here = Here::of(state);
-    let count = u16::try_from(state.keymap.possible(&here).count()).unwrap_or(u16::MAX);
+    let count = u16::try_from(state.keymap.helped(&here).count()).unwrap_or(u16::MAX);
     // One more for its title.
     count.div_ceil(help_across(state)).saturating_add(1)
 }
@@ -71,11 +71,12 @@ fn help_rows(state: &State) -> u16 {
 pub(crate) fn widths(body: &Body, columns: u16) -> Vec<u16> {
     let wanted = |(n, column): (usize, &Column)| {
         let cells = body.entries.iter().filter_map(|entry| entry.pieces.get(n));
-        let widest = cells
-            .map(|piece| text::width(&piece.text))
-            .max()
-            .unwrap_or_default();
-        let widest = widest.max(text::width(column.title));
+        let widest = cells.map(|piece| text::width(&piece.text)).max();
+        // A column in which nothing stands is none.
+        if widest == Some(0) {
+            return 0;
+        }
+        let widest = widest.unwrap_or_default().max(text::width(column.title));
         u16::try_from(widest)
             .unwrap_or(u16::MAX)
             .clamp(column.least, column.most)

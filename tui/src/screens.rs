@@ -42,6 +42,8 @@ pub(crate) fn title(page: &Page) -> Vec<Piece> {
         Page::Evidence(page) => vec![
             Piece::new("evidence of ", Role::Title),
             Piece::private(&page.wanted.asset.label, Role::Title),
+            Piece::new(": ", Role::Title),
+            Piece::private(&page.wanted.says, Role::Plain),
         ],
         Page::Control(page) => vec![
             Piece::new("control of ", Role::Title),

@@ -506,7 +506,25 @@ fn answer(state: &mut State, slot: Slot, serial: u64, reply: Reply, out: &mut Ve
             }
         }
         (_, Reply::Refused { why, .. }) if !of_page(slot) => state.say(why, Role::Bad),
-        (_, reply) => page(state, &request, reply),
+        (_, reply) => {
+            let packet = matches!(reply, Reply::Proof(_));
+            page(state, &request, reply);
+            if packet {
+                look_at_marks(state);
+            }
+        }
+    }
+}
+
+/// What says it is in sight, wherever in the packet it is.
+fn look_at_marks(state: &mut State) {
+    let body = screens::body(state);
+    let marked = |entry: &crate::entry::Entry| {
+        let mut pieces = entry.pieces.iter();
+        pieces.any(|piece| piece.role == Role::Mark)
+    };
+    if let Some(last) = body.entries.iter().rposition(marked) {
+        state.place_mut().selected = last;
     }
 }
 
@@ -692,10 +710,8 @@ fn ordered(state: &mut State, reply: Reply, out: &mut Vec<Command>) {
             if why.contains("--from-little") {
                 let key = state.keymap.key(Action::Step);
                 state.little = ordered.map(|(subject, _)| subject.id);
-                let why = why.replace(
-                    "accept it with --from-little",
-                    &format!("press {key} twice to accept that"),
-                );
+                let why = why.split(':').next().unwrap_or_default();
+                let why = format!("press {key} twice to accept that {why}");
                 state.say(why, Role::Warn);
                 return;
             }

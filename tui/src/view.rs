@@ -261,7 +261,7 @@ fn help(state: &State, at: Layout, buffer: &mut Buffer, area: Rect) {
     let across = help_across(state);
     let wide = area.width.checked_div(across).unwrap_or(HELP_COLUMNS);
     let rows = at.help.saturating_sub(1).max(1);
-    for (n, (binding, keys)) in state.keymap.possible(&here).enumerate() {
+    for (n, (binding, keys)) in state.keymap.helped(&here).enumerate() {
         let n = u16::try_from(n).unwrap_or(u16::MAX);
         let (column, row) = (
             n.checked_div(rows).unwrap_or_default(),
@@ -435,11 +435,11 @@ fn keys(state: &State, at: Layout, buffer: &mut Buffer, area: Rect) {
         area.width,
         frame,
     );
-    let mut x = 0;
+    let mut x = 0_u16;
     let mut say = |key: &str, what: &str| {
         let text = format!(" {key} {what} ");
         let wide = u16::try_from(text::width(&text)).unwrap_or(u16::MAX);
-        if x + wide <= area.width {
+        if x.saturating_add(wide) <= area.width {
             put(buffer, (x, row), &text, wide, frame);
             put(
                 buffer,

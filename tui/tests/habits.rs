@@ -239,7 +239,9 @@ fn a_control_goes_step_by_step_and_a_short_baseline_is_accepted_only_when_asked_
     let why = "it was heard in 1 of the 24 hours: listen longer, or accept it with --from-little"
         .to_owned();
     refuse(&mut state, why);
-    assert!(shown(&state).contains("press c twice to accept that"));
+    assert!(
+        shown(&state).contains("press c twice to accept that it was heard in 1 of the 24 hours")
+    );
     let asked = orders(&mut state, "c c");
     let [(_, Order::Control { control })] = asked.as_slice() else {
         panic!("{asked:?}")

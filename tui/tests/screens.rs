@@ -161,8 +161,8 @@ fn every_size_from_nothing_upward_is_drawn() {
     for (_, keys) in SCREENS {
         let mut state = start((80, 24), Theme::Plain);
         press(&mut state, keys);
-        for columns in (1..240).step_by(13) {
-            for rows in (1..70).step_by(7) {
+        for columns in (1..240).step_by(29) {
+            for rows in (1..70).step_by(11) {
                 world::happen(&mut state, fossick_tui::Event::Resize(columns, rows));
                 draw(&state, (columns, rows));
             }

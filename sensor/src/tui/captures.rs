@@ -39,8 +39,14 @@ impl Default for Traffic {
 }
 
 impl Traffic {
-    /// Counts a packet.
-    pub fn add(&mut self, time: Time) {
+    /// Counts packets.
+    pub fn count(&mut self, batch: &fossick_engine::Batch) {
+        for frame in &batch.frames {
+            self.add(frame.time);
+        }
+    }
+
+    fn add(&mut self, time: Time) {
         let count = self.counts.entry(time.0.div_euclid(self.span)).or_default();
         *count = count.saturating_add(1);
         while self.counts.len() > SPANS {
@@ -54,7 +60,7 @@ impl Traffic {
         }
     }
 
-    /// The last packet's time, as far as it was counted, and the counts from first to last without gaps that nobody could see.
+    /// The counts from first to last; spans in which nothing came are left out.
     fn line(&self) -> Vec<u64> {
         self.counts.values().copied().collect()
     }

@@ -337,13 +337,9 @@ fn history(state: &State, page: &AssetPage) -> Vec<Entry> {
     }
     let mut entries = vec![Entry::blank(), Entry::title("History, the latest first")];
     for told in &page.history {
-        let mut lines = paragraph(
-            state,
-            "                 ",
-            &told.sentence,
-            Role::Plain,
-            true,
-        );
+        let own = format!("{}: ", told.change.label);
+        let sentence = told.sentence.strip_prefix(&own).unwrap_or(&told.sentence);
+        let mut lines = paragraph(state, "                 ", sentence, Role::Plain, true);
         if let Some(piece) = lines.first_mut().and_then(|line| line.pieces.first_mut()) {
             piece.text = format!("{} ", text::minute(told.change.time));
         }

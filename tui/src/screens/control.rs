@@ -1,5 +1,7 @@
 //! The page of a control: how far it has come, what it would have stopped, and its rules as text.
 
+use fossick_model::Rules;
+
 use super::{control_state, named, paragraph};
 use crate::entry::{Body, Entry, Go, Piece, Proving, Wanted};
 use crate::state::{ControlPage, State};
@@ -63,55 +65,7 @@ pub(super) fn body(state: &State, page: &ControlPage) -> Body {
         entries.extend(paragraph(state, "", trouble, Role::Warn, true));
     }
     if let Some(rules) = &page.rules {
-        entries.push(Entry::blank());
-        let stops = rules.stops.len();
-        let role = if stops > 0 { Role::Warn } else { Role::Good };
-        entries.push(Entry::line(vec![
-            Piece::new("Tried on what was heard: ", Role::Title),
-            Piece::new(
-                format!("{} would pass, {stops} would be stopped", rules.passes),
-                role,
-            ),
-        ]));
-        for stopped in &rules.stops {
-            let told = &stopped.conversation;
-            let why = stopped
-                .why
-                .map_or_else(|| "no rule allows it".to_owned(), |why| why.to_string());
-            let says = format!(
-                "{} → {} {}",
-                told.client.address,
-                told.server.address,
-                told.service()
-            );
-            let wanted = Wanted::of(&page.subject, says.clone(), "", "", &told.evidence);
-            entries.push(
-                Entry::line(vec![
-                    Piece::new("  stops  ", Role::Warn),
-                    Piece::private(says, Role::Plain),
-                    Piece::new(format!("  {why}"), Role::Dim),
-                ])
-                .proven(Proving::Known(Box::new(wanted)))
-                .going(Go::Proof),
-            );
-        }
-        entries.push(Entry::blank());
-        let others: Vec<&str> = rules
-            .formats
-            .iter()
-            .map(String::as_str)
-            .filter(|name| *name != rules.format)
-            .collect();
-        entries.push(Entry::line(vec![
-            Piece::new(format!("Rules as {}", rules.format), Role::Title),
-            Piece::new(format!("  (v: {})", others.join(", ")), Role::Dim),
-        ]));
-        entries.extend(rules.text.lines().map(|line| {
-            Entry::line(vec![Piece::private(
-                line.replace('\t', "    "),
-                Role::Plain,
-            )])
-        }));
+        entries.extend(text(state, page, rules));
     } else if page.trouble.is_none() {
         let waits = if page.row.is_none() {
             "waiting for the answer"
@@ -137,4 +91,57 @@ pub(super) fn body(state: &State, page: &ControlPage) -> Body {
             })
             .collect(),
     )
+}
+
+/// What it would have stopped, and its rules.
+fn text(state: &State, page: &ControlPage, rules: &Rules) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    entries.push(Entry::blank());
+    let stops = rules.stops.len();
+    let role = if stops > 0 { Role::Warn } else { Role::Good };
+    entries.push(Entry::line(vec![
+        Piece::new("Tried on what was heard: ", Role::Title),
+        Piece::new(
+            format!("{} would pass, {stops} would be stopped", rules.passes),
+            role,
+        ),
+    ]));
+    for stopped in &rules.stops {
+        let told = &stopped.conversation;
+        let why = stopped
+            .why
+            .map_or_else(|| "no rule allows it".to_owned(), |why| why.to_string());
+        let says = format!(
+            "{} → {} {}",
+            told.client.address,
+            told.server.address,
+            told.service()
+        );
+        let wanted = Wanted::of(&page.subject, says.clone(), "", "", &told.evidence);
+        entries.push(
+            Entry::line(vec![
+                Piece::new("  stops  ", Role::Warn),
+                Piece::private(says, Role::Plain),
+                Piece::new(format!("  {why}"), Role::Dim),
+            ])
+            .proven(Proving::Known(Box::new(wanted)))
+            .going(Go::Proof),
+        );
+    }
+    entries.push(Entry::blank());
+    let others: Vec<&str> = rules
+        .formats
+        .iter()
+        .map(String::as_str)
+        .filter(|name| *name != rules.format)
+        .collect();
+    entries.push(Entry::line(vec![
+        Piece::new(format!("Rules as {}", rules.format), Role::Title),
+        Piece::new(format!("  (v: {})", others.join(", ")), Role::Dim),
+    ]));
+    for line in rules.text.lines() {
+        let line = line.replace('\t', "    ");
+        entries.extend(paragraph(state, "", &line, Role::Plain, true));
+    }
+    entries
 }

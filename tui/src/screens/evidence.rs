@@ -7,6 +7,8 @@ use crate::entry::{Body, Entry, Piece, Proving, Wanted};
 use crate::state::{EvidencePage, State};
 use crate::theme::Role;
 
+/// So many lines of zeroes become one.
+const FOLDED: usize = 3;
 /// Octets that are shown of one packet.
 const MOST: usize = 65_536;
 
@@ -160,18 +162,26 @@ fn hex(state: &State, proof: &Proof, octets: &[u8], from: usize, to: usize) -> V
         .unwrap_or_default()
         .saturating_mul(wide);
     while start < to {
+        let zeroed = zeroed(proof, octets, start, wide, to);
+        if zeroed >= FOLDED {
+            let count = zeroed.saturating_mul(wide);
+            lines.push(Entry::text(
+                format!("{start:04x}   … {count} octets of zero"),
+                Role::Dim,
+            ));
+            start = start.saturating_add(count);
+            continue;
+        }
         let mut pieces = vec![Piece::new(format!("{start:04x}  "), Role::Dim)];
         let mut letters: Vec<Piece> = vec![Piece::new(" ", Role::Plain)];
         for at in start..start.saturating_add(wide) {
             let octet = octets.get(at).filter(|_| at >= from && at < to);
             let marked = octet.is_some() && is_marked(proof, at);
+            let before_is = at > 0 && is_marked(proof, at.saturating_sub(1));
             // Marked by signs as well as by how it looks: from the first to the last.
-            let before = match (
-                at > from && is_marked(proof, at.saturating_sub(1)) && at > start,
-                marked,
-            ) {
+            let before = match (before_is, marked) {
                 (false, true) => "»",
-                (true, false) => "«",
+                (true, false) if octet.is_some() && at > start => "«",
                 _ => " ",
             };
             let (digits, letter) = match octet {
@@ -184,13 +194,25 @@ fn hex(state: &State, proof: &Proof, octets: &[u8], from: usize, to: usize) -> V
             letters.push(Piece::private(letter, role));
         }
         let last = start.saturating_add(wide).saturating_sub(1);
-        let closes = last < to && is_marked(proof, last);
+        let closes =
+            last < to && is_marked(proof, last) && !is_marked(proof, last.saturating_add(1));
         pieces.push(Piece::new(if closes { "«" } else { " " }, Role::Warn));
         pieces.extend(letters);
         lines.push(Entry::line(merged(pieces)));
         start = start.saturating_add(wide);
     }
     lines
+}
+
+/// How many whole lines from here on are nothing but zeroes that say nothing.
+fn zeroed(proof: &Proof, octets: &[u8], start: usize, wide: usize, to: usize) -> usize {
+    let line = |n: &usize| {
+        let first = start.saturating_add(n.saturating_mul(wide));
+        let last = first.saturating_add(wide);
+        let nothing = |at: usize| octets.get(at) == Some(&0) && !is_marked(proof, at);
+        last <= to && (first..last).all(nothing)
+    };
+    (0..).take_while(line).count()
 }
 
 fn letter(octet: u8) -> String {

@@ -35,7 +35,7 @@ const ASSETS: [Column; 11] = [
     of(column("ZONE", 6, 14, 9), "", None),
     of(column("VERDICT", 9, 20, 5), "verdict", None),
     of(column("PRIORITY", 8, 8, 4), "priority", None),
-    of(column("SEEN", 7, 16, 7), "seen", None),
+    of(column("SEEN", 10, 16, 7), "seen", None),
 ];
 
 const FINDINGS: [Column; 6] = [
@@ -51,13 +51,13 @@ const UNPATCHABLE: [Column; 6] = [
     column("PRIORITY", 8, 8, 3),
     column("ASSET", 11, 24, 0),
     column("VERDICT", 14, 20, 1),
-    column("BECAUSE", 20, 110, 0),
+    column("BECAUSE", 30, 110, 0),
     column("CONTROL", 9, 10, 0),
     column("STATE", 8, 30, 5),
 ];
 
 const COMPARED: [Column; 5] = [
-    column("STATE", 12, 12, 0),
+    column("STATE", 14, 14, 0),
     column("ASSET", 14, 28, 0),
     column("BECAUSE", 20, 80, 0),
     column("APPROVED IN", 10, 30, 3),
@@ -258,7 +258,7 @@ fn asset(state: &State, row: &Row) -> Entry {
             Role::Plain,
         )
     } else {
-        Piece::new(text::minute(row.last_seen), Role::Plain)
+        Piece::new(row.last_seen.day(), Role::Plain)
     };
     let plain = |text: &str| Piece::new(text, Role::Plain);
     let entry = Entry::line(vec![

@@ -231,8 +231,18 @@ fn bars(state: &State, overview: &Overview) -> Vec<Entry> {
     let heading = format!("{:<width$}", "Assets by kind", width = usize::from(half));
     let mut lines = vec![Entry::line(vec![
         Piece::new(heading, Role::Title),
-        Piece::new("Assets by zone", Role::Title),
+        Piece::new(
+            if overview.zones.is_empty() {
+                ""
+            } else {
+                "Assets by zone"
+            },
+            Role::Title,
+        ),
     ])];
+    if overview.zones.is_empty() && overview.kinds.is_empty() {
+        lines.push(Entry::text("no assets yet", Role::Dim));
+    }
     let rows = overview.kinds.len().max(overview.zones.len()).min(BARS);
     for n in 0..rows {
         let mut pieces = side(&overview.kinds, n);
