@@ -87,7 +87,7 @@ try:
     time.sleep(3)
     first, begun = status(), time.time()
     keys = 'wait:2 2 wait:2 measure:j:400 measure:ctrl:1 G wait:1 measure:k:400 8 wait:2 measure:j:200 1 wait:1 measure:j:200 q'.replace(' measure:ctrl:1', '')
-    asked = subprocess.run(['python3', os.path.join(HERE, '..', 'tests', 'pty.py'), os.path.join(FOLDER, 'octets'), '200x60', keys,
+    asked = subprocess.run(['python3', os.path.join(HERE, '..', 'tests', 'press.py'), os.path.join(FOLDER, 'octets'), '200x60', keys,
                             FOSSICK, 'tui', '--socket', socket], capture_output=True, text=True)
     last = status()
     changes = (last['journal'] - first['journal']) / (time.time() - begun)

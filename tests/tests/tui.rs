@@ -377,7 +377,7 @@ fn hostile_names_are_shown_and_never_obeyed() {
     let out = format!("{}/octets", folder.path());
     let keys = "wait:1 2 wait:0.5 enter wait:0.5 j j j G wait:0.5 e wait:0.5 esc esc 3 7 v 8 enter wait:0.5 y esc 9 2 / E V I L wait:0.3 enter : e x p esc Q wait:1";
     let done = Command::new("python3")
-        .arg(root().join("tests/pty.py"))
+        .arg(root().join("tests/press.py"))
         .args([&out, "160x50", keys, &program(), "read", &file, "--tui"])
         .env("HOME", folder.path())
         .output();
@@ -426,7 +426,7 @@ fn a_key_is_answered_at_once_while_much_changes() {
     let out = format!("{}/octets", folder.path());
     let socket = format!("{}/run/control.sock", folder.path());
     let done = Command::new("python3")
-        .arg(root().join("tests/pty.py"))
+        .arg(root().join("tests/press.py"))
         .args([
             &out,
             "120x40",

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs a program on a pseudo-terminal, presses keys, and keeps every octet that came out.
 
-usage: pty.py OUTPUT COLUMNSxROWS KEYS PROGRAM [ARGUMENT ...]
+usage: press.py OUTPUT COLUMNSxROWS KEYS PROGRAM [ARGUMENT ...]
 
 KEYS is a word for each: a character, `enter`, `esc`, `tab`, `wait:SECONDS`, `until:TEXT` (until that text came out, for a minute at most),
 `measure:KEY:TIMES` (presses the key so often, and prints as JSON how many milliseconds each took until the first octet came out, and the
