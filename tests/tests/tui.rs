@@ -142,7 +142,7 @@ fn shown_by_tshark(folder: &str) {
     };
     let (written, captured) = (octets(file.to_str().unwrap(), 1), octets(&original, number));
     let marks = comment.split("octets that say it: ").nth(1).unwrap();
-    let mut said = Vec::new();
+    let mut said: Vec<u8> = Vec::new();
     for mark in marks.split_whitespace() {
         let (first, count) = mark.split_once('+').unwrap();
         let (first, count): (usize, usize) = (first.parse().unwrap(), count.parse().unwrap());
