@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 SHELL := /bin/bash
-.PHONY: demo test bench bless setup release fuzz fuzz-build soak deb formats
+.PHONY: demo test bench bless setup release fuzz fuzz-build soak deb formats lab lab-servers
 
 # What Debian must have: libpcap for live capture, a C compiler for the zstd library, Python for the figures on known captures.
 PACKAGES := $(shell command -v cc >/dev/null || echo gcc libc6-dev) \
@@ -12,6 +12,8 @@ PACKAGES := $(shell command -v cc >/dev/null || echo gcc libc6-dev) \
 # What the tests need besides: a real syslog receiver, which they run on a loopback port with a configuration of its own;
 # network namespaces of their own; a C++ compiler for the fuzzer; a terminal for the screen.
 TEST_PACKAGES := $(shell command -v ip >/dev/null || echo iproute2) \
+                 $(shell ls /usr/bin/tcpdump /usr/sbin/tcpdump 2>/dev/null | grep -q . || echo tcpdump) \
+                 $(shell command -v nmap >/dev/null || echo nmap) \
                  $(shell command -v sysctl >/dev/null || echo procps) \
                  $(shell command -v c++ >/dev/null || echo g++) \
                  $(shell command -v tmux >/dev/null || echo tmux) \
@@ -20,6 +22,8 @@ TEST_PACKAGES := $(shell command -v ip >/dev/null || echo iproute2) \
                  $(shell ls /usr/sbin/rsyslogd /usr/bin/rsyslogd 2>/dev/null | grep -q . || echo rsyslog) \
                  $(shell ls /usr/lib/*/rsyslog/lmnsd_gtls.so 2>/dev/null | grep -q . || echo rsyslog-gnutls)
 test formats fuzz fuzz-build soak: PACKAGES += $(TEST_PACKAGES)
+# What the lab's servers are installed with; they themselves are no part of the host.
+test lab lab-servers: PACKAGES += $(shell command -v mmdebstrap >/dev/null || echo mmdebstrap) $(shell command -v ip >/dev/null || echo iproute2)
 
 TARGET = $$($(CARGO) metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 
@@ -50,7 +54,7 @@ formats: setup
 	    || echo "SKIPPED: the parsers cannot be installed (python3-venv and PyPI are needed)"; fi
 
 # The whole truth: format, lints, samples, sheets, scenarios, house rules, and the figures where the captures are at hand.
-test: formats
+test: formats lab-servers
 	@$(CARGO) fmt --version >/dev/null 2>&1 || { echo "Installing rustfmt"; rustup component add rustfmt; }
 	@$(CARGO) clippy --version >/dev/null 2>&1 || { echo "Installing clippy"; rustup component add clippy; }
 	$(CARGO) fmt --all --check
@@ -58,6 +62,15 @@ test: formats
 	$(CARGO) build --workspace --locked
 	$(CARGO) test --workspace --locked
 	@$(MAKE) --no-print-directory fuzz FUZZ_LIMIT=-max_total_time=20
+
+# Real servers, installed once into a folder of their own under /var/cache (tests/lab/README.md); their test is skipped where that cannot be.
+lab-servers: setup
+	@python3 tests/lab/lab.py install || echo "SKIPPED: the lab's servers cannot be installed (root, mmdebstrap and the network are needed)"
+
+# The servers, their clients and a sensor that listens to them: prints what it heard, and takes them down.
+lab: lab-servers
+	$(CARGO) build --workspace --locked
+	$(CARGO) test --locked -p fossick-tests --test lab_servers -- --nocapture
 
 # Writes what the tests expect anew; review the diff.
 bless: setup

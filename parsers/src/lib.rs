@@ -19,7 +19,7 @@ mod text;
 mod tpkt;
 
 pub use operation::Operation;
-pub use probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
+pub use probe::{Check, Hole, Piece, Probe, Reach, Safety, Step, Until};
 pub use protocol::{
     Asks, Carrier, Cut, Fault, Framed, Message, Parsed, Protocol, Recognition, Role, finish,
 };

@@ -50,6 +50,27 @@ pub enum Hole {
         /// What is sent where nothing is configured.
         default: &'static [u8],
     },
+    /// A setting where a field has a fixed length: a shorter value is followed by blanks.
+    Padded {
+        /// Its name in the configuration.
+        name: &'static str,
+        /// What is sent where nothing is configured.
+        default: &'static [u8],
+        /// Octets of the field, which no value may exceed.
+        length: usize,
+    },
+    /// Fresh random octets as text: lower-case hexadecimal digits.
+    RandomText {
+        /// How many digits.
+        digits: usize,
+    },
+    /// A check of the octets of this step that go before it, in two octets.
+    Check {
+        /// Which check.
+        kind: Check,
+        /// Offset in the step from which on octets are covered.
+        from: usize,
+    },
     /// The length of another hole's octets, in one octet, with what else it counts.
     LengthOf {
         /// The setting whose octets are counted.
@@ -59,7 +80,7 @@ pub enum Hole {
         /// Octets counted besides.
         plus: u8,
     },
-    /// The address of the host that is asked, as text.
+    /// The address of the host that is asked, as text; of IPv6 in brackets, as it stands in a URI (RFC 3986 §3.2.2).
     Target,
     /// The hardware address of the interface that asks: six octets.
     OwnHardwareAddress,
@@ -67,6 +88,25 @@ pub enum Hole {
     OwnAddress,
     /// The IPv4 address of the host that is asked: four octets.
     TargetAddress,
+    /// The port that the question is asked from, in two octets, the high one first.
+    OwnPort,
+}
+
+/// How octets are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// CRC of the link layer of DNP3 (IEEE 1815 §9.2.4.2), the low octet first.
+    Dnp3,
+}
+
+impl Check {
+    /// The check of these octets, as it is sent.
+    #[must_use]
+    pub fn of(self, octets: &[u8]) -> [u8; 2] {
+        match self {
+            Check::Dnp3 => crate::protocols::dnp3::crc(octets).to_le_bytes(),
+        }
+    }
 }
 
 /// A run of octets of a question.
@@ -85,7 +125,9 @@ pub enum Until {
     Answer,
     /// As many messages.
     Answers(usize),
-    /// All datagrams that come within the time that is waited for an answer: a question to many.
+    /// Messages, until one of them tells something of what is asked, but no more than this.
+    Told(usize),
+    /// All messages or datagrams that come within the time that is waited for an answer: a question to many.
     Quiet,
     /// Nothing: no answer is expected to what is sent.
     Sent,
@@ -134,10 +176,14 @@ impl Piece {
         match self {
             Piece::Octets(octets, _) => octets.len(),
             Piece::Hole(hole, _) => match hole {
-                Hole::Answer { length, .. } | Hole::Random { length } => *length,
+                Hole::Answer { length, .. }
+                | Hole::Random { length }
+                | Hole::Padded { length, .. } => *length,
                 Hole::Setting { default, .. } => default.len(),
+                Hole::RandomText { digits } => *digits,
                 Hole::LengthOf { .. } => 1,
-                Hole::Target => 39,
+                Hole::Check { .. } | Hole::OwnPort => 2,
+                Hole::Target => 41,
                 Hole::OwnHardwareAddress => 6,
                 Hole::OwnAddress | Hole::TargetAddress => 4,
             },
@@ -155,6 +201,11 @@ impl fmt::Display for Hole {
             ),
             Hole::Random { length } => write!(f, "{length} random octets"),
             Hole::Setting { name, .. } => write!(f, "the setting {name}"),
+            Hole::Padded { name, length, .. } => {
+                write!(f, "the setting {name}, padded to {length} octets")
+            }
+            Hole::RandomText { digits } => write!(f, "{digits} random digits"),
+            Hole::Check { from, .. } => write!(f, "the check of the octets from {from} on"),
             Hole::LengthOf { name, plus, .. } => {
                 write!(f, "the length of the setting {name}, and {plus}")
             }
@@ -162,6 +213,7 @@ impl fmt::Display for Hole {
             Hole::OwnHardwareAddress => f.write_str("our own hardware address"),
             Hole::OwnAddress => f.write_str("our own address"),
             Hole::TargetAddress => f.write_str("the target's address"),
+            Hole::OwnPort => f.write_str("our own port"),
         }
     }
 }

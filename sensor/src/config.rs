@@ -11,6 +11,7 @@ use fossick_parsers::PROTOCOLS;
 use serde::Deserialize;
 
 use crate::outlet::OutletConfig;
+use crate::scan::ScanConfig;
 
 /// Where it is, unless another file is named.
 pub const DEFAULT: &str = "/etc/fossick/fossick.toml";
@@ -46,6 +47,8 @@ pub struct Config {
     /// Who is told what changed.
     #[serde(rename = "outlet")]
     pub outlets: Vec<OutletConfig>,
+    /// What may be asked of whom.
+    pub scan: ScanConfig,
     /// File of what the world knows, made by `fossick intel import`.
     pub knowledge: PathBuf,
     /// Folder of fingerprint sheets of the site's own.
@@ -228,6 +231,7 @@ impl Default for Config {
             control: Control::default(),
             metrics: Metrics::default(),
             outlets: Vec::new(),
+            scan: ScanConfig::default(),
             knowledge: PathBuf::from(crate::intel::KNOWLEDGE),
             fingerprints: None,
             recog: None,
@@ -324,6 +328,9 @@ impl Config {
             if let Err(error) = outlet.check() {
                 fault(&outlet.name, format!("outlet `{}`: {error}", outlet.name));
             }
+        }
+        for (word, what) in self.scan.faults(&self.zones) {
+            fault(&word, what);
         }
         let mut names: Vec<&str> = self
             .outlets

@@ -317,6 +317,8 @@ fn needed(request: &Request) -> Role {
             },
         },
         Request::Ingest { .. }
+        | Request::Asking { .. }
+        | Request::Asked { .. }
         | Request::Approve { .. }
         | Request::StoreCheck
         | Request::StoreCompact
@@ -334,11 +336,7 @@ fn serve_one(
     person: &Person,
 ) -> anyhow::Result<()> {
     match request {
-        Request::Status => {
-            let mut status = lock(&desk.status).clone();
-            status.store = desk.shared.status(status.store.waiting);
-            say(stream, &Reply::Status(Box::new(status)))
-        }
+        Request::Status => status(desk, stream),
         Request::Assets {
             filter,
             sort,
@@ -397,6 +395,16 @@ fn serve_one(
             Ok(to.finish()?)
         }
         Request::Ingest { name } => ingest(desk, stream, reader, &name),
+        Request::Asking { mac } => asking(desk, stream, &mac),
+        Request::Asked {
+            to,
+            question,
+            outcome,
+        } => asked(
+            desk,
+            stream,
+            &format!("{} asked {to}: {question}: {outcome}", person.label()),
+        ),
         Request::StoreCheck => store_job(desk, stream, Job::Check),
         Request::StoreCompact => store_job(desk, stream, Job::Compact),
         Request::StoreBackup => backup(desk, stream),
@@ -653,6 +661,30 @@ fn receive(reader: &Socket, to: &Path) -> anyhow::Result<()> {
     }
     file.sync_all()?;
     Ok(())
+}
+
+fn status(desk: &Desk, stream: &UnixStream) -> anyhow::Result<()> {
+    let mut status = lock(&desk.status).clone();
+    status.store = desk.shared.status(status.store.waiting);
+    say(stream, &Reply::Status(Box::new(status)))
+}
+
+/// A question was put: it is written down.
+fn asked(desk: &Desk, stream: &UnixStream, what: &str) -> anyhow::Result<()> {
+    let what = crate::safe::display_safe(what);
+    desk.heard.send(Heard::Note("scan", what.clone()))?;
+    say(stream, &Reply::Done { what })
+}
+
+/// A scan begins: what is said to this interface is answers.
+fn asking(desk: &Desk, stream: &UnixStream, mac: &str) -> anyhow::Result<()> {
+    let octets = mac.split(':').map(|octet| u8::from_str_radix(octet, 16));
+    let octets: Result<Vec<u8>, _> = octets.collect();
+    let mac = octets.ok().and_then(|octets| octets.try_into().ok());
+    let mac = mac.context("a hardware address is wanted: 00:1b:1b:00:00:07")?;
+    desk.heard.send(Heard::Asking(mac))?;
+    let what = "what is said to it was asked for, for an hour".to_owned();
+    say(stream, &Reply::Done { what })
 }
 
 /// What a client pages through: a window that begins where the last one ended is of the same selection, so that whoever takes all

@@ -31,6 +31,7 @@ pub mod read;
 pub mod report;
 pub mod run;
 pub mod safe;
+pub mod scan;
 pub mod screens;
 pub mod select;
 pub mod shadow;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use fossick_sensor::{
     audit, client, config, controls, doctor, intel, inventory, knowledge, protocols, read, report,
-    run, screens, tui,
+    run, scan, screens, tui,
 };
 use tikv_jemallocator::Jemalloc;
 
@@ -51,6 +51,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Check a configuration
     Config(config::Arguments),
+    /// Ask devices what listening could not tell, gently: see --plan first
+    Scan(scan::Arguments),
     /// Import advisories and lifecycles, and ask which are about a device
     Intel(intel::Arguments),
     /// Say why no advisory is about an asset: what was known of it, and at which step none fitted
@@ -84,7 +86,7 @@ enum Command {
         folder: std::path::PathBuf,
     },
     /// List the protocols that are read, as a table
-    Protocols,
+    Protocols(protocols::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -130,6 +132,11 @@ fn main() -> ExitCode {
             Ok(false) => return ExitCode::FAILURE,
             Err(error) => Err(error),
         },
+        Command::Scan(arguments) => match scan::run(&arguments) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => Err(error),
+        },
         Command::Inventory(arguments) => inventory::run(&arguments),
         Command::Fingerprint(arguments) => knowledge::run(&arguments),
         Command::Tui(arguments) => tui::run(&arguments),
@@ -137,22 +144,29 @@ fn main() -> ExitCode {
         Command::Findings(arguments) => screens::findings(&arguments),
         Command::Zones(arguments) => screens::zones(&arguments),
         Command::Proof(arguments) => screens::proof(&arguments),
-        Command::Completions { shell } => {
-            let mut text = Vec::new();
-            clap_complete::generate(shell, &mut Arguments::command(), "fossick", &mut text);
-            std::io::stdout().write_all(&text).map_err(Into::into)
-        }
-        Command::Man { folder } => std::fs::create_dir_all(&folder)
-            .and_then(|()| clap_mangen::generate_to(Arguments::command(), &folder))
-            .map_err(Into::into),
-        Command::Protocols => {
-            let table = protocols::table();
+        Command::Completions { shell } => completions(shell),
+        Command::Man { folder } => manual(&folder),
+        Command::Protocols(arguments) => {
+            let table = protocols::print(&arguments);
             std::io::stdout()
                 .write_all(table.as_bytes())
                 .map_err(Into::into)
         }
     };
     ended(done)
+}
+
+/// What a shell needs to complete the commands.
+fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "fossick", &mut text);
+    Ok(std::io::stdout().write_all(&text)?)
+}
+
+/// A manual page for each command.
+fn manual(folder: &std::path::Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    Ok(clap_mangen::generate_to(Arguments::command(), folder)?)
 }
 
 /// `fossick` without a command: the screen where there is a terminal, or else what could be asked for.

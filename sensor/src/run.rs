@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use fossick_engine::{Batch, Counters, Engine, Forgotten, Inventory};
+use fossick_engine::{ASKED, Batch, Counters, Engine, Forgotten, Inventory};
 use fossick_fingerprints::Fingerprints;
 use fossick_model::{Order, Person, Status, Time};
 
@@ -21,6 +21,7 @@ use crate::judge::Judge;
 use crate::live::Listener;
 use crate::outlet::{Outlet, Pace};
 use crate::privileges::{self, Places};
+use crate::scan::is_of;
 use crate::store::{Job, Judging, Keep, Memory, Shared, Store, file_opener, lock};
 use crate::{control, health, knowledge, metrics};
 
@@ -34,6 +35,8 @@ const SHARE: u32 = 8;
 const TICK: Duration = Duration::from_secs(1);
 /// Sightings are written down so often.
 const SIGHTINGS: Duration = Duration::from_mins(5);
+/// What is said to somebody who scans was asked for so long after he last said that he does.
+const ASKING: Duration = Duration::from_hours(1);
 /// The store may take so long to write the last round.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -76,6 +79,8 @@ pub enum Heard {
         /// Told when it is done, or why not.
         done: SyncSender<Result<(), String>>,
     },
+    /// Somebody asks from this hardware address, from now on.
+    Asking([u8; 6]),
     /// A capture that somebody hands in begins: its name.
     IngestBegins(String),
     /// Frames of it.
@@ -188,6 +193,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         started: clock(),
         lag: 0.0,
         captures: BTreeMap::new(),
+        asking: None,
         notes: Vec::new(),
         config,
         desk,
@@ -343,6 +349,8 @@ struct Sensor {
     lag: f64,
     /// The number of each live run.
     captures: BTreeMap<Source, u32>,
+    /// Who asks, and until when that holds.
+    asking: Option<([u8; 6], Instant)>,
     notes: Vec<(&'static str, String)>,
     config: Arc<Config>,
     /// What clients are served from.
@@ -448,6 +456,7 @@ impl Sensor {
                 for frame in &mut batch.frames {
                     frame.capture = capture;
                 }
+                self.tell_asked(&source, &mut batch);
                 let last = batch.frames.last().map_or(0, |frame| frame.time.0);
                 self.engine.read(&Arc::new(batch), &mut self.inventory);
                 let behind = clock().0.saturating_sub(last);
@@ -461,6 +470,10 @@ impl Sensor {
                 by,
                 done,
             } => self.order(&asset, order, by, &done),
+            Heard::Asking(mac) => {
+                let until = Instant::now().checked_add(ASKING);
+                self.asking = until.map(|until| (mac, until));
+            }
             Heard::IngestBegins(name) => {
                 let capture = self.inventory.capture(&name);
                 self.notes.push((
@@ -483,6 +496,33 @@ impl Sensor {
                     engine.finish(&mut self.inventory);
                     let _ = done.try_send(frames);
                 }
+            }
+        }
+    }
+
+    /// Tells what somebody asked for from what was heard.
+    fn tell_asked(&mut self, source: &Source, batch: &mut Batch) {
+        let Some((mac, until)) = self.asking else {
+            return;
+        };
+        if until < Instant::now() {
+            self.asking = None;
+            return;
+        }
+        let frames = (0..batch.frames.len()).map(|position| batch.frame(position));
+        let ours = frames.map(|frame| frame.is_some_and(|frame| is_of(frame.octets, mac)));
+        let ours: Vec<bool> = ours.collect();
+        if !ours.contains(&true) {
+            return;
+        }
+        let asked = Source {
+            name: format!("{ASKED}{}", source.name),
+            ..source.clone()
+        };
+        let capture = self.capture(&asked);
+        for (frame, ours) in batch.frames.iter_mut().zip(ours) {
+            if ours {
+                frame.capture = capture;
             }
         }
     }

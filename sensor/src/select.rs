@@ -1,6 +1,8 @@
 //! Which assets are meant by a filter, in which order: for windows of the inventory and exports.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::num::NonZero;
 
 use fossick_model::{About, Asset, Filter, Reply};
 
@@ -46,6 +48,41 @@ fn known_first<T: Ord>(a: Option<T>, b: Option<T>) -> Ordering {
     }
 }
 
+/// A card under its id.
+type Entry<'a> = (&'a String, &'a Box<Card>);
+
+/// Assets that one thread looks at: fewer are not worth another.
+const SHARE: usize = 10_000;
+
+/// The cards that pass, in the order of their ids. Very many are looked at by all processors: somebody waits at a screen.
+fn pass<'a>(
+    cards: &'a BTreeMap<String, Box<Card>>,
+    passes: &(dyn Fn(&Card) -> bool + Sync),
+) -> Vec<Entry<'a>> {
+    let all: Vec<Entry<'a>> = cards.iter().collect();
+    let look = |share: &[Entry<'a>]| -> Vec<Entry<'a>> {
+        let of_share = share.iter().copied();
+        of_share.filter(|(_, card)| passes(card)).collect()
+    };
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let share = all.len().div_ceil(processors).max(SHARE);
+    if all.len() <= share {
+        return look(&all);
+    }
+    std::thread::scope(|scope| {
+        let looking: Vec<_> = all
+            .chunks(share)
+            .map(|share| scope.spawn(move || look(share)))
+            .collect();
+        let found = looking.into_iter().map(|looked| {
+            looked
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        found.flatten().collect()
+    })
+}
+
 /// The ids of the assets that pass the filter, in order. A refusal says what is wrong, and where.
 pub fn select(
     shared: &Shared,
@@ -79,22 +116,20 @@ pub fn select(
     let now = clock();
     let zoning = config.zoning();
     let cards = shared.cards();
-    let mut found: Vec<(&String, &Box<Card>)> = cards
-        .iter()
-        .filter(|(_, card)| {
-            let zone = (!zoning.is_empty())
-                .then(|| zoning.zone(&card.asset.vlans, &card.asset.ips()))
-                .flatten()
-                .and_then(|number| config.zones.get(number));
-            let about = About {
-                now,
-                zone: zone.map(|zone| zone.name.as_str()),
-                note: card.standing.note.as_deref(),
-                silent: card.standing.silent.is_some(),
-            };
-            filter.matches(&card.asset, &about)
-        })
-        .collect();
+    let passes = |card: &Card| {
+        let zone = (!zoning.is_empty())
+            .then(|| zoning.zone(&card.asset.vlans, &card.asset.ips()))
+            .flatten()
+            .and_then(|number| config.zones.get(number));
+        let about = About {
+            now,
+            zone: zone.map(|zone| zone.name.as_str()),
+            note: card.standing.note.as_deref(),
+            silent: card.standing.silent.is_some(),
+        };
+        filter.matches(&card.asset, &about)
+    };
+    let mut found = pass(&cards, &passes);
     if let Some(compare) = compare {
         found.sort_by(|(_, a), (_, b)| {
             let order = compare(&a.asset, &b.asset);

@@ -265,7 +265,7 @@ impl Plant {
         }
     }
 
-    /// Has the baseline heard, and makes a policy of it that is in force from now on.
+    /// Has the baseline heard, and makes a policy of it that the router enforces.
     fn fence(&mut self) {
         self.serve();
         self.mirror("both");
@@ -273,6 +273,14 @@ impl Plant {
         for talk in BASELINE.iter().chain([&VULNERABLE]) {
             assert!(self.answered(*talk), "before: {talk:?}");
         }
+        // It has a link-local address too: heard only later, it would be one that the control does not fence in.
+        let speaks = "import socket; s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); \
+                      s.sendto(b'here', ('ff02::1', 9, 0, socket.if_nametoindex('e')))";
+        self.must("device", &["python3", "-c", speaks]);
+        self.until("the link-local address is heard", || {
+            let known = self.fossick(&["asset", "10.9.2.2", "--format", "json"]);
+            String::from_utf8_lossy(&known.stdout).contains("\"fe80:")
+        });
         self.until("the baseline is heard", || {
             let heard = self.ask(&["conversations", "--format", "json"]);
             let two_way = heard
@@ -317,6 +325,11 @@ impl Plant {
         let file = file.to_string_lossy().into_owned();
         self.must("router", &["nft", "-c", "-f", &file]);
         self.must("router", &["nft", "-f", &file]);
+    }
+
+    /// It is in force from now on.
+    fn deploy(&self) {
+        let device = "10.9.2.2";
         let deployed = self.ask(&["control", "deployed", device, "--watch-for", "4"]);
         assert!(deployed.contains("deployed by root"), "{deployed}");
     }
@@ -350,6 +363,7 @@ fn a_control_is_verified_while_it_holds_and_violated_by_one_connection() {
         return;
     };
     plant.fence();
+    plant.deploy();
     for talk in BASELINE {
         assert!(plant.answered(talk), "stopped: {talk:?}");
     }
@@ -407,9 +421,14 @@ fn a_mirror_of_one_direction_verifies_nothing() {
     };
     plant.fence();
     plant.mirror("in");
+    // What was heard of both directions is written down by now: none of it counts as heard since.
+    sleep(Duration::from_secs(2));
+    plant.deploy();
     plant.go_on(8);
     plant.until("the watch says why it waits", || {
-        !plant.control()["waits"].is_null()
+        let control = plant.control();
+        assert_eq!(control["state"], "deployed", "{control}");
+        !control["waits"].is_null()
     });
     let control = plant.control();
     assert_eq!(control["state"], "deployed");

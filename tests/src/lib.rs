@@ -11,6 +11,7 @@
     reason = "test code"
 )]
 
+pub mod lab;
 pub mod live;
 pub mod tmux;
 

@@ -60,6 +60,14 @@ impl Network {
         network
     }
 
+    /// One that stands already, with an interface `span`. It goes with this.
+    #[must_use]
+    pub fn standing(name: &str) -> Network {
+        Network {
+            name: name.to_owned(),
+        }
+    }
+
     /// Puts the cable in.
     pub fn plug(&self) {
         let name = self.name.as_str();

@@ -13,11 +13,12 @@ use fossick_parsers::PROTOCOLS;
 use fossick_tests::root;
 
 /// Who may use whom. Each crate may use those named, and no other of ours.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("parsers", &[]),
     ("sensor/model", &[]),
     ("sensor/report", &["fossick-model"]),
     ("sensor/risk", &["fossick-model"]),
+    ("sensor/scan", &["fossick-model", "fossick-parsers"]),
     ("sensor/shadow", &["fossick-model"]),
     ("fingerprints", &["fossick-model", "fossick-parsers"]),
     ("sensor/controls", &["fossick-model"]),
@@ -35,6 +36,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
             "fossick-parsers",
             "fossick-report",
             "fossick-risk",
+            "fossick-scan",
             "fossick-shadow",
             "fossick-tui",
         ],

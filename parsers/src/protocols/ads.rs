@@ -5,6 +5,7 @@
 //! Names of people and passwords, which requests for a route hold, are never read.
 
 use crate::octets::{foreign, head, le16, le32, take, whole};
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{Text, is_printable, unpadded};
@@ -30,8 +31,38 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: None,
-    probes: &[],
+    probes: &[READ_DEVICE],
     dissect,
+};
+
+/// ADS Read Device Info (command 1) of the system service. Net ids follow the addresses, as they do unless changed; a system
+/// without a route to us closes the connection. The search over UDP 48899 is never asked: it sets routes as well.
+const READ_DEVICE: Probe = Probe {
+    name: "read device info",
+    asks: &[DEVICE],
+    carrier: Carrier::Tcp(48898),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(
+                &[0x00, 0x00, 0x20, 0x00, 0x00, 0x00],
+                "AMS/TCP, 32 octets follow",
+            ),
+            Piece::Hole(Hole::TargetAddress, "target: net id, by its address"),
+            Piece::Octets(&[0x01, 0x01], "and 1.1"),
+            Piece::Octets(&[0x10, 0x27], "port 10000: system service"),
+            Piece::Hole(Hole::OwnAddress, "source: net id, by our address"),
+            Piece::Octets(&[0x01, 0x01], "and 1.1"),
+            Piece::Octets(&[0x01, 0x80], "port 32769"),
+            Piece::Octets(&[0x01, 0x00], "command 1: read device info"),
+            Piece::Octets(&[0x04, 0x00], "a request, over TCP"),
+            Piece::Octets(&[0; 8], "no data, no error"),
+            Piece::Octets(&[0x01, 0x00, 0x00, 0x00], "invoke id 1"),
+        ],
+        until: Until::Answer,
+    }],
+    frames: 7,
 };
 
 /// Octets of the AMS/TCP header and of the AMS header.

@@ -9,6 +9,7 @@ use nom::bytes::complete::{tag, take};
 use nom::error::context;
 use nom::number::complete::{be_u16, be_u32};
 
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Fault, Message, Parsed, Protocol, Recognition, finish};
 use crate::statement::{Mac, Out, Subject};
 
@@ -21,8 +22,33 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: None,
     recognise,
     operation: None,
-    probes: &[],
+    probes: &[ASK],
     dissect,
+};
+
+/// Who has this address? Asked of all that are on the link, in the name of one of them; every host answers, or none of its
+/// traffic could be delivered.
+const ASK: Probe = Probe {
+    name: "who has the address",
+    asks: &[],
+    carrier: Carrier::EtherType(0x0806),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(
+                &ETHERNET_IPV4,
+                "Ethernet and IPv4, addresses of 6 and 4 octets",
+            ),
+            Piece::Octets(&[0x00, 0x01], "operation 1: request"),
+            Piece::Hole(Hole::OwnHardwareAddress, "who asks: hardware address"),
+            Piece::Hole(Hole::OwnAddress, "who asks: IPv4 address"),
+            Piece::Octets(&[0; 6], "whose hardware address is not known"),
+            Piece::Hole(Hole::TargetAddress, "the IPv4 address that is looked for"),
+        ],
+        until: Until::Answer,
+    }],
+    frames: 1,
 };
 
 /// Hardware type Ethernet, protocol type IPv4, address lengths 6 and 4.

@@ -3,6 +3,8 @@
 //! Spec: ANSI/ASHRAE 135-2020, annexes J (BVLL) and U (BVLL over IPv6), clause 6 (NPDU), clause 20 (APDU encoding),
 //! clauses 12.11 (Device object) and 12.56 (Network Port object).
 
+mod questions;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::octets::{array, be16, counted8, octet, take};
@@ -79,7 +81,14 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: None,
     recognise,
     operation: Some(operation),
-    probes: &[],
+    probes: &[
+        questions::WHO_IS,
+        questions::READ_DEVICE,
+        questions::READ_DEVICE_BY_NUMBER,
+        questions::READ_DEVICE_SINGLY,
+        questions::READ_BEHIND_ROUTER,
+        questions::WHO_IS_SEGMENT,
+    ],
     dissect,
 };
 

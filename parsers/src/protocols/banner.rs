@@ -5,6 +5,7 @@
 //! what a client types is nobody's business.
 
 use crate::octets::{foreign, more};
+use crate::probe::{Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{find, is_printable, lines, unpadded};
@@ -44,6 +45,7 @@ pub static FTP: Protocol = Protocol {
             b"TYPE I",
             b"RETR ",
             b"STOR ",
+            b"QUIT",
         ];
         let ftp = || find(message, b"ftp").is_some() || find(message, b"FileZilla").is_some();
         match message {
@@ -59,7 +61,7 @@ pub static FTP: Protocol = Protocol {
         }
     },
     operation: None,
-    probes: &[],
+    probes: &[FTP_GREETING],
     dissect: |message, out| {
         if message.from == Role::Server {
             reply(message, b"220", FTP_BANNER, out);
@@ -95,6 +97,9 @@ pub static SMTP: Protocol = Protocol {
         if client.iter().any(|begin| message.starts_with(begin)) {
             return Some(Recognition::STRONG.from(Role::Client));
         }
+        if message.starts_with(b"QUIT") {
+            return Some(Recognition::WEAK.from(Role::Client));
+        }
         match message {
             [b'2', b'2', b'0', b' ' | b'-', rest @ ..] if find(rest, b"SMTP").is_some() => {
                 Some(Recognition::STRONG.from(Role::Server))
@@ -110,7 +115,7 @@ pub static SMTP: Protocol = Protocol {
         }
     },
     operation: None,
-    probes: &[],
+    probes: &[SMTP_GREETING],
     dissect: |message, out| {
         if message.from == Role::Server && message.nth < 2 {
             reply(message, b"220", SMTP_BANNER, out);
@@ -130,13 +135,13 @@ pub static POP3: Protocol = Protocol {
         [b'+', b'O', b'K', ..] | [b'-', b'E', b'R', b'R', ..] => {
             Some(Recognition::WEAK.from(Role::Server))
         }
-        _ => [&b"USER "[..], b"CAPA", b"STAT", b"APOP ", b"STLS"]
+        _ => [&b"USER "[..], b"CAPA", b"STAT", b"APOP ", b"STLS", b"QUIT"]
             .iter()
             .any(|begin| message.starts_with(begin))
             .then_some(Recognition::WEAK.from(Role::Client)),
     },
     operation: None,
-    probes: &[],
+    probes: &[POP3_GREETING],
     dissect: |message, out| {
         if message.from == Role::Server && message.nth == 0 {
             let line = lines(message.bytes)
@@ -160,11 +165,14 @@ pub static IMAP: Protocol = Protocol {
     keys: &[IMAP_BANNER],
     frame: Some(frame),
     recognise: |message| {
+        if find(message, b" LOGOUT\r\n").is_some_and(|at| at < 8) {
+            return Some(Recognition::WEAK.from(Role::Client));
+        }
         let greets = message.starts_with(b"* OK ") || message.starts_with(b"* PREAUTH ");
         greets.then_some(Recognition::STRONG.from(Role::Server))
     },
     operation: None,
-    probes: &[],
+    probes: &[IMAP_GREETING],
     dissect: |message, out| {
         if message.from == Role::Server && message.nth == 0 {
             let line = lines(message.bytes)
@@ -193,14 +201,124 @@ pub static TELNET: Protocol = Protocol {
         _ => None,
     },
     operation: None,
-    probes: &[],
+    probes: &[TELNET_GREETING, TELNET_LOGIN],
     dissect: dissect_telnet,
+};
+
+/// Waits for what the server says unasked.
+const LISTEN: Step = Step {
+    sends: &[],
+    until: Until::Answer,
+};
+/// Takes leave, as RFC 959 §4.1.1, RFC 5321 §4.1.1.10 and RFC 1939 §5 want it.
+const QUIT: Step = Step {
+    sends: &[Piece::Octets(b"QUIT\r\n", "takes leave")],
+    until: Until::Answer,
+};
+
+/// RFC 959 §5.4: 220.
+const FTP_GREETING: Probe = Probe {
+    name: "read greeting",
+    asks: &[FTP_BANNER],
+    carrier: Carrier::Tcp(21),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[LISTEN, QUIT],
+    frames: 8,
+};
+
+/// RFC 5321 §3.1: 220.
+const SMTP_GREETING: Probe = Probe {
+    asks: &[SMTP_BANNER],
+    carrier: Carrier::Tcp(25),
+    ..FTP_GREETING
+};
+
+/// RFC 1939 §4: +OK.
+const POP3_GREETING: Probe = Probe {
+    asks: &[POP3_BANNER],
+    carrier: Carrier::Tcp(110),
+    ..FTP_GREETING
+};
+
+/// RFC 9051 §7.1.5: an untagged OK.
+const IMAP_GREETING: Probe = Probe {
+    asks: &[IMAP_BANNER],
+    carrier: Carrier::Tcp(143),
+    steps: &[
+        LISTEN,
+        Step {
+            sends: &[Piece::Octets(
+                b"A1 LOGOUT\r\n",
+                "takes leave (RFC 9051 §6.1.3)",
+            )],
+            until: Until::Answer,
+        },
+    ],
+    ..FTP_GREETING
+};
+
+/// What comes before anything is typed, options left unanswered. A goodbye there is none.
+const TELNET_GREETING: Probe = Probe {
+    asks: &[TELNET_BANNER],
+    carrier: Carrier::Tcp(23),
+    steps: &[Step {
+        sends: &[],
+        until: Until::Quiet,
+    }],
+    ..FTP_GREETING
+};
+
+/// Some greet only when their questions about the terminal are answered. Whoever has an option off may say so at any time
+/// (RFC 854, "general considerations"); of what is asked then, the rest. Nothing is typed.
+const TELNET_LOGIN: Probe = Probe {
+    name: "refuse options, read greeting",
+    steps: &[
+        LISTEN,
+        Step {
+            sends: &[
+                Piece::Octets(&[0xff, 0xfc, 24], "won't: terminal type"),
+                Piece::Octets(&[0xff, 0xfc, 32], "won't: terminal speed"),
+                Piece::Octets(&[0xff, 0xfc, 35], "won't: display location"),
+                Piece::Octets(&[0xff, 0xfc, 39], "won't: new environment"),
+                Piece::Octets(&[0xff, 0xfc, 36], "won't: environment"),
+                Piece::Octets(&[0xff, 0xfe, 37], "don't: authentication"),
+                Piece::Octets(&[0xff, 0xfe, 38], "don't: encryption"),
+            ],
+            until: Until::Answer,
+        },
+        Step {
+            sends: &[
+                Piece::Octets(&[0xff, 0xfc, 1], "won't: echo"),
+                Piece::Octets(&[0xff, 0xfc, 34], "won't: line mode"),
+                Piece::Octets(&[0xff, 0xfc, 31], "won't: window size"),
+                Piece::Octets(&[0xff, 0xfc, 33], "won't: flow control"),
+                Piece::Octets(&[0xff, 0xfe, 5], "don't: status"),
+            ],
+            until: Until::Quiet,
+        },
+        // What is offered next, once those are declined.
+        Step {
+            sends: &[
+                Piece::Octets(&[0xff, 0xfe, 3], "don't: suppress go-ahead"),
+                Piece::Octets(&[0xff, 0xfe, 5], "don't: status"),
+                Piece::Octets(&[0xff, 0xfc, 1], "won't: echo"),
+                Piece::Octets(&[0xff, 0xfc, 34], "won't: line mode"),
+                Piece::Octets(&[0xff, 0xfc, 31], "won't: size of the window"),
+                Piece::Octets(&[0xff, 0xfc, 33], "won't: flow control"),
+            ],
+            until: Until::Quiet,
+        },
+    ],
+    frames: 12,
+    ..TELNET_GREETING
 };
 
 /// Lines up to this length are waited for.
 const LONGEST: usize = 4096;
-/// Telnet messages of a server in which a banner is looked for: later ones may echo what was typed.
-const TELNET_MESSAGES: u32 = 8;
+/// Telnet messages of a server in which a banner is looked for: later ones may echo what was typed. Negotiation alone
+/// takes up to ten where each option is a segment of its own.
+const TELNET_MESSAGES: u32 = 12;
 
 /// Whole lines, as many as have arrived: a greeting of several lines is one message.
 fn frame(input: &[u8]) -> Framed {

@@ -3,6 +3,7 @@
 //! Spec: `MySQL` Internals, "`Protocol::HandshakeV10`"; `PostgreSQL` 16, §55.7 (message formats); RFC 6143 §7.1 (RFB).
 
 use crate::octets::{array, foreign, head, more, octet, whole};
+use crate::probe::{Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::is_printable;
@@ -40,7 +41,7 @@ pub static MYSQL: Protocol = Protocol {
         _ => None,
     },
     operation: None,
-    probes: &[],
+    probes: &[MYSQL_GREETING],
     dissect: |message, out| {
         if let [_, _, _, 0, 10, version @ ..] = message.bytes {
             out.say(Subject::Sender, MYSQL_VERSION, version);
@@ -112,12 +113,37 @@ pub static VNC: Protocol = Protocol {
         (message.starts_with(b"RFB 00") && message.len() == 12).then_some(Recognition::STRONG)
     },
     operation: None,
-    probes: &[],
+    probes: &[VNC_GREETING],
     dissect: dissect_vnc,
 };
 
 /// A start-up message (no type) or a typed one; the length counts itself.
+/// The server speaks first: §"Connection Phase" of `MySQL`, RFC 6143 §7.1.1 of RFB. A goodbye before the login there is none; of
+/// `MySQL`, a hundred such visits in a row would bar the visitor, and nobody else (`max_connect_errors`).
+const MYSQL_GREETING: Probe = Probe {
+    name: "read greeting",
+    asks: &[MYSQL_VERSION],
+    carrier: Carrier::Tcp(3306),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[],
+        until: Until::Answer,
+    }],
+    frames: 6,
+};
+const VNC_GREETING: Probe = Probe {
+    name: "read version",
+    asks: &[VNC_VERSION],
+    carrier: Carrier::Tcp(5900),
+    ..MYSQL_GREETING
+};
+
 fn postgresql_frame(input: &[u8]) -> Framed {
+    // The answer to a request for encryption is one octet (§55.2.10). Lengths begin with zero, and what follows does not.
+    if let [b'S' | b'N', 1..=255, ..] = input {
+        return whole(input, 1);
+    }
     let [first, l1, l2, l3, l4] = head::<5>(input)?;
     let (length, before) = if first == 0 {
         (u32::from_be_bytes([first, l1, l2, l3]), 0)
@@ -151,4 +177,18 @@ fn dissect_vnc(message: Message<'_>, out: &mut Out<'_>) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Recorded in a lab: `PostgreSQL` 15 refuses encryption, and goes on in the same stream.
+    #[test]
+    fn an_answer_about_encryption_is_one_octet() {
+        let refused = postgresql_frame(b"NR\0\0\0\x08\0\0\0\0");
+        assert_eq!(refused, Ok(Cut::whole(1)));
+        let notice = postgresql_frame(b"N\0\0\0\x08SLOG");
+        assert_eq!(notice, Ok(Cut::whole(9)));
+    }
 }

@@ -6,6 +6,7 @@
 
 use crate::octets::{array, counted16, foreign, head, le16, le32, more, take};
 use crate::operation::Operation;
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{is_printable, unpadded};
@@ -75,8 +76,137 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: Some(operation),
-    probes: &[],
+    probes: &[ECHO_104, ECHO_11112, ECHO_4242],
     dissect,
+};
+
+/// Titles have 16 characters (PS3.8 §9.3.2); what answers only those it knows must be asked under names that it knows.
+const CALLED_TITLE: Piece = Piece::Hole(
+    Hole::Padded {
+        name: "dicom.called_title",
+        default: b"ANY-SCP",
+        length: 16,
+    },
+    "called application entity title",
+);
+const CALLING_TITLE: Piece = Piece::Hole(
+    Hole::Padded {
+        name: "dicom.calling_title",
+        default: b"FOSSICK",
+        length: 16,
+    },
+    "calling application entity title",
+);
+
+/// Verification (PS3.4 annex A): an association for it alone, C-ECHO, and its release. A refusal is too short to go on from.
+const ECHO_104: Probe = Probe {
+    name: "verification (C-ECHO), port 104",
+    asks: &[IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME],
+    carrier: Carrier::Tcp(104),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[
+        Step {
+            sends: &[
+                Piece::Octets(
+                    &[0x01, 0x00, 0x00, 0x00, 0x00, 0xde],
+                    "A-ASSOCIATE-RQ, 222 octets follow",
+                ),
+                Piece::Octets(&[0x00, 0x01, 0x00, 0x00], "version 1"),
+                CALLED_TITLE,
+                CALLING_TITLE,
+                Piece::Octets(&[0; 32], "reserved"),
+                Piece::Octets(
+                    b"\x10\0\0\x151.2.840.10008.3.1.1.1",
+                    "application context: DICOM",
+                ),
+                Piece::Octets(
+                    b"\x20\0\0\x2e\x01\0\0\0",
+                    "presentation context 1, 46 octets",
+                ),
+                Piece::Octets(
+                    b"\x30\0\0\x111.2.840.10008.1.1",
+                    "abstract syntax: verification",
+                ),
+                Piece::Octets(
+                    b"\x40\0\0\x111.2.840.10008.1.2",
+                    "transfer syntax: implicit VR little endian",
+                ),
+                Piece::Octets(b"\x50\0\0\x4b", "user information, 75 octets"),
+                Piece::Octets(b"\x51\0\0\x04\0\0\x40\0", "PDUs of up to 16384 octets"),
+                Piece::Octets(
+                    b"\x52\0\0\x2c2.25.186302164107539416842914093526780481713",
+                    "implementation class UID (PS3.5 annex B)",
+                ),
+                Piece::Octets(
+                    b"\x55\0\0\x0fFOSSICK_SCANNER",
+                    "implementation version name",
+                ),
+            ],
+            until: Until::Answer,
+        },
+        Step {
+            sends: &[
+                Piece::Octets(
+                    &[0x04, 0x00, 0x00, 0x00, 0x00, 0x4a],
+                    "P-DATA-TF, 74 octets follow",
+                ),
+                Piece::Octets(&[0x00, 0x00, 0x00, 0x46], "value of 70 octets"),
+                Piece::Hole(
+                    Hole::Answer {
+                        step: 0,
+                        at: 103,
+                        length: 1,
+                    },
+                    "presentation context, as it was accepted",
+                ),
+                Piece::Octets(&[0x03], "a command, whole"),
+                Piece::Octets(
+                    &[
+                        0x00, 0x00, 0x00, 0x00, 0x04, 0x00, 0x00, 0x00, 0x38, 0x00, 0x00, 0x00,
+                    ],
+                    "(0000,0000) 56 octets follow",
+                ),
+                Piece::Octets(
+                    b"\0\0\x02\0\x12\0\0\x001.2.840.10008.1.1\0",
+                    "(0000,0002) verification",
+                ),
+                Piece::Octets(
+                    &[0x00, 0x00, 0x00, 0x01, 0x02, 0x00, 0x00, 0x00, 0x30, 0x00],
+                    "(0000,0100) C-ECHO-RQ",
+                ),
+                Piece::Octets(
+                    &[0x00, 0x00, 0x10, 0x01, 0x02, 0x00, 0x00, 0x00, 0x01, 0x00],
+                    "(0000,0110) message 1",
+                ),
+                Piece::Octets(
+                    &[0x00, 0x00, 0x00, 0x08, 0x02, 0x00, 0x00, 0x00, 0x01, 0x01],
+                    "(0000,0800) no data set",
+                ),
+            ],
+            until: Until::Answer,
+        },
+        Step {
+            sends: &[Piece::Octets(
+                &[0x05, 0x00, 0x00, 0x00, 0x00, 0x04, 0x00, 0x00, 0x00, 0x00],
+                "A-RELEASE-RQ",
+            )],
+            until: Until::Answer,
+        },
+    ],
+    frames: 12,
+};
+
+const ECHO_11112: Probe = Probe {
+    name: "verification (C-ECHO), port 11112",
+    carrier: Carrier::Tcp(11112),
+    ..ECHO_104
+};
+
+const ECHO_4242: Probe = Probe {
+    name: "verification (C-ECHO), port 4242",
+    carrier: Carrier::Tcp(4242),
+    ..ECHO_104
 };
 
 const ASSOCIATE_RQ: u8 = 1;

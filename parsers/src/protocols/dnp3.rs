@@ -4,6 +4,7 @@
 
 use crate::octets::{array, counted8, foreign, head, octet, take, whole};
 use crate::operation::Operation;
+use crate::probe::{Check, Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::is_printable;
@@ -49,8 +50,65 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: Some(operation),
-    probes: &[],
+    probes: &[READ_ATTRIBUTES],
     dissect,
+};
+
+/// Annex A.1: all attributes of group 0 that the device has, of the set that the standard defines. An outstation answers the
+/// master that it is set up for alone: both addresses are settings.
+const READ_ATTRIBUTES: Probe = Probe {
+    name: "read device attributes (group 0)",
+    asks: &[
+        MANUFACTURER,
+        MODEL,
+        SERIAL_NUMBER,
+        SOFTWARE_VERSION,
+        HARDWARE_VERSION,
+    ],
+    carrier: Carrier::Tcp(20000),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(
+                &[0x05, 0x64, 0x0d],
+                "start, 13 octets follow the length but for checks",
+            ),
+            Piece::Octets(&[0xc4], "from a master, user data that is not confirmed"),
+            Piece::Hole(
+                Hole::Setting {
+                    name: "dnp3.outstation",
+                    default: &[0x01, 0x00],
+                },
+                "link address of the outstation, low octet first",
+            ),
+            Piece::Hole(
+                Hole::Setting {
+                    name: "dnp3.master",
+                    default: &[0x02, 0x00],
+                },
+                "link address of the master, low octet first",
+            ),
+            Piece::Hole(
+                Hole::Check {
+                    kind: Check::Dnp3,
+                    from: 0,
+                },
+                "check of the header",
+            ),
+            Piece::Octets(&[0xc0], "transport: first and last segment, number 0"),
+            Piece::Octets(
+                &[0xc0, 0x01],
+                "application: first and last fragment, number 0; read",
+            ),
+            Piece::Octets(&[0x00, 0xfe], "group 0, variation 254: all attributes"),
+            Piece::Octets(&[0x00, 0x00, 0x00], "from 0 to 0: the standard's set"),
+            Piece::Octets(&[0x16, 0xbf], "check of the data"),
+        ],
+        // Some first report that they have started.
+        until: Until::Told(3),
+    }],
+    frames: 9,
 };
 
 /// Octets of user data in one block before its check.
@@ -75,7 +133,7 @@ fn frame(input: &[u8]) -> Framed {
 }
 
 /// CRC of §9.2.4.2: polynomial 0x3D65, reflected, complemented.
-fn crc(octets: &[u8]) -> u16 {
+pub(crate) fn crc(octets: &[u8]) -> u16 {
     let sum = octets.iter().fold(0_u16, |crc, octet| {
         (0..8).fold(crc ^ u16::from(*octet), |crc, _| {
             if crc & 1 == 1 {

@@ -6,6 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::octets::{array, be16, be32, octet, take, whole};
+use crate::probe::{Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::Text;
@@ -40,7 +41,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise: |message| recognise(message, Flavour::Unicast),
     operation: None,
-    probes: &[],
+    probes: &[ASK_VERSION],
     dissect: |message, out| dissect(message, Flavour::Unicast, out),
 };
 
@@ -53,7 +54,7 @@ pub static MDNS: Protocol = Protocol {
     frame: None,
     recognise: |message| recognise(message, Flavour::Multicast),
     operation: None,
-    probes: &[],
+    probes: &[LIST_SERVICES, LIST_SERVICES_SEGMENT],
     dissect: |message, out| dissect(message, Flavour::Multicast, out),
 };
 
@@ -68,6 +69,68 @@ pub static LLMNR: Protocol = Protocol {
     operation: None,
     probes: &[],
     dissect: |message, out| dissect(message, Flavour::LinkLocal, out),
+};
+
+/// RFC 6763 §9: which services there are. The top bit of the class asks for an answer to us alone (RFC 6762 §5.4).
+const LIST_SERVICES: Probe = Probe {
+    name: "list services",
+    asks: &[MDNS_SERVICE],
+    carrier: Carrier::Udp(5353),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &ASK_SERVICES,
+        until: Until::Answer,
+    }],
+    frames: 1,
+};
+const LIST_SERVICES_SEGMENT: Probe = Probe {
+    name: "list services (multicast)",
+    reach: Reach::Segment,
+    steps: &[Step {
+        sends: &ASK_SERVICES,
+        until: Until::Quiet,
+    }],
+    ..LIST_SERVICES
+};
+const ASK_SERVICES: [Piece; 4] = [
+    Piece::Octets(&[0x00, 0x00, 0x00, 0x00], "no id, a query"),
+    Piece::Octets(
+        &[0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00],
+        "one question",
+    ),
+    Piece::Octets(
+        b"\x09_services\x07_dns-sd\x04_udp\x05local\0",
+        "_services._dns-sd._udp.local",
+    ),
+    Piece::Octets(
+        &[0x00, 0x0c, 0x80, 0x01],
+        "type PTR, class Internet, answer to us alone",
+    ),
+];
+/// RFC 4892: what the server calls itself.
+const ASK_VERSION: Probe = Probe {
+    name: "version.bind",
+    asks: &[VERSION_BIND],
+    carrier: Carrier::Udp(53),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(
+                &[0x46, 0x4f, 0x00, 0x00],
+                "id 0x464f, a query, no recursion",
+            ),
+            Piece::Octets(
+                &[0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00],
+                "one question",
+            ),
+            Piece::Octets(b"\x07version\x04bind\0", "version.bind"),
+            Piece::Octets(&[0x00, 0x10, 0x00, 0x03], "type TXT, class chaos"),
+        ],
+        until: Until::Answer,
+    }],
+    frames: 1,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 
 use crate::octets::{be16, foreign, head, le16, le32, take, whole};
 use crate::operation::Operation;
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition};
 use crate::statement::{Key, Out, Subject};
 
@@ -38,8 +39,207 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: Some(operation),
-    probes: &[],
+    probes: &[
+        LIST_IDENTITY_UDP,
+        LIST_IDENTITY_TCP,
+        READ_IDENTITY,
+        READ_SLOT_IDENTITY,
+        LIST_IDENTITY_SEGMENT,
+    ],
     dissect,
+};
+
+/// What an identity tells.
+const LISTED: [Key; 6] = [
+    VENDOR_ID,
+    DEVICE_TYPE,
+    PRODUCT_CODE,
+    REVISION,
+    SERIAL_NUMBER,
+    PRODUCT_NAME,
+];
+const READ: [Key; 6] = [
+    cip::VENDOR_ID,
+    cip::DEVICE_TYPE,
+    cip::PRODUCT_CODE,
+    cip::REVISION,
+    cip::SERIAL_NUMBER,
+    cip::PRODUCT_NAME,
+];
+/// Status, sender context and options of a request.
+const NO_STATUS: Piece = Piece::Octets(&[0; 16], "status, sender context and options: 0");
+/// Needs no session (§2-4.2).
+const ASK_IDENTITY: [Piece; 3] = [
+    Piece::Octets(
+        &[0x63, 0x00, 0x00, 0x00],
+        "command 0x0063: list identity; no data",
+    ),
+    Piece::Octets(&[0; 4], "no session"),
+    NO_STATUS,
+];
+
+/// `ListIdentity` to one host, without a connection.
+const LIST_IDENTITY_UDP: Probe = Probe {
+    name: "list identity (UDP)",
+    asks: &LISTED,
+    carrier: Carrier::Udp(44818),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &ASK_IDENTITY,
+        until: Until::Answer,
+    }],
+    frames: 1,
+};
+
+/// `ListIdentity` in a connection, for what has no UDP.
+const LIST_IDENTITY_TCP: Probe = Probe {
+    name: "list identity (TCP)",
+    carrier: Carrier::Tcp(44818),
+    frames: 7,
+    ..LIST_IDENTITY_UDP
+};
+
+/// `ListIdentity` by broadcast.
+const LIST_IDENTITY_SEGMENT: Probe = Probe {
+    name: "list identity (broadcast)",
+    reach: Reach::Segment,
+    steps: &[Step {
+        sends: &ASK_IDENTITY,
+        until: Until::Quiet,
+    }],
+    ..LIST_IDENTITY_UDP
+};
+
+/// §2-4.4: gives the session handle.
+const REGISTER: Step = Step {
+    sends: &[
+        Piece::Octets(
+            &[0x65, 0x00, 0x04, 0x00],
+            "command 0x0065: register session; 4 octets",
+        ),
+        Piece::Octets(&[0; 4], "no session yet"),
+        NO_STATUS,
+        Piece::Octets(
+            &[0x01, 0x00, 0x00, 0x00],
+            "encapsulation version 1, no options",
+        ),
+    ],
+    until: Until::Answer,
+};
+/// The handle that the device gave.
+const SESSION: Piece = Piece::Hole(
+    Hole::Answer {
+        step: 0,
+        at: 4,
+        length: 4,
+    },
+    "session handle, as the device gave it",
+);
+/// §2-4.5: the device closes the connection, and answers nothing.
+const UNREGISTER: Step = Step {
+    sends: &[
+        Piece::Octets(
+            &[0x66, 0x00, 0x00, 0x00],
+            "command 0x0066: unregister session; no data",
+        ),
+        SESSION,
+        NO_STATUS,
+    ],
+    until: Until::Sent,
+};
+/// CIP volume 1, §5A-2.3: attributes of the identity object's first instance.
+const GET_IDENTITY: Piece = Piece::Octets(
+    &[0x01, 0x02, 0x20, 0x01, 0x24, 0x01],
+    "get attributes all of class 1 (identity), instance 1",
+);
+
+/// The identity object of the device that is spoken to.
+const READ_IDENTITY: Probe = Probe {
+    name: "read identity object",
+    asks: &READ,
+    carrier: Carrier::Tcp(44818),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[
+        REGISTER,
+        Step {
+            sends: &[
+                Piece::Octets(
+                    &[0x6f, 0x00, 0x16, 0x00],
+                    "command 0x006f: send RR data; 22 octets",
+                ),
+                SESSION,
+                NO_STATUS,
+                Piece::Octets(
+                    &[0x00, 0x00, 0x00, 0x00, 0x05, 0x00],
+                    "interface CIP, timeout 5 s",
+                ),
+                Piece::Octets(
+                    &[0x02, 0x00, 0x00, 0x00, 0x00, 0x00],
+                    "two items; no address",
+                ),
+                Piece::Octets(&[0xb2, 0x00, 0x06, 0x00], "unconnected data, 6 octets"),
+                GET_IDENTITY,
+            ],
+            until: Until::Answer,
+        },
+        UNREGISTER,
+    ],
+    frames: 10,
+};
+
+/// The identity object of a module in the rack, through the one that is spoken to (volume 1, §3-5.5.4).
+const READ_SLOT_IDENTITY: Probe = Probe {
+    name: "read identity object of a backplane slot",
+    asks: &READ,
+    carrier: Carrier::Tcp(44818),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[
+        REGISTER,
+        Step {
+            sends: &[
+                Piece::Octets(
+                    &[0x6f, 0x00, 0x24, 0x00],
+                    "command 0x006f: send RR data; 36 octets",
+                ),
+                SESSION,
+                NO_STATUS,
+                Piece::Octets(
+                    &[0x00, 0x00, 0x00, 0x00, 0x05, 0x00],
+                    "interface CIP, timeout 5 s",
+                ),
+                Piece::Octets(
+                    &[0x02, 0x00, 0x00, 0x00, 0x00, 0x00],
+                    "two items; no address",
+                ),
+                Piece::Octets(&[0xb2, 0x00, 0x14, 0x00], "unconnected data, 20 octets"),
+                Piece::Octets(
+                    &[0x52, 0x02, 0x20, 0x06, 0x24, 0x01],
+                    "unconnected send of class 6 (connection manager), instance 1",
+                ),
+                Piece::Octets(
+                    &[0x05, 0x9d],
+                    "ticks of 32 ms, 157 of them: give up after 5 s",
+                ),
+                Piece::Octets(&[0x06, 0x00], "message of 6 octets"),
+                GET_IDENTITY,
+                Piece::Octets(&[0x01, 0x00], "route of one word"),
+                Piece::Octets(&[0x01], "port 1: the backplane"),
+                Piece::Hole(
+                    Hole::Setting {
+                        name: "enip.slot",
+                        default: &[0x00],
+                    },
+                    "slot",
+                ),
+            ],
+            until: Until::Answer,
+        },
+        UNREGISTER,
+    ],
+    frames: 10,
 };
 
 /// Octets of the encapsulation header.

@@ -4,6 +4,7 @@
 
 use crate::octets::{foreign, head, octet, take, whole};
 use crate::operation::Operation;
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Place, Subject};
 use crate::text::{is_printable, unpadded};
@@ -25,8 +26,92 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: Some(operation),
-    probes: &[],
+    probes: &[READ_CONTROLLER, READ_CONTROLLER_TCP],
     dissect,
+};
+
+/// §5-3-17, CONTROLLER DATA READ. Node 0 is the one that the datagram reaches.
+const READ_CONTROLLER: Probe = Probe {
+    name: "controller data read (UDP)",
+    asks: &[MODEL, VERSION],
+    carrier: Carrier::Udp(9600),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(
+                &[0x80, 0x00, 0x02],
+                "command, an answer is wanted; two gateways at most",
+            ),
+            Piece::Octets(
+                &[0x00, 0x00, 0x00],
+                "to network 0, node 0, unit 0: the controller that is reached",
+            ),
+            Piece::Octets(&[0x00, 0x63, 0x00], "from network 0, node 99, unit 0"),
+            Piece::Octets(&[0x01], "service id 1"),
+            Piece::Octets(
+                &[0x05, 0x01, 0x00],
+                "controller data read: model and version",
+            ),
+        ],
+        until: Until::Answer,
+    }],
+    frames: 1,
+};
+
+/// The same behind the header of FINS/TCP (W421 §7-4): the controller first assigns a node number.
+const READ_CONTROLLER_TCP: Probe = Probe {
+    name: "controller data read (TCP)",
+    carrier: Carrier::Tcp(9600),
+    steps: &[
+        Step {
+            sends: &[
+                Piece::Octets(b"FINS\0\0\0\x0c", "FINS/TCP, 12 octets follow"),
+                Piece::Octets(&[0; 8], "command 0: the client's node address; no error"),
+                Piece::Octets(&[0; 4], "assign one"),
+            ],
+            until: Until::Answer,
+        },
+        Step {
+            sends: &[
+                Piece::Octets(b"FINS\0\0\0\x15", "FINS/TCP, 21 octets follow"),
+                Piece::Octets(
+                    &[0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00, 0x00],
+                    "command 2: a frame; no error",
+                ),
+                Piece::Octets(
+                    &[0x80, 0x00, 0x02],
+                    "command, an answer is wanted; two gateways at most",
+                ),
+                Piece::Octets(&[0x00], "to network 0"),
+                Piece::Hole(
+                    Hole::Answer {
+                        step: 0,
+                        at: 23,
+                        length: 1,
+                    },
+                    "the controller's node, as it said",
+                ),
+                Piece::Octets(&[0x00, 0x00], "unit 0; from network 0"),
+                Piece::Hole(
+                    Hole::Answer {
+                        step: 0,
+                        at: 19,
+                        length: 1,
+                    },
+                    "our node, as the controller assigned it",
+                ),
+                Piece::Octets(&[0x00, 0x01], "unit 0; service id 1"),
+                Piece::Octets(
+                    &[0x05, 0x01, 0x00],
+                    "controller data read: model and version",
+                ),
+            ],
+            until: Until::Answer,
+        },
+    ],
+    frames: 9,
+    ..READ_CONTROLLER
 };
 
 /// Octets of the header that FINS/TCP puts before a frame.

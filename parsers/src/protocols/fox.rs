@@ -3,6 +3,7 @@
 //! Spec: no public one; the text form as Tridium's stations send it in their hello.
 
 use crate::octets::{foreign, more};
+use crate::probe::{Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{find, lines};
@@ -66,8 +67,38 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise: |message| message.starts_with(b"fox ").then_some(Recognition::STRONG),
     operation: None,
-    probes: &[],
+    probes: &[HELLO],
     dissect,
+};
+
+/// A station answers a hello with its own before anybody logs in. It knows no goodbye before that.
+const HELLO: Probe = Probe {
+    name: "hello",
+    asks: &[STATION, HOST_ID, APPLICATION_VERSION, BRAND, OS, OS_VERSION],
+    carrier: Carrier::Tcp(1911),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(b"fox a 1 -1 fox hello\n{\n", "a request, number 1, in answer to nothing: hello"),
+            Piece::Octets(b"fox.version=s:1.0\nid=i:1\n", "version of the protocol, session 1"),
+            Piece::Octets(b"hostName=s:fossick\nhostAddress=s:fossick\n", "who asks"),
+            Piece::Octets(b"app.name=s:Workbench\napp.version=s:3.7.44\n", "as the program that stations expect"),
+            Piece::Octets(
+                b"vm.name=s:Java HotSpot(TM) Server VM\nvm.version=s:20.4-b02\nos.name=s:Windows XP\nos.version=s:5.1\n",
+                "on a system that every station knows",
+            ),
+            Piece::Octets(b"lang=s:en\ntimeZone=s:UTC;0;0;null;null\n", "in English; time zone"),
+            Piece::Octets(b"hostId=s:Win-0000-0000-0000-0000\n", "of no licence"),
+            Piece::Octets(
+                b"vmUuid=s:00000000-0000-0000-0000-000000000000\nbrandId=s:vykon\n",
+                "nobody in particular",
+            ),
+            Piece::Octets(b"};;\n", "end"),
+        ],
+        until: Until::Answer,
+    }],
+    frames: 8,
 };
 
 /// A message ends in `};;`.

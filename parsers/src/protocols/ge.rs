@@ -5,6 +5,7 @@
 //! for `PACSystems` (GFK-2224), chapter 4.
 
 use crate::octets::{be32, foreign, head, le32, take, whole};
+use crate::probe::{Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::unpadded;
@@ -27,7 +28,7 @@ pub static SRTP: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: None,
-    probes: &[],
+    probes: &[READ_CONTROLLER],
     dissect,
 };
 
@@ -42,6 +43,43 @@ pub static EGD: Protocol = Protocol {
     operation: None,
     probes: &[],
     dissect: dissect_egd,
+};
+
+/// A session opens with zeros; then service 0x43 returns the controller's type and id.
+const READ_CONTROLLER: Probe = Probe {
+    name: "return controller type and id (0x43)",
+    asks: &[CONTROLLER_NAME],
+    carrier: Carrier::Tcp(18245),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[
+        Step {
+            sends: &[Piece::Octets(&[0; HEADER], "opening: 56 zeros")],
+            until: Until::Answer,
+        },
+        Step {
+            sends: &[
+                Piece::Octets(&[0x02, 0x00, 0x01, 0x00], "request, number 1"),
+                Piece::Octets(&[0x00, 0x00, 0x00, 0x00, 0x00, 0x01], "no text"),
+                Piece::Octets(
+                    &[0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01],
+                    "as controllers expect",
+                ),
+                Piece::Octets(&[0; 8], "reserved"),
+                Piece::Octets(&[0x00, 0x00, 0x00, 0x00], "no time"),
+                Piece::Octets(&[0x01, 0xc0], "sequence 1, a request without text"),
+                Piece::Octets(
+                    &[0x00, 0x00, 0x00, 0x00, 0x10, 0x0e, 0x00, 0x00],
+                    "from mailbox 0 to 0x0e10",
+                ),
+                Piece::Octets(&[0x01, 0x01], "packet 1 of 1"),
+                Piece::Octets(&[0x43], "service: return controller type and id"),
+                Piece::Octets(&[0; 13], "no parameters"),
+            ],
+            until: Until::Answer,
+        },
+    ],
+    frames: 9,
 };
 
 /// Octets of a mailbox message: 24 of transport, 32 of mailbox.

@@ -3,6 +3,7 @@
 //! Spec: `FieldComm` Group, HCF_SPEC-085 §10 (HART-IP header), HCF_SPEC-127 (commands 0, 13, 20).
 
 use crate::octets::{be16, foreign, head, octet, take, whole};
+use crate::probe::{Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{is_printable, unpadded};
@@ -39,8 +40,69 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: None,
-    probes: &[],
+    probes: &[READ_IDENTITY, READ_IDENTITY_TCP],
     dissect,
+};
+
+/// A session, command 0 (read unique identifier) to the device or gateway itself, and the session's end (HCF_SPEC-085 §10.3).
+const SESSION: [Step; 3] = [
+    Step {
+        sends: &[
+            Piece::Octets(
+                &[0x01, 0x00, 0x00, 0x00],
+                "version 1, request, session initiate",
+            ),
+            Piece::Octets(&[0x00, 0x01, 0x00, 0x0d], "number 1, 13 octets in all"),
+            Piece::Octets(
+                &[0x01, 0x00, 0x00, 0x75, 0x30],
+                "a primary master; idle for 30 s at most",
+            ),
+        ],
+        until: Until::Answer,
+    },
+    Step {
+        sends: &[
+            Piece::Octets(
+                &[0x01, 0x00, 0x03, 0x00],
+                "version 1, request, token-passing PDU",
+            ),
+            Piece::Octets(&[0x00, 0x02, 0x00, 0x0d], "number 2, 13 octets in all"),
+            Piece::Octets(
+                &[0x02, 0x80],
+                "from a master, short address: polling address 0, primary master",
+            ),
+            Piece::Octets(&[0x00, 0x00], "command 0: read unique identifier; no data"),
+            Piece::Octets(&[0x82], "check: all octets together"),
+        ],
+        until: Until::Answer,
+    },
+    Step {
+        sends: &[
+            Piece::Octets(
+                &[0x01, 0x00, 0x01, 0x00],
+                "version 1, request, session close",
+            ),
+            Piece::Octets(&[0x00, 0x03, 0x00, 0x08], "number 3, 8 octets in all"),
+        ],
+        until: Until::Answer,
+    },
+];
+
+const READ_IDENTITY: Probe = Probe {
+    name: "read unique identifier (command 0, UDP)",
+    asks: &[MANUFACTURER_ID, DEVICE_TYPE, DEVICE_ID, SOFTWARE_REVISION],
+    carrier: Carrier::Udp(5094),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &SESSION,
+    frames: 3,
+};
+
+const READ_IDENTITY_TCP: Probe = Probe {
+    name: "read unique identifier (command 0, TCP)",
+    carrier: Carrier::Tcp(5094),
+    frames: 11,
+    ..READ_IDENTITY
 };
 
 const HEADER: u16 = 8;

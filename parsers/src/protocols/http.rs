@@ -5,6 +5,7 @@
 
 use crate::octets::{foreign, more};
 use crate::operation::Operation;
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{between, find, header, lines};
@@ -75,8 +76,105 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: Some(operation),
-    probes: &[],
+    probes: &[
+        GET_START_PAGE,
+        GET_START_PAGE_8080,
+        GET_DESCRIPTION,
+        GET_SYSTEM,
+        GET_SETTINGS,
+        printing::GET_PRINTER_ATTRIBUTES,
+    ],
     dissect,
+};
+
+/// The address that was asked (RFC 9112 §3.2), who asks, and that nothing else is asked in this connection (§9.6).
+const HOST: Piece = Piece::Hole(Hole::Target, "the address that is asked");
+const HEAD: Piece = Piece::Octets(
+    b"\r\nUser-Agent: Fossick\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+    "who asks; anything is welcome; nothing else is asked in this connection",
+);
+
+/// The page that a browser would be shown first, and the head that goes before it.
+const GET_START_PAGE: Probe = Probe {
+    name: "get /",
+    asks: &[SERVER, REALM, TITLE],
+    carrier: Carrier::Tcp(80),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(b"GET / HTTP/1.1\r\nHost: ", "the start page"),
+            HOST,
+            HEAD,
+        ],
+        until: Until::Answer,
+    }],
+    // A page of the length that is read comes in a dozen segments, each of which may be acknowledged.
+    frames: 18,
+};
+
+/// The same at the second port of web servers.
+const GET_START_PAGE_8080: Probe = Probe {
+    name: "get / (port 8080)",
+    carrier: Carrier::Tcp(8080),
+    ..GET_START_PAGE
+};
+
+/// `UPnP` description where lamps, gateways and media devices commonly have it.
+const GET_DESCRIPTION: Probe = Probe {
+    name: "get /description.xml",
+    asks: &[MANUFACTURER, MODEL_NAME, MODEL_NUMBER, SERIAL_NUMBER],
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(
+                b"GET /description.xml HTTP/1.1\r\nHost: ",
+                "the device's description of itself",
+            ),
+            HOST,
+            HEAD,
+        ],
+        until: Until::Answer,
+    }],
+    ..GET_START_PAGE
+};
+
+/// What the imaging server Orthanc says of itself to whoever may ask.
+const GET_SYSTEM: Probe = Probe {
+    name: "get /system (port 8042)",
+    asks: &[SYSTEM],
+    carrier: Carrier::Tcp(8042),
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(
+                b"GET /system HTTP/1.1\r\nHost: ",
+                "name and version of the system",
+            ),
+            HOST,
+            HEAD,
+        ],
+        until: Until::Answer,
+    }],
+    ..GET_START_PAGE
+};
+
+/// HNAP 1.2 §4.1: without a body it is `GetDeviceSettings`.
+const GET_SETTINGS: Probe = Probe {
+    name: "get /HNAP1/",
+    asks: &[MANUFACTURER, MODEL_NAME, FIRMWARE_VERSION],
+    // Known from attacks on home routers, some of which it has crashed.
+    safety: Safety::Intrusive,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(
+                b"GET /HNAP1/ HTTP/1.1\r\nHost: ",
+                "settings of a home router",
+            ),
+            HOST,
+            HEAD,
+        ],
+        until: Until::Answer,
+    }],
+    ..GET_START_PAGE
 };
 
 /// Methods of RFC 9110 §9, RFC 5789, `WebDAV`, `UPnP` and IPP printers' clients.

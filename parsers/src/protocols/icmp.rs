@@ -6,6 +6,7 @@
 use std::net::Ipv4Addr;
 
 use crate::octets::{array, octet, take};
+use crate::probe::{Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
 use crate::statement::{Key, Out, Subject};
 
@@ -35,7 +36,7 @@ pub static ICMP: Protocol = Protocol {
         _ => None,
     },
     operation: None,
-    probes: &[],
+    probes: &[ECHO],
     dissect: dissect_icmp,
 };
 
@@ -54,6 +55,25 @@ pub static IGMP: Protocol = Protocol {
     operation: None,
     probes: &[],
     dissect: dissect_igmp,
+};
+
+/// RFC 792, echo: whether anybody is there. RFC 1122 §3.2.2.6 wants every host to answer.
+const ECHO: Probe = Probe {
+    name: "echo",
+    asks: &[],
+    carrier: Carrier::Ip(1),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(&[0x08, 0x00], "type 8: echo; code 0"),
+            Piece::Octets(&[0x23, 0x48], "checksum"),
+            Piece::Octets(&[0x46, 0x4f, 0x00, 0x01], "identifier 0x464f, number 1"),
+            Piece::Octets(b"Fossick!", "what is to be sent back"),
+        ],
+        until: Until::Answer,
+    }],
+    frames: 1,
 };
 
 const REDIRECT: u8 = 5;

@@ -4,6 +4,7 @@
 
 use crate::octets::{foreign, head, whole};
 use crate::operation::Operation;
+use crate::probe::{Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 
@@ -19,8 +20,36 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: Some(operation),
-    probes: &[],
+    probes: &[START],
     dissect,
+};
+
+/// §5.3: STARTDT; the station then sends what changes by itself, and with it its address. Nothing is interrogated.
+const START: Probe = Probe {
+    name: "start data transfer (STARTDT)",
+    asks: &[COMMON_ADDRESS],
+    carrier: Carrier::Tcp(2404),
+    reach: Reach::Host,
+    // Of redundant connections only one is started: the controlling station's own may be stopped by it (§10).
+    safety: Safety::Intrusive,
+    steps: &[
+        Step {
+            sends: &[Piece::Octets(
+                &[0x68, 0x04, 0x07, 0x00, 0x00, 0x00],
+                "U format: STARTDT act",
+            )],
+            until: Until::Told(3),
+        },
+        Step {
+            sends: &[Piece::Octets(
+                &[0x68, 0x04, 0x13, 0x00, 0x00, 0x00],
+                "U format: STOPDT act",
+            )],
+            // What was sent is not acknowledged, and the confirmation may wait for that: the connection ends here.
+            until: Until::Sent,
+        },
+    ],
+    frames: 10,
 };
 
 fn frame(input: &[u8]) -> Framed {

@@ -4,6 +4,7 @@
 //! ISO 22510. Telegrams are not read.
 
 use crate::octets::{array, be16, foreign, head, octet, take, whole};
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Joined, Key, Mac, Out, Subject};
 
@@ -45,8 +46,50 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: None,
-    probes: &[],
+    probes: &[DESCRIBE, SEARCH],
     dissect,
+};
+
+/// Core §7.6.3: a description of one server. Endpoint zero has it answer to where the question came from.
+const DESCRIBE: Probe = Probe {
+    name: "description",
+    asks: &[DEVICE_NAME, INDIVIDUAL_ADDRESS, SERIAL_NUMBER, MAC],
+    carrier: Carrier::Udp(3671),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(&[0x06, 0x10], "header of 6 octets, version 1.0"),
+            Piece::Octets(
+                &[0x02, 0x03, 0x00, 0x0e],
+                "description request, 14 octets in all",
+            ),
+            Piece::Octets(&[0x08, 0x01], "endpoint: 8 octets, UDP"),
+            Piece::Octets(&[0; 6], "answer to where this came from"),
+        ],
+        until: Until::Answer,
+    }],
+    frames: 1,
+};
+
+/// Core §7.6.1: all servers of the segment.
+const SEARCH: Probe = Probe {
+    name: "search (multicast)",
+    reach: Reach::Segment,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(&[0x06, 0x10], "header of 6 octets, version 1.0"),
+            Piece::Octets(
+                &[0x02, 0x01, 0x00, 0x0e],
+                "search request, 14 octets in all",
+            ),
+            Piece::Octets(&[0x08, 0x01], "endpoint: 8 octets, UDP"),
+            Piece::Hole(Hole::OwnAddress, "answer to our address"),
+            Piece::Hole(Hole::OwnPort, "and the port that we ask from"),
+        ],
+        until: Until::Quiet,
+    }],
+    ..DESCRIBE
 };
 
 const HEADER: u16 = 6;

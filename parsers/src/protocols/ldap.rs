@@ -8,6 +8,7 @@ use std::fmt;
 
 use crate::ber::{element, elements, expect};
 use crate::octets::{foreign, head, le16, le32, more, take, whole};
+use crate::probe::{Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role, finish};
 use crate::statement::{Joined, Key, Out, Subject};
 use crate::text::{Text, find, is_printable};
@@ -73,8 +74,74 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: None,
-    probes: &[],
+    probes: &[READ_ROOT, FIND_CONTROLLER],
     dissect,
+};
+
+/// RFC 4511 §4.5.1: what a search begins with, behind its base.
+const BASE: Piece = Piece::Octets(
+    &[
+        0x04, 0x00, 0x0a, 0x01, 0x00, 0x0a, 0x01, 0x00, 0x02, 0x01, 0x00, 0x02, 0x01, 0x00, 0x01,
+        0x01, 0x00,
+    ],
+    "of the entry without a name, itself alone; aliases as they are; no limits; with values",
+);
+
+/// RFC 4512 §5.1: the root entry, which may be read without a login.
+const READ_ROOT: Probe = Probe {
+    name: "read root entry",
+    asks: &[DNS_HOST_NAME, NAMING_CONTEXT, VENDOR_NAME, VENDOR_VERSION, OBJECT_CLASS],
+    carrier: Carrier::Tcp(389),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[
+        Step {
+            sends: &[
+                Piece::Octets(&[0x30, 0x81, 0xc9, 0x02, 0x01, 0x01], "message of 201 octets, number 1"),
+                Piece::Octets(&[0x63, 0x81, 0xc3], "search of 195 octets"),
+                BASE,
+                Piece::Octets(b"\x87\x0bobjectClass", "filter: whatever has a class"),
+                Piece::Octets(&[0x30, 0x81, 0xa2], "162 octets of attributes"),
+                Piece::Octets(b"\x04\x0bdnsHostName\x04\x0aserverName\x04\x14defaultNamingContext", "names"),
+                Piece::Octets(b"\x04\x0avendorName\x04\x0dvendorVersion\x04\x0bobjectClass", "vendor and class"),
+                Piece::Octets(
+                    b"\x04\x1ddomainControllerFunctionality\x04\x13domainFunctionality\x04\x15supportedCapabilities",
+                    "level and capabilities",
+                ),
+            ],
+            until: Until::Answers(2),
+        },
+        Step {
+            sends: &[Piece::Octets(&[0x30, 0x05, 0x02, 0x01, 0x02, 0x42, 0x00], "unbind (RFC 4511 §4.3)")],
+            until: Until::Sent,
+        },
+    ],
+    frames: 9,
+};
+
+/// MS-ADTS §6.3.1: a controller answers anybody who looks for one, over UDP.
+const FIND_CONTROLLER: Probe = Probe {
+    name: "look for a domain controller (CLDAP)",
+    asks: &[DOMAIN, FOREST, NETBIOS_NAME, ROLES],
+    carrier: Carrier::Udp(389),
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(
+                &[0x30, 0x33, 0x02, 0x01, 0x01],
+                "message of 51 octets, number 1",
+            ),
+            Piece::Octets(&[0x63, 0x2e], "search of 46 octets"),
+            BASE,
+            Piece::Octets(
+                b"\xa0\x0f\xa3\x0d\x04\x05NtVer\x04\x04\x06\0\0\0",
+                "filter: answer in the extended form of version 5",
+            ),
+            Piece::Octets(b"\x30\x0a\x04\x08netlogon", "attribute netlogon"),
+        ],
+        until: Until::Answer,
+    }],
+    frames: 1,
+    ..READ_ROOT
 };
 
 /// Longest message that is waited for; larger results hold no identity and are passed over.

@@ -4,6 +4,7 @@
 //! AMQP 1.0 §1.2 (types), §2.3 (frames), §2.7.1 (open); NATS client protocol (INFO, CONNECT).
 
 use crate::octets::{be16, be32, counted8, counted16, foreign, head, more, octet, take, whole};
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{Text, find, is_printable, unpadded};
@@ -46,7 +47,7 @@ pub static MQTT: Protocol = Protocol {
     frame: Some(mqtt_frame),
     recognise: recognise_mqtt,
     operation: None,
-    probes: &[],
+    probes: &[READ_VERSION],
     dissect: dissect_mqtt,
 };
 
@@ -78,8 +79,61 @@ pub static NATS: Protocol = Protocol {
     frame: Some(nats_frame),
     recognise: recognise_nats,
     operation: None,
-    probes: &[],
+    probes: &[NATS_GREETING],
     dissect: dissect_nats,
+};
+
+/// INFO, which a server of NATS sends before anything is asked.
+const NATS_GREETING: Probe = Probe {
+    name: "read greeting",
+    asks: &[NATS_VERSION, NATS_NAME],
+    carrier: Carrier::Tcp(4222),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[],
+        until: Until::Answer,
+    }],
+    frames: 6,
+};
+
+/// MQTT 3.1.1 §3.1, §3.8, §3.14: connects as nobody in particular, reads the one topic by which brokers commonly name their
+/// version, and disconnects. The client id is new, so that nobody else's session is taken over (§3.1.4).
+const READ_VERSION: Probe = Probe {
+    name: "connect, read $SYS/broker/version",
+    asks: &[MQTT_BROKER],
+    carrier: Carrier::Tcp(1883),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[
+        Step {
+            sends: &[
+                Piece::Octets(
+                    b"\x10\x1c\0\x04MQTT\x04",
+                    "connect, 28 octets, version 3.1.1",
+                ),
+                Piece::Octets(
+                    &[0x02, 0x00, 0x0f],
+                    "a clean session, no name, no password; alive for 15 s",
+                ),
+                Piece::Octets(b"\0\x10fossick-", "client id of 16 characters"),
+                Piece::Hole(Hole::RandomText { digits: 8 }, "client id"),
+            ],
+            until: Until::Answer,
+        },
+        Step {
+            sends: &[
+                Piece::Octets(&[0x82, 0x18, 0x00, 0x01], "subscribe, 24 octets, packet 1"),
+                Piece::Octets(b"\0\x13$SYS/broker/version\0", "topic, at most once"),
+            ],
+            until: Until::Told(2),
+        },
+        Step {
+            sends: &[Piece::Octets(&[0xe0, 0x00], "disconnect")],
+            until: Until::Sent,
+        },
+    ],
+    frames: 12,
 };
 
 /// Octets read of one message; what follows is payload.
@@ -165,11 +219,13 @@ fn recognise_mqtt(message: &[u8]) -> Option<Recognition> {
         0x20 if whole && matches!(body, [0 | 1, 0..=5] | [0 | 1, 0 | 0x80..=0x9f, _, ..]) => {
             Some(Recognition::WEAK.from(Role::Server))
         }
-        // Where the beginning was not seen: a topic that is text, or keeping alive.
+        // Subscribe: a packet's id, a topic and what is wanted of it.
+        0x82 if whole && length > 5 => Some(Recognition::WEAK.from(Role::Client)),
+        // Where the beginning was not seen: a topic that is text, keeping alive, or an end.
         0x30..=0x3d => topic(message)
             .filter(|topic| topic.contains(&b'/') && is_printable(topic))
             .map(|_| Recognition::WEAK),
-        0xc0 if whole && length == 0 => Some(Recognition::WEAK.from(Role::Client)),
+        0xc0 | 0xe0 if whole && length == 0 => Some(Recognition::WEAK.from(Role::Client)),
         0xd0 if whole && length == 0 => Some(Recognition::WEAK.from(Role::Server)),
         _ => None,
     }

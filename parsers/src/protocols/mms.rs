@@ -5,6 +5,7 @@
 
 use crate::ber::{element, elements, expect};
 use crate::operation::Operation;
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition, Role, finish};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{find, is_printable, unpadded};
@@ -54,8 +55,118 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(tpkt::frame),
     recognise,
     operation: Some(operation),
-    probes: &[],
+    probes: &[READ_IDENTITY],
     dissect,
+};
+
+/// The association: transport, session, presentation, application, and in it MMS (IEC 61850-8-1 §8, annex of ACSE parameters).
+const ASSOCIATE: [u8; 187] = [
+    0x03, 0x00, 0x00, 0xbb, 0x02, 0xf0, 0x80, // TPKT of 187 octets, COTP data
+    0x0d, 0xb2, // session CONNECT
+    0x05, 0x06, 0x13, 0x01, 0x00, 0x16, 0x01, 0x02, // no options, version 2
+    0x14, 0x02, 0x00, 0x02, // duplex
+    0x33, 0x02, 0x00, 0x01, 0x34, 0x02, 0x00, 0x01, // calling and called session selector 1
+    0xc1, 0x9c, // user data
+    0x31, 0x81, 0x99, 0xa0, 0x03, 0x80, 0x01, 0x01, // presentation CP, normal mode
+    0xa2, 0x81, 0x91, 0x81, 0x04, 0x00, 0x00, 0x00, 0x01, 0x82, 0x04, 0x00, 0x00, 0x00,
+    0x01, // selectors 1
+    0xa4, 0x23, 0x30, 0x0f, 0x02, 0x01, 0x01, 0x06, 0x04, 0x52, 0x01, 0x00, 0x01, 0x30, 0x04, 0x06,
+    0x02, 0x51, 0x01, 0x30, 0x10, 0x02, 0x01, 0x03, 0x06, 0x05, 0x28, 0xca, 0x22, 0x02, 0x01, 0x30,
+    0x04, 0x06, 0x02, 0x51, 0x01, // contexts
+    0x61, 0x5e, 0x30, 0x5c, 0x02, 0x01, 0x01, 0xa0, 0x57, // in context 1
+    0x60, 0x55, 0xa1, 0x07, 0x06, 0x05, 0x28, 0xca, 0x22, 0x02, 0x03, // ACSE AARQ: MMS
+    0xa2, 0x07, 0x06, 0x05, 0x29, 0x01, 0x87, 0x67, 0x01, 0xa3, 0x03, 0x02, 0x01,
+    0x0c, // called title 1.1.1.999.1, 12
+    0xa6, 0x06, 0x06, 0x04, 0x29, 0x01, 0x87, 0x67, 0xa7, 0x03, 0x02, 0x01,
+    0x0c, // calling title 1.1.1.999, 12
+    0xbe, 0x2f, 0x28, 0x2d, 0x02, 0x01, 0x03, 0xa0, 0x28, // in context 3
+    0xa8, 0x26, 0x80, 0x03, 0x00, 0xfd, 0xe8, // MMS initiate: PDUs of up to 65000 octets
+    0x81, 0x01, 0x05, 0x82, 0x01, 0x05, 0x83, 0x01,
+    0x0a, // five outstanding either way, nesting of ten
+    0xa4, 0x16, 0x80, 0x01, 0x01, 0x81, 0x03, 0x05, 0xf1, 0x00, // version 1, parameters
+    0x82, 0x0c, 0x03, 0xee, 0x1c, 0x00, 0x00, 0x04, 0x08, 0x00, 0x00, 0x79, 0xef,
+    0x18, // services
+];
+
+/// ISO 9506-2 §7.3, identify, in an association that is concluded in the end.
+const READ_IDENTITY: Probe = Probe {
+    name: "identify",
+    asks: &[VENDOR_NAME, MODEL_NAME, REVISION],
+    carrier: Carrier::Tcp(102),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[
+        Step {
+            sends: &[
+                Piece::Octets(
+                    &[0x03, 0x00, 0x00, 0x16],
+                    "TPKT version 3, 22 octets in all",
+                ),
+                Piece::Octets(
+                    &[0x11, 0xe0],
+                    "COTP: 17 octets of header, connection request",
+                ),
+                Piece::Octets(
+                    &[0x00, 0x00, 0x00, 0x01],
+                    "destination reference none, source reference 1",
+                ),
+                Piece::Octets(&[0x00], "class 0"),
+                Piece::Octets(&[0xc0, 0x01, 0x0d], "TPDUs of up to 8192 octets"),
+                Piece::Octets(&[0xc2, 0x02], "called TSAP, two octets"),
+                Piece::Hole(
+                    Hole::Setting {
+                        name: "mms.tsap",
+                        default: &[0x00, 0x01],
+                    },
+                    "as IEC 61850 devices are delivered",
+                ),
+                Piece::Octets(&[0xc1, 0x02, 0x00, 0x01], "calling TSAP 1"),
+            ],
+            until: Until::Answer,
+        },
+        Step {
+            sends: &[Piece::Octets(
+                &ASSOCIATE,
+                "session, presentation and association of MMS, selectors 1, and the MMS initiate request",
+            )],
+            until: Until::Answer,
+        },
+        Step {
+            sends: &[
+                Piece::Octets(
+                    &[0x03, 0x00, 0x00, 0x1b, 0x02, 0xf0, 0x80],
+                    "TPKT of 27 octets, COTP data",
+                ),
+                Piece::Octets(&[0x01, 0x00, 0x01, 0x00], "session: data transfer"),
+                Piece::Octets(
+                    &[0x61, 0x0e, 0x30, 0x0c, 0x02, 0x01, 0x03, 0xa0, 0x07],
+                    "presentation data in context 3",
+                ),
+                Piece::Octets(
+                    &[0xa0, 0x05, 0x02, 0x01, 0x01],
+                    "MMS confirmed request, invocation 1",
+                ),
+                Piece::Octets(&[0x82, 0x00], "identify"),
+            ],
+            until: Until::Answer,
+        },
+        Step {
+            sends: &[
+                Piece::Octets(
+                    &[0x03, 0x00, 0x00, 0x16, 0x02, 0xf0, 0x80],
+                    "TPKT of 22 octets, COTP data",
+                ),
+                Piece::Octets(&[0x01, 0x00, 0x01, 0x00], "session: data transfer"),
+                Piece::Octets(
+                    &[0x61, 0x09, 0x30, 0x07, 0x02, 0x01, 0x03, 0xa0, 0x02],
+                    "presentation data in context 3",
+                ),
+                Piece::Octets(&[0x8b, 0x00], "MMS conclude"),
+            ],
+            until: Until::Answer,
+        },
+    ],
+    frames: 14,
 };
 
 /// The abstract syntax of MMS, 1.0.9506.2.1, as an OBJECT IDENTIFIER.

@@ -5,6 +5,7 @@
 //! MC-SQLR §2.2 (browser).
 
 use crate::octets::{array, foreign, head, le16, le32, octet, take, whole};
+use crate::probe::{Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::is_printable;
@@ -49,8 +50,71 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: None,
-    probes: &[],
+    probes: &[LIST_INSTANCES, PRELOGIN_VERSION, LIST_INSTANCES_SEGMENT],
     dissect,
+};
+
+/// MC-SQLR §2.2.2: the instances of one server.
+const LIST_INSTANCES: Probe = Probe {
+    name: "list instances (browser)",
+    asks: &[SERVER_NAME, INSTANCE, SERVER_VERSION],
+    carrier: Carrier::Udp(1434),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[Piece::Octets(
+            &[0x03],
+            "CLNT_UCAST_EX: all instances of this server",
+        )],
+        until: Until::Answer,
+    }],
+    frames: 1,
+};
+
+/// MC-SQLR §2.2.1: those of all servers of the segment.
+const LIST_INSTANCES_SEGMENT: Probe = Probe {
+    name: "list instances (browser, broadcast)",
+    reach: Reach::Segment,
+    steps: &[Step {
+        sends: &[Piece::Octets(
+            &[0x02],
+            "CLNT_BCAST_EX: all instances of all servers",
+        )],
+        until: Until::Quiet,
+    }],
+    ..LIST_INSTANCES
+};
+
+/// MS-TDS §2.2.6.5: versions are exchanged before anybody logs in.
+const PRELOGIN_VERSION: Probe = Probe {
+    name: "prelogin",
+    asks: &[SERVER_VERSION],
+    carrier: Carrier::Tcp(1433),
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(
+                &[0x12, 0x01, 0x00, 0x2f, 0x00, 0x00, 0x01, 0x00],
+                "prelogin, the last packet, 47 octets in all",
+            ),
+            Piece::Octets(&[0x00, 0x00, 0x1a, 0x00, 0x06], "version: 6 octets at 26"),
+            Piece::Octets(&[0x01, 0x00, 0x20, 0x00, 0x01], "encryption: 1 octet at 32"),
+            Piece::Octets(&[0x02, 0x00, 0x21, 0x00, 0x01], "instance: 1 octet at 33"),
+            Piece::Octets(&[0x03, 0x00, 0x22, 0x00, 0x04], "thread: 4 octets at 34"),
+            Piece::Octets(
+                &[0x04, 0x00, 0x26, 0x00, 0x01, 0xff],
+                "several results: 1 octet at 38; end",
+            ),
+            Piece::Octets(&[0x0b, 0x00, 0x00, 0x00, 0x00, 0x00], "version 11.0"),
+            Piece::Octets(&[0x02, 0x00], "no encryption; any instance"),
+            Piece::Octets(
+                &[0x00, 0x00, 0x00, 0x00, 0x00],
+                "no thread; one result at a time",
+            ),
+        ],
+        until: Until::Answer,
+    }],
+    frames: 7,
+    ..LIST_INSTANCES
 };
 
 /// Packet types (§2.2.3.1.1).
@@ -124,6 +188,10 @@ fn recognise(message: &[u8]) -> Option<Recognition> {
         let length = usize::from(u16::from_le_bytes([*low, *high]));
         let begins = text.starts_with(b"ServerName;");
         return (begins && length == text.len()).then_some(Recognition::STRONG.from(Role::Server));
+    }
+    // Questions to the browser, by broadcast and to one (MC-SQLR §2.2.1, §2.2.2), are of one octet.
+    if let [2 | 3] = message {
+        return Some(Recognition::WEAK.from(Role::Client));
     }
     if frame(message).is_err() {
         return None;

@@ -3,6 +3,7 @@
 //! Spec: RFC 1001 §14.1 (encoding), RFC 1002 §4.2 (messages), §4.2.18 (node status).
 
 use crate::octets::{array, be16, be32, octet, take};
+use crate::probe::{Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Mac, Out, Subject};
 use crate::text::Text;
@@ -27,8 +28,36 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: None,
     recognise,
     operation: None,
-    probes: &[],
+    probes: &[NODE_STATUS],
     dissect,
+};
+
+/// RFC 1002 §4.2.17: the names of a node, whatever they are.
+const NODE_STATUS: Probe = Probe {
+    name: "node status",
+    asks: &[NAME, GROUP, UNIT_ID],
+    carrier: Carrier::Udp(137),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(&[0x46, 0x4f, 0x00, 0x00], "id 0x464f, a query"),
+            Piece::Octets(
+                &[0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00],
+                "one question",
+            ),
+            Piece::Octets(
+                b" CKAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\0",
+                "name: *, padded with zeros",
+            ),
+            Piece::Octets(
+                &[0x00, 0x21, 0x00, 0x01],
+                "type node status, class Internet",
+            ),
+        ],
+        until: Until::Answer,
+    }],
+    frames: 1,
 };
 
 /// Names of a node status read; its count is one octet.

@@ -5,6 +5,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::octets::{array, octet, take};
+use crate::probe::{Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
 use crate::statement::{Key, Mac, Out, Subject};
 
@@ -25,8 +26,32 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: None,
     recognise,
     operation: None,
-    probes: &[],
+    probes: &[ECHO],
     dissect,
+};
+
+/// RFC 4443 §4.1, echo: whether anybody is there. On the link the neighbour solicitation that goes before it asks the same, and
+/// its answer is what is read here.
+const ECHO: Probe = Probe {
+    name: "neighbour solicitation and echo (ICMPv6)",
+    asks: &[],
+    carrier: Carrier::Ip(58),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(&[0x80, 0x00], "type 128: echo; code 0"),
+            Piece::Octets(
+                &[0x00, 0x00],
+                "checksum, of which the kernel takes care (RFC 3542 §3.1)",
+            ),
+            Piece::Octets(&[0x46, 0x4f, 0x00, 0x01], "identifier 0x464f, number 1"),
+            Piece::Octets(b"Fossick!", "what is to be sent back"),
+        ],
+        until: Until::Answer,
+    }],
+    // The solicitation is the kernel's.
+    frames: 2,
 };
 
 const ROUTER_ADVERTISEMENT: u8 = 134;

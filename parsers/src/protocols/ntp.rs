@@ -3,6 +3,7 @@
 //! Spec: RFC 5905 §7.3 (packet), RFC 9327 §2 (control messages, mode 6); mode 7 as the reference implementation sends it.
 
 use crate::octets::{array, be16, take};
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{find, is_printable, unpadded};
@@ -29,8 +30,35 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: None,
     recognise,
     operation: None,
-    probes: &[],
+    probes: &[ASK_TIME],
     dissect,
+};
+
+/// What time it is, as any client asks. The time stamp that the answer repeats is random and says nothing of our clock.
+const ASK_TIME: Probe = Probe {
+    name: "what time is it (mode 3)",
+    asks: &[STRATUM, REFERENCE, VERSION],
+    carrier: Carrier::Udp(123),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(
+                &[0x23, 0x00, 0x00, 0x00],
+                "version 4, client; stratum, interval and precision unknown",
+            ),
+            Piece::Octets(
+                &[0; 36],
+                "delay, dispersion, reference and earlier time stamps: none",
+            ),
+            Piece::Hole(
+                Hole::Random { length: 8 },
+                "transmit time stamp, which the answer repeats",
+            ),
+        ],
+        until: Until::Answer,
+    }],
+    frames: 1,
 };
 
 const ACTIVE: u8 = 1;

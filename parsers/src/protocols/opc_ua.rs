@@ -7,6 +7,7 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use crate::octets::{foreign, head, le16, le32, octet, take, whole};
 use crate::operation::Operation;
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Joined, Key, Out, Subject};
 use crate::text::{find, is_printable};
@@ -53,8 +54,167 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: Some(operation),
-    probes: &[],
+    probes: &[GET_ENDPOINTS, FIND_SERVERS],
     dissect,
+};
+
+/// The address by which an endpoint is asked for (OPC 10000-6 §7.1.2.3): a server knows itself by many, and answers to any.
+const URL: Piece = Piece::Octets(
+    b"\x18\0\0\0opc.tcp://localhost:4840",
+    "endpoint: 24 octets of text",
+);
+/// §7.1.2.3.
+const HELLO: Step = Step {
+    sends: &[
+        Piece::Octets(b"HELF\x38\0\0\0", "hello, final, 56 octets in all"),
+        Piece::Octets(&[0; 4], "protocol version 0"),
+        Piece::Octets(
+            &[0xff, 0xff, 0x00, 0x00, 0xff, 0xff, 0x00, 0x00],
+            "buffers of 65535 octets",
+        ),
+        Piece::Octets(&[0; 8], "messages of any size"),
+        URL,
+    ],
+    until: Until::Answer,
+};
+/// §6.7.4, OPC 10000-4 §5.5.2: without security, which every server must allow for discovery.
+const OPEN_CHANNEL: Step = Step {
+    sends: &[
+        Piece::Octets(
+            b"OPNF\x84\0\0\0",
+            "open secure channel, final, 132 octets in all",
+        ),
+        Piece::Octets(&[0; 4], "no channel yet"),
+        Piece::Octets(
+            b"\x2f\0\0\0http://opcfoundation.org/UA/SecurityPolicy#None",
+            "policy: no security",
+        ),
+        Piece::Octets(&[0xff; 8], "no certificates"),
+        Piece::Octets(
+            &[0x01, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00],
+            "sequence 1, request 1",
+        ),
+        Piece::Octets(
+            &[0x01, 0x00, 0xbe, 0x01],
+            "type 446: OpenSecureChannelRequest",
+        ),
+        REQUEST_HEADER,
+        Piece::Octets(&[0; 4], "protocol version 0"),
+        Piece::Octets(&[0; 4], "issue a token"),
+        Piece::Octets(&[0x01, 0x00, 0x00, 0x00], "mode: none"),
+        Piece::Octets(&[0xff; 4], "no nonce"),
+        Piece::Octets(&[0x60, 0xea, 0x00, 0x00], "for 60 s"),
+    ],
+    until: Until::Answer,
+};
+const REQUEST_HEADER: Piece = Piece::Octets(
+    &[
+        0x00, 0x00, // no session
+        0, 0, 0, 0, 0, 0, 0, 0, // no time
+        0x01, 0, 0, 0, // handle
+        0, 0, 0, 0, // no diagnostics
+        0xff, 0xff, 0xff, 0xff, // no audit entry
+        0xb8, 0x0b, 0, 0, // 3 s
+        0, 0, 0, // nothing more
+    ],
+    "request header: no session, handle 1, no diagnostics, answer within 3 s",
+);
+const CHANNEL: Piece = Piece::Hole(
+    Hole::Answer {
+        step: 1,
+        at: 8,
+        length: 4,
+    },
+    "channel, as the server opened it",
+);
+/// Behind the header, the policy (which is the one that was asked for), the sequence, the type, and the response header.
+const TOKEN: Piece = Piece::Hole(
+    Hole::Answer {
+        step: 1,
+        at: 115,
+        length: 4,
+    },
+    "token, as the server issued it",
+);
+/// OPC 10000-4 §5.5.3: the server closes the connection, and answers nothing.
+const CLOSE_CHANNEL: Step = Step {
+    sends: &[
+        Piece::Octets(
+            b"CLOF\x39\0\0\0",
+            "close secure channel, final, 57 octets in all",
+        ),
+        CHANNEL,
+        TOKEN,
+        Piece::Octets(
+            &[0x03, 0x00, 0x00, 0x00, 0x03, 0x00, 0x00, 0x00],
+            "sequence 3, request 3",
+        ),
+        Piece::Octets(
+            &[0x01, 0x00, 0xc4, 0x01],
+            "type 452: CloseSecureChannelRequest",
+        ),
+        REQUEST_HEADER,
+    ],
+    until: Until::Sent,
+};
+
+/// OPC 10000-4 §5.4.4: endpoints, with the application that offers them. Needs no session.
+const GET_ENDPOINTS: Probe = Probe {
+    name: "get endpoints",
+    asks: &[ENDPOINT_URL, APPLICATION_URI, APPLICATION_NAME, PRODUCT_URI],
+    carrier: Carrier::Tcp(4840),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[
+        HELLO,
+        OPEN_CHANNEL,
+        Step {
+            sends: &[
+                Piece::Octets(b"MSGF\x5d\0\0\0", "message, final, 93 octets in all"),
+                CHANNEL,
+                TOKEN,
+                Piece::Octets(
+                    &[0x02, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00],
+                    "sequence 2, request 2",
+                ),
+                Piece::Octets(&[0x01, 0x00, 0xac, 0x01], "type 428: GetEndpointsRequest"),
+                REQUEST_HEADER,
+                URL,
+                Piece::Octets(&[0; 8], "in any language, of any profile"),
+            ],
+            until: Until::Answer,
+        },
+        CLOSE_CHANNEL,
+    ],
+    frames: 14,
+};
+
+/// OPC 10000-4 §5.4.2: the servers that this one knows, itself first.
+const FIND_SERVERS: Probe = Probe {
+    name: "find servers",
+    asks: &[APPLICATION_URI, APPLICATION_NAME, PRODUCT_URI],
+    steps: &[
+        HELLO,
+        OPEN_CHANNEL,
+        Step {
+            sends: &[
+                Piece::Octets(b"MSGF\x5d\0\0\0", "message, final, 93 octets in all"),
+                CHANNEL,
+                TOKEN,
+                Piece::Octets(
+                    &[0x02, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00],
+                    "sequence 2, request 2",
+                ),
+                Piece::Octets(&[0x01, 0x00, 0xa6, 0x01], "type 422: FindServersRequest"),
+                REQUEST_HEADER,
+                URL,
+                Piece::Octets(&[0; 8], "in any language, any server"),
+            ],
+            until: Until::Answer,
+        },
+        CLOSE_CHANNEL,
+    ],
+    ..GET_ENDPOINTS
 };
 
 /// Longest chunk that is waited for; implementations negotiate 64 KiB.

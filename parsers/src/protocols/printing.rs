@@ -4,6 +4,7 @@
 //! HP PJL Technical Reference, chapters 2 and 7 (INFO).
 
 use crate::octets::{be16, be32, counted16, foreign, more, take};
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{find, lines};
@@ -84,6 +85,40 @@ pub static JETDIRECT: Protocol = Protocol {
     operation: None,
     probes: &[],
     dissect,
+};
+
+/// RFC 8011 §4.2.5, Get-Printer-Attributes, in HTTP (RFC 8010 §4). Asked in the protocol that carries it.
+pub(super) const GET_PRINTER_ATTRIBUTES: Probe = Probe {
+    name: "get printer attributes (IPP)",
+    asks: &[MAKE_AND_MODEL, PRINTER_NAME, FIRMWARE, MANUFACTURER, MODEL, SERIAL_NUMBER, CUPS_VERSION],
+    carrier: Carrier::Tcp(631),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[
+                Piece::Octets(b"POST /ipp/print HTTP/1.1\r\nHost: ", "to the printer"),
+                Piece::Hole(Hole::Target, "the address that is asked"),
+                Piece::Octets(
+                    b":631\r\nUser-Agent: Fossick\r\nContent-Type: application/ipp\r\nContent-Length: 314\r\nConnection: close\r\n\r\n",
+                    "who asks; 314 octets of IPP; nothing else is asked in this connection",
+                ),
+                Piece::Octets(&[0x01, 0x01, 0x00, 0x0b, 0x00, 0x00, 0x00, 0x01], "IPP 1.1, Get-Printer-Attributes, request 1"),
+                Piece::Octets(b"\x01\x47\x00\x12attributes-charset\x00\x05utf-8", "operation attributes: UTF-8"),
+                Piece::Octets(b"\x48\x00\x1battributes-natural-language\x00\x02en", "English"),
+                Piece::Octets(b"\x45\x00\x0bprinter-uri\x00\x19ipp://localhost/ipp/print", "the printer, as it knows itself"),
+                Piece::Octets(b"D\x00\x14requested-attributes\x00\x16printer-make-and-model", "printer-make-and-model"),
+                Piece::Octets(b"D\x00\x00\x00\x0cprinter-name", "printer-name"),
+                Piece::Octets(b"D\x00\x00\x00\x0cprinter-info", "printer-info"),
+                Piece::Octets(b"D\x00\x00\x00\x10printer-location", "printer-location"),
+                Piece::Octets(b"D\x00\x00\x00\x13printer-dns-sd-name", "printer-dns-sd-name"),
+                Piece::Octets(b"D\x00\x00\x00\x1fprinter-firmware-string-version", "printer-firmware-string-version"),
+                Piece::Octets(b"D\x00\x00\x00\x11printer-device-id", "printer-device-id"),
+                Piece::Octets(b"D\x00\x00\x00\x0ccups-version", "cups-version"),
+                Piece::Octets(&[0x03], "end"),
+        ],
+        until: Until::Answer,
+    }],
+    frames: 10,
 };
 
 /// Delimiters of groups (RFC 8010 §3.5.1).

@@ -5,6 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::octets::{array, be16, octet, take};
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
 use crate::statement::{Key, Out, Subject};
 
@@ -40,8 +41,32 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: None,
     recognise,
     operation: None,
-    probes: &[],
+    probes: &[IDENTIFY],
     dissect,
+};
+
+/// §4.3.1.3: all stations identify themselves, spread over the time that the request allows.
+const IDENTIFY: Probe = Probe {
+    name: "identify all",
+    asks: &[NAME_OF_STATION, TYPE_OF_STATION, VENDOR_ID, DEVICE_ID, ROLE],
+    carrier: Carrier::EtherType(0x8892),
+    reach: Reach::Segment,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(&[0xfe, 0xfe], "frame id: identify request"),
+            Piece::Octets(&[0x05, 0x00], "service identify, request"),
+            Piece::Hole(
+                Hole::Random { length: 4 },
+                "transaction id, which the answers repeat",
+            ),
+            Piece::Octets(&[0x00, 0x80], "answers are spread over 128 times 10 ms"),
+            Piece::Octets(&[0x00, 0x04], "4 octets of blocks"),
+            Piece::Octets(&[0xff, 0xff, 0x00, 0x00], "all: no filter"),
+        ],
+        until: Until::Quiet,
+    }],
+    frames: 1,
 };
 
 /// Hello, Get/Set, Identify request and response; then the service.

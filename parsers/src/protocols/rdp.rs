@@ -4,6 +4,7 @@
 //! §2.2.9.1 (fast path); T.125 §7 (MCS); RFC 1006 and X.224 (see `tpkt.rs`).
 
 use crate::octets::{foreign, head, le16, le32, take};
+use crate::probe::{Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::find;
@@ -43,8 +44,34 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: None,
-    probes: &[],
+    probes: &[NEGOTIATE],
     dissect,
+};
+
+/// §2.2.1.1: which security the server chooses; nothing goes on from there.
+const NEGOTIATE: Probe = Probe {
+    name: "negotiate security",
+    asks: &[SECURITY],
+    carrier: Carrier::Tcp(3389),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(
+                &[0x03, 0x00, 0x00, 0x13],
+                "TPKT version 3, 19 octets in all",
+            ),
+            Piece::Octets(
+                &[0x0e, 0xe0],
+                "X.224: 14 octets of header, connection request",
+            ),
+            Piece::Octets(&[0x00, 0x00, 0x00, 0x00, 0x00], "no references, class 0"),
+            Piece::Octets(&[0x01, 0x00, 0x08, 0x00], "negotiation request, 8 octets"),
+            Piece::Octets(&[0x03, 0x00, 0x00, 0x00], "TLS or CredSSP"),
+        ],
+        until: Until::Answer,
+    }],
+    frames: 7,
 };
 
 const CONNECTION_REQUEST: u8 = 0xe0;

@@ -5,6 +5,7 @@
 
 use crate::octets::{be16, octet, take};
 use crate::operation::Operation;
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{Text, find, is_printable, unpadded};
@@ -69,7 +70,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: Some(operation),
-    probes: &[],
+    probes: &[IDENTIFY_MODULE, IDENTIFY_COMPONENT],
     dissect,
 };
 
@@ -84,6 +85,113 @@ pub static PLUS: Protocol = Protocol {
     operation: None,
     probes: &[],
     dissect: dissect_plus,
+};
+
+/// Opens the transport connection. Class 0 has no release of its own (X.224 §6.7.1.5): closing TCP is the orderly end.
+const CONNECT: Step = Step {
+    sends: &[
+        Piece::Octets(
+            &[0x03, 0x00, 0x00, 0x16],
+            "TPKT version 3, 22 octets in all",
+        ),
+        Piece::Octets(
+            &[0x11, 0xe0],
+            "COTP: 17 octets of header, connection request",
+        ),
+        Piece::Octets(
+            &[0x00, 0x00, 0x00, 0x01],
+            "destination reference none, source reference 1",
+        ),
+        Piece::Octets(&[0x00], "class 0"),
+        Piece::Octets(&[0xc0, 0x01, 0x0a], "TPDUs of up to 1024 octets"),
+        Piece::Octets(
+            &[0xc1, 0x02, 0x01, 0x00],
+            "calling TSAP: a programming device",
+        ),
+        Piece::Octets(&[0xc2, 0x02], "called TSAP, two octets"),
+        Piece::Hole(
+            Hole::Setting {
+                name: "s7comm.tsap",
+                default: &[0x01, 0x02],
+            },
+            "as a programming device, to rack 0 (upper three bits), slot 2 (lower five)",
+        ),
+    ],
+    until: Until::Answer,
+};
+
+/// Agrees on one job at a time and on the longest PDU.
+const SET_UP: Step = Step {
+    sends: &[
+        Piece::Octets(
+            &[0x03, 0x00, 0x00, 0x19],
+            "TPKT version 3, 25 octets in all",
+        ),
+        Piece::Octets(&[0x02, 0xf0, 0x80], "COTP: data, the last of its unit"),
+        Piece::Octets(&[0x32, 0x01], "S7 communication, job"),
+        Piece::Octets(&[0x00, 0x00, 0x00, 0x01], "reserved, reference 1"),
+        Piece::Octets(&[0x00, 0x08, 0x00, 0x00], "8 octets of parameters, no data"),
+        Piece::Octets(&[0xf0, 0x00], "set up communication"),
+        Piece::Octets(&[0x00, 0x01, 0x00, 0x01], "one job at a time, either way"),
+        Piece::Octets(&[0x01, 0xe0], "PDUs of up to 480 octets"),
+    ],
+    until: Until::Answer,
+};
+
+/// Reads a system status list; the list and its index are to follow.
+const READ_LIST: Piece = Piece::Octets(
+    &[
+        0x03, 0x00, 0x00, 0x21, // TPKT, 33 octets in all
+        0x02, 0xf0, 0x80, // COTP data
+        0x32, 0x07, 0x00, 0x00, 0x00, 0x02, 0x00, 0x08, 0x00,
+        0x08, // user data, reference 2, 8 and 8 octets
+        0x00, 0x01, 0x12, 0x04, 0x11, 0x44, 0x01,
+        0x00, // request, CPU functions, read SZL, sequence 0
+        0xff, 0x09, 0x00, 0x04, // octet string of four
+    ],
+    "TPKT, COTP data, S7 user data: CPU functions, read system status list",
+);
+
+/// SZL 0x0011: order numbers and versions of module, hardware and firmware.
+const IDENTIFY_MODULE: Probe = Probe {
+    name: "read module identification (SZL 0x0011)",
+    asks: &[ORDER_NUMBER, FIRMWARE_VERSION, HARDWARE_VERSION],
+    carrier: Carrier::Tcp(102),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[
+        CONNECT,
+        SET_UP,
+        Step {
+            sends: &[
+                READ_LIST,
+                Piece::Octets(&[0x00, 0x11, 0x00, 0x00], "list 0x0011, all indices"),
+            ],
+            until: Until::Answer,
+        },
+    ],
+    frames: 11,
+};
+
+/// SZL 0x001C: names, serial number and type of the components.
+const IDENTIFY_COMPONENT: Probe = Probe {
+    name: "read component identification (SZL 0x001C)",
+    asks: &[SYSTEM_NAME, MODULE_NAME, SERIAL_NUMBER, MODULE_TYPE],
+    carrier: Carrier::Tcp(102),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[
+        CONNECT,
+        SET_UP,
+        Step {
+            sends: &[
+                READ_LIST,
+                Piece::Octets(&[0x00, 0x1c, 0x00, 0x00], "list 0x001C, all indices"),
+            ],
+            until: Until::Answer,
+        },
+    ],
+    frames: 11,
 };
 
 /// Job, acknowledgement, acknowledgement with data, user data.

@@ -3,6 +3,7 @@
 //! Spec: RFC 3261 §7 and §20.35, §20.41 (SIP), RFC 7826 §5 and §18.50, §18.53 (RTSP). Numbers and names of people are never read.
 
 use crate::octets::{foreign, more};
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{find, header, lines};
@@ -25,7 +26,7 @@ pub static SIP: Protocol = Protocol {
     frame: Some(|input| frame(input, b"SIP/2.0")),
     recognise: |message| recognise(message, b"SIP/2.0"),
     operation: None,
-    probes: &[],
+    probes: &[SIP_OPTIONS],
     dissect: |message, out| dissect(message, SIP_USER_AGENT, SIP_SERVER, out),
 };
 
@@ -38,8 +39,52 @@ pub static RTSP: Protocol = Protocol {
     frame: Some(|input| frame(input, b"RTSP/1.0")),
     recognise: |message| recognise(message, b"RTSP/1.0"),
     operation: None,
-    probes: &[],
+    probes: &[RTSP_OPTIONS],
     dissect: |message, out| dissect(message, RTSP_USER_AGENT, RTSP_SERVER, out),
+};
+
+/// RFC 3261 §11: what the other end can do. It answers to where the question came from (RFC 3581); nothing rings.
+const SIP_OPTIONS: Probe = Probe {
+    name: "options",
+    asks: &[SIP_SERVER, SIP_USER_AGENT],
+    carrier: Carrier::Udp(5060),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(b"OPTIONS sip:", "what can you do"),
+            Piece::Hole(Hole::Target, "the address that is asked"),
+            Piece::Octets(b" SIP/2.0\r\nVia: SIP/2.0/UDP fossick.invalid;branch=z9hG4bK", "by this way; transaction"),
+            Piece::Hole(Hole::RandomText { digits: 16 }, "transaction"),
+            Piece::Octets(b";rport\r\nMax-Forwards: 1\r\nTo: <sip:", "answer to where this came from; not further; to"),
+            Piece::Hole(Hole::Target, "the address that is asked"),
+            Piece::Octets(b">\r\nFrom: <sip:fossick@fossick.invalid>;tag=", "from"),
+            Piece::Hole(Hole::RandomText { digits: 8 }, "tag"),
+            Piece::Octets(b"\r\nCall-ID: ", "call"),
+            Piece::Hole(Hole::RandomText { digits: 16 }, "call"),
+            Piece::Octets(
+                b"\r\nCSeq: 1 OPTIONS\r\nContact: <sip:fossick@fossick.invalid>\r\nContent-Length: 0\r\n\r\n",
+                "number 1, nothing more",
+            ),
+        ],
+        until: Until::Answer,
+    }],
+    frames: 1,
+};
+
+/// RFC 2326 §10.1: what the server can do, of no stream in particular.
+const RTSP_OPTIONS: Probe = Probe {
+    carrier: Carrier::Tcp(554),
+    asks: &[RTSP_SERVER],
+    steps: &[Step {
+        sends: &[Piece::Octets(
+            b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\nUser-Agent: Fossick\r\n\r\n",
+            "what can you do",
+        )],
+        until: Until::Answer,
+    }],
+    frames: 7,
+    ..SIP_OPTIONS
 };
 
 /// A start line longer than this is none.

@@ -5,6 +5,7 @@
 
 use crate::octets::{array, foreign, head, le16, more, octet, take};
 use crate::operation::Operation;
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{Text, find};
@@ -41,8 +42,121 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: Some(operation),
-    probes: &[],
+    probes: &[NEGOTIATE_2, CHALLENGE, NEGOTIATE_1],
     dissect,
+};
+
+/// Head of an SMB 2 message (MS-SMB2 §2.2.1.2), less command and what follows it.
+const HEAD_2: Piece = Piece::Octets(
+    b"\xfeSMB\x40\0\0\0\0\0\0\0",
+    "SMB 2, header of 64 octets, no charge, no status",
+);
+const CLIENT: Piece = Piece::Hole(Hole::Random { length: 16 }, "client id");
+/// MS-SMB2 §2.2.3: the dialects up to 3.0.2, which need no more than a list.
+const OFFER: Step = Step {
+    sends: &[
+        Piece::Octets(&[0x00, 0x00, 0x00, 0x6c], "session message of 108 octets"),
+        HEAD_2,
+        Piece::Octets(
+            &[0x00, 0x00, 0x01, 0x00],
+            "command 0: negotiate; one credit",
+        ),
+        Piece::Octets(
+            &[0; 48],
+            "no flags, message 0, no tree, no session, no signature",
+        ),
+        Piece::Octets(&[0x24, 0x00, 0x04, 0x00], "negotiate, four dialects"),
+        Piece::Octets(
+            &[0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00],
+            "signing enabled; no capabilities",
+        ),
+        CLIENT,
+        Piece::Octets(&[0; 8], "start time: none"),
+        Piece::Octets(
+            &[0x02, 0x02, 0x10, 0x02, 0x00, 0x03, 0x02, 0x03],
+            "2.0.2, 2.1, 3.0, 3.0.2",
+        ),
+    ],
+    until: Until::Answer,
+};
+
+/// Which dialect the server chooses.
+const NEGOTIATE_2: Probe = Probe {
+    name: "negotiate (SMB 2 and 3)",
+    asks: &[DIALECT],
+    carrier: Carrier::Tcp(445),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[OFFER],
+    frames: 7,
+};
+
+/// Begins to log in, as nobody, and goes no further: the challenge names host, domain and version (MS-NLMP §2.2.1.2).
+const CHALLENGE: Probe = Probe {
+    name: "ntlm challenge",
+    asks: &[ntlm::VERSION, ntlm::COMPUTER_NAME, ntlm::DNS_COMPUTER_NAME],
+    // A login that is begun may be written down by the server as one that failed.
+    safety: Safety::Intrusive,
+    steps: &[
+        OFFER,
+        Step {
+            sends: &[
+                Piece::Octets(&[0x00, 0x00, 0x00, 0x80], "session message of 128 octets"),
+                HEAD_2,
+                Piece::Octets(
+                    &[0x01, 0x00, 0x01, 0x00],
+                    "command 1: session setup; one credit",
+                ),
+                Piece::Octets(&[0; 8], "no flags, nothing follows"),
+                Piece::Octets(&[0x01, 0, 0, 0, 0, 0, 0, 0], "message 1"),
+                Piece::Octets(&[0; 32], "no tree, no session, no signature"),
+                Piece::Octets(&[0x19, 0x00, 0x00, 0x01], "session setup, signing enabled"),
+                Piece::Octets(&[0; 8], "no capabilities, no channel"),
+                Piece::Octets(&[0x58, 0x00, 0x28, 0x00], "40 octets of security at 88"),
+                Piece::Octets(&[0; 8], "no session before"),
+                Piece::Octets(b"NTLMSSP\0\x01\0\0\0", "NTLM negotiate"),
+                Piece::Octets(
+                    &[0x05, 0x02, 0x08, 0xa2],
+                    "UNICODE, target, NTLM, extended security, version, 128 bit",
+                ),
+                Piece::Octets(&[0; 16], "no domain, no workstation"),
+                Piece::Octets(
+                    &[0x0a, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x0f],
+                    "version 10.0, revision 15",
+                ),
+            ],
+            until: Until::Answer,
+        },
+    ],
+    frames: 9,
+    ..NEGOTIATE_2
+};
+
+/// MS-CIFS §2.2.4.52: what knows nothing later than version 1.
+const NEGOTIATE_1: Probe = Probe {
+    name: "negotiate (SMB 1)",
+    asks: &[SERVER_NAME],
+    // Old and neglected where it is still there.
+    safety: Safety::Intrusive,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(&[0x00, 0x00, 0x00, 0x2f], "session message of 47 octets"),
+            Piece::Octets(b"\xffSMB\x72", "SMB 1, negotiate"),
+            Piece::Octets(
+                &[0, 0, 0, 0, 0x18, 0x01, 0x40],
+                "no status; flags: long names, UNICODE off",
+            ),
+            Piece::Octets(&[0; 12], "no signature"),
+            Piece::Octets(
+                &[0x00, 0x00, 0x46, 0x4f, 0x00, 0x00, 0x01, 0x00],
+                "no tree, process, no user, number 1",
+            ),
+            Piece::Octets(&[0x00, 0x0c, 0x00], "no parameters, 12 octets"),
+            Piece::Octets(b"\x02NT LM 0.12\0", "dialect"),
+        ],
+        until: Until::Answer,
+    }],
+    ..NEGOTIATE_2
 };
 
 /// Octets of a message that are read; what follows is file data.

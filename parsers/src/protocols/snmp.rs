@@ -7,6 +7,7 @@ use std::fmt;
 
 use crate::ber::{Oid, element, elements, expect, unsigned};
 use crate::operation::Operation;
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition, Role, finish};
 use crate::statement::{Key, Out, Subject};
 
@@ -66,8 +67,154 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: None,
     recognise,
     operation: Some(operation),
-    probes: &[],
+    probes: &[GET_SYSTEM, GET_SYSTEM_V1, DISCOVER_ENGINE],
     dissect,
+};
+
+const COMMUNITY: &str = "snmp.community";
+const PUBLIC: &[u8] = b"public";
+/// The community, and what its length says of the whole.
+const MESSAGE_LENGTH: Piece = Piece::Hole(
+    Hole::LengthOf {
+        name: COMMUNITY,
+        default: PUBLIC,
+        plus: 63,
+    },
+    "octets that follow: 63 and the community, which has 64 at most",
+);
+const COMMUNITY_LENGTH: Piece = Piece::Hole(
+    Hole::LengthOf {
+        name: COMMUNITY,
+        default: PUBLIC,
+        plus: 0,
+    },
+    "length of the community",
+);
+const COMMUNITY_TEXT: Piece = Piece::Hole(
+    Hole::Setting {
+        name: COMMUNITY,
+        default: PUBLIC,
+    },
+    "community",
+);
+/// RFC 3416 §3: request id, no error, and the names of three objects with no value.
+const GET_PDU: Piece = Piece::Octets(
+    &[
+        0xa0, 0x38, 0x02, 0x04, 0x00, 0x00, 0x00, 0x01, 0x02, 0x01, 0x00, 0x02, 0x01, 0x00, 0x30,
+        0x2a,
+    ],
+    "get request, id 1, no error; 42 octets of names",
+);
+const SYS_DESCR_NAME: Piece = Piece::Octets(
+    &[
+        0x30, 0x0c, 0x06, 0x08, 0x2b, 6, 1, 2, 1, 1, 1, 0, 0x05, 0x00,
+    ],
+    "1.3.6.1.2.1.1.1.0, sysDescr",
+);
+const SYS_OBJECT_ID_NAME: Piece = Piece::Octets(
+    &[
+        0x30, 0x0c, 0x06, 0x08, 0x2b, 6, 1, 2, 1, 1, 2, 0, 0x05, 0x00,
+    ],
+    "1.3.6.1.2.1.1.2.0, sysObjectID",
+);
+const SYS_NAME_NAME: Piece = Piece::Octets(
+    &[
+        0x30, 0x0c, 0x06, 0x08, 0x2b, 6, 1, 2, 1, 1, 5, 0, 0x05, 0x00,
+    ],
+    "1.3.6.1.2.1.1.5.0, sysName",
+);
+
+/// Three objects that every agent has (RFC 3418), in one message.
+const GET_SYSTEM: Probe = Probe {
+    name: "get sysDescr, sysObjectID, sysName (v2c)",
+    asks: &[SYS_DESCR, SYS_OBJECT_ID, SYS_NAME],
+    carrier: Carrier::Udp(161),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(&[0x30], "message"),
+            MESSAGE_LENGTH,
+            Piece::Octets(&[0x02, 0x01, 0x01], "version 2c"),
+            Piece::Octets(&[0x04], "text"),
+            COMMUNITY_LENGTH,
+            COMMUNITY_TEXT,
+            GET_PDU,
+            SYS_DESCR_NAME,
+            SYS_OBJECT_ID_NAME,
+            SYS_NAME_NAME,
+        ],
+        until: Until::Answer,
+    }],
+    frames: 1,
+};
+
+/// The same of agents that know version 1 alone.
+const GET_SYSTEM_V1: Probe = Probe {
+    name: "get sysDescr, sysObjectID, sysName (v1)",
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(&[0x30], "message"),
+            MESSAGE_LENGTH,
+            Piece::Octets(&[0x02, 0x01, 0x00], "version 1"),
+            Piece::Octets(&[0x04], "text"),
+            COMMUNITY_LENGTH,
+            COMMUNITY_TEXT,
+            GET_PDU,
+            SYS_DESCR_NAME,
+            SYS_OBJECT_ID_NAME,
+            SYS_NAME_NAME,
+        ],
+        until: Until::Answer,
+    }],
+    ..GET_SYSTEM
+};
+
+/// RFC 3414 §4: an agent reports its engine id to whoever does not know it; no user and no secret is needed.
+const DISCOVER_ENGINE: Probe = Probe {
+    name: "discover engine id (v3)",
+    asks: &[ENGINE_ID],
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(
+                &[0x30, 0x3a, 0x02, 0x01, 0x03],
+                "message of 58 octets, version 3",
+            ),
+            Piece::Octets(&[0x30, 0x0f, 0x02, 0x02, 0x00, 0x01], "head: message id 1"),
+            Piece::Octets(
+                &[0x02, 0x03, 0x00, 0xff, 0xe3],
+                "answers of up to 65507 octets",
+            ),
+            Piece::Octets(
+                &[0x04, 0x01, 0x04],
+                "flags: reportable, neither authenticated nor encrypted",
+            ),
+            Piece::Octets(&[0x02, 0x01, 0x03], "user-based security"),
+            Piece::Octets(
+                &[
+                    0x04, 0x10, 0x30, 0x0e, 0x04, 0x00, 0x02, 0x01, 0x00, 0x02, 0x01, 0x00,
+                ],
+                "security parameters: engine unknown, boots 0, time 0",
+            ),
+            Piece::Octets(
+                &[0x04, 0x00, 0x04, 0x00, 0x04, 0x00],
+                "no user, no authentication, no privacy",
+            ),
+            Piece::Octets(
+                &[0x30, 0x12, 0x04, 0x00, 0x04, 0x00],
+                "scoped PDU: no context",
+            ),
+            Piece::Octets(
+                &[
+                    0xa0, 0x0c, 0x02, 0x02, 0x00, 0x01, 0x02, 0x01, 0x00, 0x02, 0x01, 0x00, 0x30,
+                    0x00,
+                ],
+                "get request, id 1, no error, of nothing",
+            ),
+        ],
+        until: Until::Answer,
+    }],
+    ..GET_SYSTEM
 };
 
 /// Objects that identify, by the octets of their names. 2b is 1.3; 06 01 02 01 is internet.mgmt.mib-2.

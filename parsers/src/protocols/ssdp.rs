@@ -2,6 +2,7 @@
 //!
 //! Spec: `UPnP` Device Architecture 2.0 §1.
 
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{header, lines};
@@ -26,8 +27,49 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: None,
     recognise,
     operation: None,
-    probes: &[],
+    probes: &[SEARCH_ONE, SEARCH],
     dissect,
+};
+
+/// §1.3.3: a search that one device is sent names that device, and no time to spread the answers over.
+const SEARCH_ONE: Probe = Probe {
+    name: "search",
+    asks: &[SERVER, NAME, LOCATION],
+    carrier: Carrier::Udp(1900),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(b"M-SEARCH * HTTP/1.1\r\nHOST: ", "a search"),
+            Piece::Hole(Hole::Target, "the address that is asked"),
+            Piece::Octets(
+                b":1900\r\nMAN: \"ssdp:discover\"\r\nST: upnp:rootdevice\r\n\r\n",
+                "for root devices",
+            ),
+        ],
+        until: Until::Answer,
+    }],
+    frames: 1,
+};
+
+/// §1.3.2: all root devices of the segment, answers spread over a second.
+const SEARCH: Probe = Probe {
+    name: "search (multicast)",
+    reach: Reach::Segment,
+    steps: &[Step {
+        sends: &[
+            Piece::Octets(
+                b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\n",
+                "a search, to all",
+            ),
+            Piece::Octets(
+                b"MAN: \"ssdp:discover\"\r\nMX: 1\r\nST: upnp:rootdevice\r\n\r\n",
+                "for root devices",
+            ),
+        ],
+        until: Until::Quiet,
+    }],
+    ..SEARCH_ONE
 };
 
 fn recognise(message: &[u8]) -> Option<Recognition> {

@@ -5,6 +5,7 @@
 use md5::{Digest, Md5};
 
 use crate::octets::{array, be32, foreign, head, more, octet, take, whole};
+use crate::probe::{Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 
@@ -24,8 +25,22 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: None,
-    probes: &[],
+    probes: &[READ_IDENTIFICATION],
     dissect,
+};
+
+/// The server's identification comes unasked (RFC 4253 §4.2); there is nothing to take leave of before the key exchange.
+const READ_IDENTIFICATION: Probe = Probe {
+    name: "read identification",
+    asks: &[BANNER],
+    carrier: Carrier::Tcp(22),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &[],
+        until: Until::Answer,
+    }],
+    frames: 6,
 };
 
 /// RFC 4253 §4.2: 255 octets with the line end; some servers are longer.

@@ -4,6 +4,7 @@
 //! BSON 1.1; Oracle TNS as sent: packet header, accept, refuse.
 
 use crate::octets::{array, foreign, head, le32, more, octet, take, whole};
+use crate::probe::{Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::{Text, find, header, is_printable, lines};
@@ -36,8 +37,31 @@ pub static REDIS: Protocol = Protocol {
     frame: Some(redis_frame),
     recognise: recognise_redis,
     operation: None,
-    probes: &[],
+    probes: &[REDIS_INFO],
     dissect: dissect_redis,
+};
+
+/// INFO: it reads no key. A server that wants a password says so, which is an answer too.
+const REDIS_INFO: Probe = Probe {
+    name: "info of the server",
+    asks: &[REDIS_VERSION, REDIS_OS],
+    carrier: Carrier::Tcp(6379),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[
+        Step {
+            sends: &[
+                Piece::Octets(b"*1\r\n", "a command of one word"),
+                Piece::Octets(b"$4\r\nINFO\r\n", "what the server is"),
+            ],
+            until: Until::Answer,
+        },
+        Step {
+            sends: &[Piece::Octets(b"*1\r\n$4\r\nQUIT\r\n", "takes leave")],
+            until: Until::Answer,
+        },
+    ],
+    frames: 9,
 };
 
 /// Registration of `MongoDB`.
@@ -74,9 +98,9 @@ pub static ORACLE: Protocol = Protocol {
 /// Octets read of one message; what follows is data.
 const READ: usize = 8192;
 /// Commands that begin a conversation or ask for what identifies, as words of an array.
-const COMMANDS: [&[u8]; 10] = [
+const COMMANDS: [&[u8]; 11] = [
     b"auth", b"client", b"command", b"config", b"echo", b"get", b"hello", b"info", b"ping",
-    b"select",
+    b"quit", b"select",
 ];
 
 /// A line of RESP, or a text with its length and the line end behind it; an array is its first line, its items follow.

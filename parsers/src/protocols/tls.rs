@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use x509_parser::prelude::{AttributeTypeAndValue, FromDer, GeneralName, X509Certificate};
 
 use crate::octets::{array, be16, counted8, counted16, foreign, more, octet, take, whole};
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Joined, Key, Out, Subject};
 
@@ -70,8 +71,118 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: None,
-    probes: &[],
+    probes: &[HELLO, HELLO_8443, HELLO_LEGACY],
     dissect,
+};
+
+const RANDOM: Piece = Piece::Hole(Hole::Random { length: 32 }, "client random");
+/// RFC 5246 §7.2.1.
+const TAKE_LEAVE: Step = Step {
+    sends: &[Piece::Octets(
+        &[0x15, 0x03, 0x01, 0x00, 0x02, 0x01, 0x00],
+        "alert, warning: close notify",
+    )],
+    until: Until::Sent,
+};
+
+/// Version 1.2, in which the certificate is in the clear, with the suites and groups that servers of its time have. No name is
+/// asked for: an address is none (RFC 6066 §3).
+const HELLO: Probe = Probe {
+    name: "hello (TLS 1.2)",
+    asks: &[
+        CERTIFICATE_SUBJECT,
+        CERTIFICATE_ISSUER,
+        CERTIFICATE_NOT_AFTER,
+    ],
+    carrier: Carrier::Tcp(443),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[
+        Step {
+            sends: &[
+                Piece::Octets(
+                    &[0x16, 0x03, 0x01, 0x00, 0x95],
+                    "handshake record of 149 octets",
+                ),
+                Piece::Octets(
+                    &[0x01, 0x00, 0x00, 0x91, 0x03, 0x03],
+                    "client hello of 145 octets, version 1.2",
+                ),
+                RANDOM,
+                Piece::Octets(&[0x00], "no session"),
+                Piece::Octets(
+                    &[
+                        0x00, 0x34, 0xc0, 0x2b, 0xc0, 0x2f, 0xc0, 0x2c, 0xc0, 0x30, 0xcc, 0xa9,
+                        0xcc, 0xa8, 0xc0, 0x23, 0xc0, 0x27, 0xc0, 0x09, 0xc0, 0x13, 0xc0, 0x0a,
+                        0xc0, 0x14, 0x00, 0x9e, 0x00, 0x9f, 0x00, 0x67, 0x00, 0x6b, 0x00, 0x33,
+                        0x00, 0x39, 0x00, 0x9c, 0x00, 0x9d, 0x00, 0x3c, 0x00, 0x3d, 0x00, 0x2f,
+                        0x00, 0x35, 0x00, 0x0a, 0x00, 0xff,
+                    ],
+                    "25 suites: ECDHE, DHE and RSA with AES, ChaCha20 or 3DES; secure renegotiation",
+                ),
+                Piece::Octets(&[0x01, 0x00], "no compression"),
+                Piece::Octets(&[0x00, 0x34], "52 octets of extensions"),
+                Piece::Octets(
+                    &[
+                        0x00, 0x0a, 0x00, 0x0a, 0x00, 0x08, 0x00, 0x1d, 0x00, 0x17, 0x00, 0x18,
+                        0x00, 0x19,
+                    ],
+                    "groups: X25519, P-256, P-384, P-521",
+                ),
+                Piece::Octets(&[0x00, 0x0b, 0x00, 0x02, 0x01, 0x00], "points uncompressed"),
+                Piece::Octets(
+                    &[
+                        0x00, 0x0d, 0x00, 0x18, 0x00, 0x16, 0x04, 0x03, 0x05, 0x03, 0x06, 0x03,
+                        0x08, 0x04, 0x08, 0x05, 0x08, 0x06, 0x04, 0x01, 0x05, 0x01, 0x06, 0x01,
+                        0x02, 0x03, 0x02, 0x01,
+                    ],
+                    "signatures: ECDSA, RSA-PSS and RSA with SHA-2 or SHA-1",
+                ),
+                Piece::Octets(&[0x00, 0x17, 0x00, 0x00], "extended master secret"),
+            ],
+            until: Until::Told(4),
+        },
+        TAKE_LEAVE,
+    ],
+    frames: 13,
+};
+
+const HELLO_8443: Probe = Probe {
+    name: "hello (TLS 1.2), port 8443",
+    carrier: Carrier::Tcp(8443),
+    ..HELLO
+};
+
+/// Version 1.0 without extensions, for servers that know nothing later or stumble over those.
+const HELLO_LEGACY: Probe = Probe {
+    name: "hello (TLS 1.0)",
+    steps: &[
+        Step {
+            sends: &[
+                Piece::Octets(
+                    &[0x16, 0x03, 0x01, 0x00, 0x41],
+                    "handshake record of 65 octets",
+                ),
+                Piece::Octets(
+                    &[0x01, 0x00, 0x00, 0x3d, 0x03, 0x01],
+                    "client hello of 61 octets, version 1.0",
+                ),
+                RANDOM,
+                Piece::Octets(&[0x00], "no session"),
+                Piece::Octets(
+                    &[
+                        0x00, 0x16, 0x00, 0x2f, 0x00, 0x35, 0x00, 0x0a, 0x00, 0x05, 0x00, 0x04,
+                        0x00, 0x33, 0x00, 0x39, 0x00, 0x16, 0xc0, 0x13, 0xc0, 0x14, 0x00, 0xff,
+                    ],
+                    "11 suites: RSA, DHE and ECDHE with AES, 3DES or RC4; secure renegotiation",
+                ),
+                Piece::Octets(&[0x01, 0x00], "no compression"),
+            ],
+            until: Until::Told(4),
+        },
+        TAKE_LEAVE,
+    ],
+    ..HELLO
 };
 
 const HANDSHAKE: u8 = 22;

@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Fault, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::find;
@@ -66,7 +67,13 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: None,
     recognise,
     operation: None,
-    probes: &[],
+    probes: &[
+        PROBE,
+        PROBE_1_1,
+        PROBE_SEGMENT,
+        PROBE_DEVICES_SEGMENT,
+        PROBE_1_1_SEGMENT,
+    ],
     dissect,
 };
 
@@ -94,6 +101,107 @@ pub static SDC: Protocol = Protocol {
     operation: None,
     probes: &[],
     dissect: dissect_sdc,
+};
+
+/// An id that is new each time: an envelope that was heard before is passed over (WS-Discovery §3.1).
+const MESSAGE_ID: [Piece; 9] = [
+    Piece::Hole(Hole::RandomText { digits: 8 }, "message id"),
+    Piece::Octets(b"-", "-"),
+    Piece::Hole(Hole::RandomText { digits: 4 }, "message id"),
+    Piece::Octets(b"-4", "of version 4"),
+    Piece::Hole(Hole::RandomText { digits: 3 }, "message id"),
+    Piece::Octets(b"-8", "of variant 8"),
+    Piece::Hole(Hole::RandomText { digits: 3 }, "message id"),
+    Piece::Octets(b"-", "-"),
+    Piece::Hole(Hole::RandomText { digits: 12 }, "message id"),
+];
+const BEGIN: Piece = Piece::Octets(
+    b"<?xml version=\"1.0\" encoding=\"utf-8\"?>\
+      <soap:Envelope xmlns:soap=\"http://www.w3.org/2003/05/soap-envelope\" \
+      xmlns:wsa=\"http://schemas.xmlsoap.org/ws/2004/08/addressing\" \
+      xmlns:wsd=\"http://schemas.xmlsoap.org/ws/2005/04/discovery\"><soap:Header>\
+      <wsa:To>urn:schemas-xmlsoap-org:ws:2005:04:discovery</wsa:To>\
+      <wsa:Action>http://schemas.xmlsoap.org/ws/2005/04/discovery/Probe</wsa:Action>\
+      <wsa:MessageID>urn:uuid:",
+    "an envelope for all: Probe, as of April 2005",
+);
+const BEGIN_1_1: Piece = Piece::Octets(
+    b"<?xml version=\"1.0\" encoding=\"utf-8\"?>\
+      <soap:Envelope xmlns:soap=\"http://www.w3.org/2003/05/soap-envelope\" \
+      xmlns:wsa=\"http://www.w3.org/2005/08/addressing\" \
+      xmlns:wsd=\"http://docs.oasis-open.org/ws-dd/ns/discovery/2009/01\"><soap:Header>\
+      <wsa:To>urn:docs-oasis-open-org:ws-dd:ns:discovery:2009:01</wsa:To>\
+      <wsa:Action>http://docs.oasis-open.org/ws-dd/ns/discovery/2009/01/Probe</wsa:Action>\
+      <wsa:MessageID>urn:uuid:",
+    "an envelope for all: Probe, version 1.1",
+);
+const END: Piece = Piece::Octets(
+    b"</wsa:MessageID></soap:Header><soap:Body><wsd:Probe/></soap:Body></soap:Envelope>",
+    "of any type, in any scope",
+);
+const END_DEVICES: Piece = Piece::Octets(
+    b"</wsa:MessageID></soap:Header><soap:Body><wsd:Probe>\
+      <wsd:Types xmlns:wsdp=\"http://schemas.xmlsoap.org/ws/2006/02/devprof\">wsdp:Device</wsd:Types>\
+      </wsd:Probe></soap:Body></soap:Envelope>",
+    "devices of the profile for web services, in any scope",
+);
+const fn envelope(begin: Piece, end: Piece) -> [Piece; 11] {
+    let [a, b, c, d, e, f, g, h, i] = MESSAGE_ID;
+    [begin, a, b, c, d, e, f, g, h, i, end]
+}
+const ASK: [Piece; 11] = envelope(BEGIN, END);
+const ASK_DEVICES: [Piece; 11] = envelope(BEGIN, END_DEVICES);
+const ASK_1_1: [Piece; 11] = envelope(BEGIN_1_1, END);
+
+/// §5.2, to one device (directed): printers, cameras and computers.
+const PROBE: Probe = Probe {
+    name: "probe",
+    asks: &[TYPE, ENDPOINT, TRANSPORT_ADDRESS],
+    carrier: Carrier::Udp(3702),
+    reach: Reach::Host,
+    safety: Safety::Routine,
+    steps: &[Step {
+        sends: &ASK,
+        until: Until::Answer,
+    }],
+    frames: 1,
+};
+/// The same by type, as Windows asks: what serves files to it often answers to nothing else.
+const PROBE_DEVICES_SEGMENT: Probe = Probe {
+    name: "probe for devices (multicast)",
+    reach: Reach::Segment,
+    steps: &[Step {
+        sends: &ASK_DEVICES,
+        until: Until::Quiet,
+    }],
+    ..PROBE
+};
+/// The same in version 1.1, which medical devices speak.
+const PROBE_1_1: Probe = Probe {
+    name: "probe (1.1)",
+    steps: &[Step {
+        sends: &ASK_1_1,
+        until: Until::Answer,
+    }],
+    ..PROBE
+};
+const PROBE_SEGMENT: Probe = Probe {
+    name: "probe (multicast)",
+    reach: Reach::Segment,
+    steps: &[Step {
+        sends: &ASK,
+        until: Until::Quiet,
+    }],
+    ..PROBE
+};
+const PROBE_1_1_SEGMENT: Probe = Probe {
+    name: "probe (1.1, multicast)",
+    reach: Reach::Segment,
+    steps: &[Step {
+        sends: &ASK_1_1,
+        until: Until::Quiet,
+    }],
+    ..PROBE
 };
 
 /// Tag of a medical device's description, exactly so: the exchange of metadata has an element that differs in case.

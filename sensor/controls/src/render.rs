@@ -163,7 +163,7 @@ fn transport(transport: Transport) -> &'static str {
 }
 
 /// What is said of protocol functions where a device knows packets alone.
-const NOT_HELD: &str = "this device is not told them; the comments say which were seen";
+const NOT_HELD: &str = "not enforced by this device, which is told addresses and ports alone; comments say which were seen";
 
 /// Whether a filter can state the rule: both ends are of one family.
 fn is_one_family(rule: &Rule) -> bool {

@@ -7,6 +7,7 @@ use fossick_fingerprints::{Fingerprints, Reading, Said};
 use fossick_model::{Attribute, Evidence, Fact, Frames, Transport};
 
 use crate::event::Proof;
+use crate::inventory::is_heard;
 use crate::ledger::Node;
 
 /// What sheets say of values, asked once for each value.
@@ -38,14 +39,15 @@ impl<'f> Reader<'f> {
         let capture = self
             .captures
             .get(usize::try_from(proof.capture).unwrap_or(usize::MAX));
+        let capture = capture.map_or_else(|| Arc::from(""), Arc::clone);
         Evidence {
-            capture: capture.map_or_else(|| Arc::from(""), Arc::clone),
+            heard: is_heard(&capture),
+            capture,
             frames: match proof.places.frames() {
                 one if one.len() == 1 => Frames::One(one.first().copied().unwrap_or_default()),
                 several => Frames::Several(several),
             },
             time: proof.time,
-            heard: true,
             octets: proof.places.octets(),
         }
     }

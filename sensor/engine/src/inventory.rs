@@ -42,6 +42,15 @@ pub struct Inventory {
     kept_given_up: u64,
 }
 
+/// How the name of a capture begins whose conversations are our own: what is said in them was asked for. No file and no
+/// interface can be called so.
+pub const ASKED: &str = "asked/";
+
+/// Whether what this capture holds was said without our asking.
+pub(crate) fn is_heard(capture: &str) -> bool {
+    !capture.starts_with(ASKED)
+}
+
 /// What changed since the round before.
 #[derive(Debug, Default)]
 pub struct Round {
@@ -379,7 +388,7 @@ impl Inventory {
             capture: self.capture_named(capture),
             frames: Frames::One(frame),
             time,
-            heard: true,
+            heard: is_heard(&self.capture_named(capture)),
             octets: Vec::new(),
         };
         let asked = self.ledger.conversations.operations(kept).into_iter();

@@ -36,7 +36,7 @@ mod values;
 pub use batch::{Batch, Frame, FrameIndex};
 pub use counters::Counters;
 pub use engine::Engine;
-pub use inventory::{Forgotten, Held, Inventory, Round};
+pub use inventory::{ASKED, Forgotten, Held, Inventory, Round};
 pub use kept::{Kept, masked};
 pub use place::{Locality, Network};
 pub use record::{Row, said_in};

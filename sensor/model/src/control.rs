@@ -238,6 +238,20 @@ pub enum Request {
         /// Its name, as evidence will quote it.
         name: String,
     },
+    /// Somebody who scans asks from this hardware address until he hangs up: what is said to it was asked for.
+    Asking {
+        /// Lower-case hex with colons.
+        mac: String,
+    },
+    /// Somebody who scans put a question: for the journal.
+    Asked {
+        /// To whom.
+        to: String,
+        /// Protocol and name of the question.
+        question: String,
+        /// How it ended.
+        outcome: String,
+    },
     /// Is the store whole?
     StoreCheck,
     /// Give unused space of the store back.

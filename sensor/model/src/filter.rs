@@ -21,6 +21,8 @@ use fields::{Kind, Numbers, Texts};
 const LONGEST: usize = 4096;
 /// Parentheses within parentheses.
 const DEPTH: usize = 16;
+/// Octets that the texts of an asset have, mostly.
+const TEXTS: usize = 512;
 /// Octets that a regular expression may compile to.
 const REGEX: usize = 1 << 20;
 /// What is wrong with a filter, and where.
@@ -100,7 +102,8 @@ enum Matcher {
     /// In lower case.
     Contains(String),
     Is(String),
-    Regex(Regex),
+    /// The expression, and the same where each line is a text of its own.
+    Regex(Regex, Option<Regex>),
 }
 
 impl Matcher {
@@ -109,7 +112,7 @@ impl Matcher {
             Matcher::Exists => !text.is_empty(),
             Matcher::Contains(needle) => contains(text, needle),
             Matcher::Is(word) => text.eq_ignore_ascii_case(word) || text.to_lowercase() == *word,
-            Matcher::Regex(regex) => regex.is_match(text),
+            Matcher::Regex(regex, _) => regex.is_match(text),
         }
     }
 }
@@ -214,8 +217,25 @@ fn any(asset: &Asset, holds: &dyn Fn(&Asset) -> bool) -> bool {
     holds(asset) || asset.children.iter().any(|child| any(child, holds))
 }
 
-/// Every text of an asset that people look for.
+/// Whether it is in one of the texts of an asset, or of a device behind it.
 fn anywhere(asset: &Asset, about: &About<'_>, matcher: &Matcher) -> bool {
+    // One search in all the texts, a line each, costs less than one in each. What it finds may lie across two of them.
+    if let Matcher::Regex(_, Some(lines)) = matcher {
+        let mut all = String::with_capacity(TEXTS);
+        texts(asset, about, &mut |text| {
+            all.push_str(text);
+            all.push('\n');
+            false
+        });
+        if !lines.is_match(&all) {
+            return false;
+        }
+    }
+    texts(asset, about, &mut |text| matcher.is_match(text))
+}
+
+/// Hands over every text of an asset that people look for, and of the devices behind it, until one is wanted.
+fn texts(asset: &Asset, about: &About<'_>, is: &mut dyn FnMut(&str) -> bool) -> bool {
     let options = [
         &asset.vendor,
         &asset.model,
@@ -230,23 +250,19 @@ fn anywhere(asset: &Asset, about: &About<'_>, matcher: &Matcher) -> bool {
         &asset.location,
         &asset.description,
     ];
-    let is = |text: &str| matcher.is_match(text);
     asset.hostnames.iter().any(|name| is(name))
         || options.into_iter().flatten().any(|text| is(text))
         || asset.kind.is_some_and(|kind| is(kind.name()))
         || asset.protocols.iter().any(|name| is(name))
-        || about.zone.is_some_and(is)
-        || about.note.is_some_and(is)
+        || about.zone.is_some_and(&mut *is)
+        || about.note.is_some_and(&mut *is)
         || is(&asset.id)
         || asset.addresses.iter().any(|addresses| {
             addresses.mac.iter().any(|mac| is(mac))
                 || addresses.ipv4.iter().any(|ip| is(&ip.to_string()))
                 || addresses.ipv6.iter().any(|ip| is(&ip.to_string()))
         })
-        || asset
-            .children
-            .iter()
-            .any(|child| anywhere(child, about, matcher))
+        || asset.children.iter().any(|child| texts(child, about, is))
 }
 
 fn within(ip: IpAddr, (network, prefix): (IpAddr, u8)) -> bool {
@@ -492,11 +508,14 @@ impl Parser {
 fn matcher(value: &Value, exactly: bool) -> Result<Matcher, FilterError> {
     match value.shape {
         Shape::Regex => {
-            let regex = RegexBuilder::new(&value.text)
-                .case_insensitive(true)
-                .size_limit(REGEX)
-                .build();
-            let regex = regex.map_err(|error| {
+            let build = |lines: bool| {
+                RegexBuilder::new(&value.text)
+                    .case_insensitive(true)
+                    .multi_line(lines)
+                    .size_limit(REGEX)
+                    .build()
+            };
+            let regex = build(false).map_err(|error| {
                 let text = error.to_string();
                 let last = text
                     .lines()
@@ -505,7 +524,10 @@ fn matcher(value: &Value, exactly: bool) -> Result<Matcher, FilterError> {
                     .trim_start_matches("error: ");
                 wrong(value.at, &format!("not a regular expression: {last}"))
             })?;
-            Ok(Matcher::Regex(regex))
+            // The beginning and the end of everything are not those of a line.
+            let of_all = ["\\A", "\\z"].iter().any(|mark| value.text.contains(mark));
+            let lines = (!of_all).then(|| build(true).ok()).flatten();
+            Ok(Matcher::Regex(regex, lines))
         }
         Shape::Bare if value.text == "*" => Ok(Matcher::Exists),
         Shape::Bare | Shape::Quoted if exactly => Ok(Matcher::Is(value.text.to_lowercase())),

@@ -32,7 +32,7 @@ pub use finding::{Finding, FindingSource, FindingStated, Seen, Shown, Verdict};
 pub use kind::{Category, Kind};
 pub use policy::{
     Addition, Control, ControlState, Demand, Learnt, LeftOut, Network, Origin, Policy, Rule,
-    Staleness, Step, Vulnerable, Way, Why,
+    Staleness, Step, Vulnerable, Way, Why, is_public,
 };
 pub use safe::{display_safe, push_safe};
 pub use status::{Count, Fill, Interface, Outlet, Status, Store};

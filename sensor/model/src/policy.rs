@@ -11,6 +11,29 @@ use crate::asset::{Evidence, Transport, Word};
 use crate::conversation::{Baseline, Conversation};
 use crate::time::Time;
 
+/// Whether an address is one of the public Internet (RFC 6890, RFC 4291): not of private, local or shared networks.
+#[must_use]
+pub fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            !(v4.is_private()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_multicast()
+                || a == 0
+                || a >= 240
+                || (a == 100 && b & 0xc0 == 64)
+                || (a == 198 && b & 0xfe == 18)
+                || (a == 192 && b == 0 && c == 0))
+        }
+        IpAddr::V6(v6) => {
+            let [first, ..] = v6.segments();
+            first & 0xe000 == 0x2000
+        }
+    }
+}
+
 /// Addresses that begin with the same bits; written `10.0.0.0/24`, a single address without its prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Network {

@@ -11,20 +11,44 @@ use serde_json::{Map, Value, json};
 
 use crate::Report;
 use crate::figures::{Figures, Listed};
+use crate::json::list;
 
 /// Facts of an asset that become properties and occurrences.
 const MOST_FACTS: usize = 100;
 
 pub fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let figures = Figures::of(report);
-    serde_json::to_writer_pretty(&mut *out, &document(report, &figures))?;
-    out.write_all(b"\n")
+    components(report, &figures, out)?;
+    out.write_all(b"}\n")
 }
 
-/// The whole document, without vulnerabilities.
-pub fn document(report: &Report<'_>, figures: &Figures<'_>) -> Value {
+/// The document but for its end, component by component: together they would take more memory than what they are made of.
+pub fn components(
+    report: &Report<'_>,
+    figures: &Figures<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let head = json!({
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": metadata(report, figures),
+    });
+    let head = serde_json::to_string(&head)?;
+    out.write_all(head.strip_suffix('}').unwrap_or_default().as_bytes())?;
     let hosts = figures.listed.iter().filter(|one| one.host.is_none());
-    let components: Vec<Value> = hosts.map(|one| component(figures, one)).collect();
+    member(out, "components", hosts.map(|one| component(figures, one)))
+}
+
+/// One more member of an object that others precede: a list, an element a line.
+pub fn member(out: &mut dyn Write, name: &str, all: impl Iterator<Item = Value>) -> io::Result<()> {
+    write!(out, ",\n\"{name}\":[")?;
+    list(out, all)?;
+    out.write_all(b"]")
+}
+
+fn metadata(report: &Report<'_>, figures: &Figures<'_>) -> Value {
     let mut metadata = json!({
         "tools": {"components": [{"type": "application", "name": "fossick", "version": report.version}]},
         "lifecycles": [{"phase": "discovery"}],
@@ -36,14 +60,7 @@ pub fn document(report: &Report<'_>, figures: &Figures<'_>) -> Value {
     if let (Some((_, last)), Some(fields)) = (figures.period(), metadata.as_object_mut()) {
         fields.insert("timestamp".to_owned(), json!(last));
     }
-    json!({
-        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
-        "bomFormat": "CycloneDX",
-        "specVersion": "1.6",
-        "version": 1,
-        "metadata": metadata,
-        "components": components,
-    })
+    metadata
 }
 
 fn property(name: &str, value: &str) -> Value {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use fossick_model::{Asset, Control, Finding, Network, Time, Verdict};
+use fossick_model::{Asset, Control, Finding, Network, Time, Verdict, is_public};
 use jiff::civil::Date;
 use serde::Serialize;
 
@@ -13,6 +13,8 @@ use crate::{Exception, Report};
 pub(crate) const DEADLINES: [u32; 2] = [14, 30];
 /// Where hosts are that are not ours.
 pub(crate) const INTERNET: &str = "Internet";
+/// Assets of which the page shows everything: a browser opens a few megabytes, not hundreds.
+const MOST_WHOLE: usize = 1000;
 
 /// An asset in its place.
 #[derive(Clone, Copy)]
@@ -23,6 +25,8 @@ pub(crate) struct Listed<'a> {
     /// Index into [`Figures::zones`].
     pub zone: usize,
     pub control: Option<&'a Control>,
+    /// The page shows everything that is known of it.
+    pub whole: bool,
 }
 
 impl Listed<'_> {
@@ -42,10 +46,24 @@ impl Listed<'_> {
             .filter(|finding| is_open(finding))
     }
 
+    /// The most urgent of its open findings: 0 for `act`, 3 where there is none.
+    fn urgency(&self) -> usize {
+        self.open().map(urgency).min().unwrap_or(3)
+    }
+
     /// Findings that no patch closes.
     pub fn unpatchable(&self) -> impl Iterator<Item = &Finding> {
         self.open()
             .filter(|finding| finding.verdict.is_some_and(Verdict::is_unpatchable))
+    }
+}
+
+/// How urgent a finding is, 0 for `act`.
+pub(crate) fn urgency(finding: &Finding) -> usize {
+    match finding.priority.as_str() {
+        "act" => 0,
+        "attend" => 1,
+        _ => 2,
     }
 }
 
@@ -60,30 +78,11 @@ pub(crate) struct Figures<'a> {
     pub listed: Vec<Listed<'a>>,
     /// Names of zones in order of their level, the highest first.
     pub zones: Vec<String>,
+    /// Where each zone is among them, by its name.
+    by_name: BTreeMap<String, usize>,
     /// Where each asset is in the list, by its id.
     places: BTreeMap<&'a str, usize>,
     controls: BTreeMap<&'a str, &'a Control>,
-}
-
-/// Whether an address is on the Internet, unless a zone of the site holds it.
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => {
-            !(v4.is_private()
-                || v4.is_link_local()
-                || v4.is_loopback()
-                || v4.is_multicast()
-                || v4.is_broadcast()
-                || v4.is_unspecified())
-        }
-        IpAddr::V6(v6) => {
-            !(v6.is_unique_local()
-                || v6.is_unicast_link_local()
-                || v6.is_loopback()
-                || v6.is_multicast()
-                || v6.is_unspecified())
-        }
-    }
 }
 
 /// What stands for a zone where none is configured.
@@ -111,10 +110,6 @@ impl<'a> Figures<'a> {
         let places: Vec<(&Asset, String)> = ours
             .map(|asset| (asset, named(&asset.vlans, &asset.ips())))
             .collect();
-        let level = |name: &str| {
-            let zone = report.zones.iter().find(|zone| zone.name == name);
-            zone.and_then(|zone| zone.purdue)
-        };
         let mut names: BTreeSet<String> = places.iter().map(|(_, name)| name.clone()).collect();
         names.extend(report.zones.iter().map(|zone| zone.name.clone()));
         for told in report.conversations {
@@ -126,21 +121,24 @@ impl<'a> Figures<'a> {
             }
         }
         let mut zones: Vec<String> = names.into_iter().collect();
+        let levels: BTreeMap<&str, f32> = report
+            .zones
+            .iter()
+            .filter_map(|zone| Some((zone.name.as_str(), zone.purdue?)))
+            .collect();
         // The Internet is above every level; what has no level comes last.
-        zones.sort_by(|one, other| {
-            let key = |name: &str| match level(name) {
-                _ if name == INTERNET => 6.0,
-                Some(level) => level,
-                None => -1.0,
-            };
-            key(other).total_cmp(&key(one)).then_with(|| one.cmp(other))
-        });
-        let at = |name: &str| {
-            zones
-                .iter()
-                .position(|zone| zone == name)
-                .unwrap_or_default()
+        let level = |name: &str| match levels.get(name) {
+            _ if name == INTERNET => 6.0,
+            Some(level) => *level,
+            None => -1.0,
         };
+        zones.sort_by(|one, other| {
+            let order = level(other).total_cmp(&level(one));
+            order.then_with(|| one.cmp(other))
+        });
+        let numbers = zones.iter().cloned().enumerate();
+        let by_name: BTreeMap<String, usize> = numbers.map(|(at, name)| (name, at)).collect();
+        let at = |name: &str| by_name.get(name).copied().unwrap_or_default();
         let controls: BTreeMap<&str, &Control> = report
             .decisions
             .controls
@@ -161,7 +159,7 @@ impl<'a> Figures<'a> {
                 asset.id.clone(),
             )
         });
-        let listed: Vec<Listed<'a>> = hosts
+        let mut listed: Vec<Listed<'a>> = hosts
             .iter()
             .flat_map(|(zone, host)| {
                 let one = |asset: &'a Asset, of: Option<&'a Asset>| Listed {
@@ -169,16 +167,26 @@ impl<'a> Figures<'a> {
                     host: of,
                     zone: *zone,
                     control: controls.get(asset.id.as_str()).copied(),
+                    whole: false,
                 };
                 let children: Vec<_> = host.children.iter().map(|c| one(c, Some(host))).collect();
                 std::iter::once(one(host, None)).chain(children)
             })
             .collect();
+        // Those that somebody must look at first.
+        let mut ranks: Vec<(usize, usize)> = listed.iter().map(Listed::urgency).zip(0..).collect();
+        ranks.sort_unstable();
+        for (_, at) in ranks.into_iter().take(MOST_WHOLE) {
+            if let Some(one) = listed.get_mut(at) {
+                one.whole = true;
+            }
+        }
         let ids = listed.iter().enumerate();
         let places = ids.map(|(at, one)| (one.asset.id.as_str(), at)).collect();
         Figures {
             listed,
             zones,
+            by_name,
             places,
             controls,
         }
@@ -192,8 +200,19 @@ impl<'a> Figures<'a> {
             let vlans = vlans(&end.vlan);
             let name = (report.place)(vlans, &addresses);
             let name = name.unwrap_or_else(|| stand_in(vlans, &addresses));
-            self.zones.iter().position(|zone| *zone == name)
+            self.by_name.get(&name).copied()
         })
+    }
+
+    /// What is listed of each zone, in the zones' order.
+    pub fn by_zone(&self) -> Vec<Vec<&Listed<'a>>> {
+        let mut all: Vec<Vec<&Listed<'a>>> = vec![Vec::new(); self.zones.len()];
+        for one in &self.listed {
+            if let Some(members) = all.get_mut(one.zone) {
+                members.push(one);
+            }
+        }
+        all
     }
 
     /// The name of a zone.

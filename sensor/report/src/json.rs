@@ -39,7 +39,7 @@ pub fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// The elements of an array, a line each.
-fn list<T: Serialize>(out: &mut dyn Write, all: impl IntoIterator<Item = T>) -> io::Result<()> {
+pub fn list<T: Serialize>(out: &mut dyn Write, all: impl IntoIterator<Item = T>) -> io::Result<()> {
     for (at, one) in all.into_iter().enumerate() {
         out.write_all(if at == 0 { b"\n" } else { b",\n" })?;
         serde_json::to_writer(&mut *out, &one)?;

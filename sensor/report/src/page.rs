@@ -25,6 +25,8 @@ const LINES: [&str; 12] = [
     "<h2", "<h3", "<p>", "<p ", "<li>", "<tr>", "<article", "<section", "<div>", "<rect", "<path",
     "</main>",
 ];
+/// Rows of a table.
+const MOST_ROWS: usize = 500;
 /// Columns of zones in the table of kinds.
 const MOST_ZONES: usize = 8;
 
@@ -137,13 +139,19 @@ fn shown(evidence: &[Shown]) -> Markup {
     }
 }
 
-/// The asset, as a link to all that is known of it.
+/// What a table does not show, of so many rows.
+fn left_out(all: usize) -> Markup {
+    let more = all.saturating_sub(MOST_ROWS);
+    html! { @if more > 0 { p { (more) " more are left out here; " code { "fossick report --format json" } " has them all." } } }
+}
+
+/// The asset, as a link to all that is known of it, where the page has that.
 fn linked(one: &Listed<'_>) -> Markup {
     let label = short(&one.label());
     let host = one.host.unwrap_or(one.asset);
     let address = host.ips().first().map(ToString::to_string);
     html! {
-        a href=(format!("#a-{}", one.asset.id)) { (label) }
+        @if one.whole { a href=(format!("#a-{}", one.asset.id)) { (label) } } @else { (label) }
         @if let Some(address) = address.filter(|address| !label.contains(address.as_str())) { " " span.quiet { (address) } }
     }
 }
@@ -201,7 +209,7 @@ const SECTIONS: [(&str, &str); 11] = [
     ("shadow", "What should not be there"),
     ("map", "Who talks to whom"),
     ("unseen", "What could not be seen"),
-    ("assets", "Every asset, and what proves it"),
+    ("assets", "The assets, and what proves it"),
 ];
 
 fn title_of(id: &str) -> &'static str {
@@ -288,12 +296,17 @@ fn inventory(report: &Report<'_>, figures: &Figures<'_>, all: &Summary) -> Marku
     if figures.listed.is_empty() {
         return html! { (head("inventory", title_of("inventory"))) (nothing("No assets were found.")) };
     }
-    let zone_rows: Vec<Vec<Markup>> = figures
+    let by_zone = figures.by_zone();
+    let zones: Vec<(&String, &Vec<&Listed<'_>>)> = figures
         .zones
         .iter()
-        .enumerate()
-        .filter(|(_, name)| *name != figures::INTERNET || all.zones.contains_key(*name))
-        .map(|(at, name)| zone_row(report, figures, at, name))
+        .zip(&by_zone)
+        .filter(|(name, _)| *name != figures::INTERNET || all.zones.contains_key(*name))
+        .collect();
+    let zone_rows: Vec<Vec<Markup>> = zones
+        .iter()
+        .take(MOST_ROWS)
+        .map(|(name, members)| zone_row(report, name, members))
         .collect();
     let heads = [
         words("Zone"),
@@ -307,6 +320,7 @@ fn inventory(report: &Report<'_>, figures: &Figures<'_>, all: &Summary) -> Marku
     html! {
         (head("inventory", title_of("inventory")))
         (table("Assets by zone", &heads, &zone_rows))
+        (left_out(zones.len()))
         @if report.zones.is_empty() {
             p.quiet { "No zones are configured: VLANs and networks stand for them. Name yours in the configuration, and hand it in with " code { "--config" } "." }
         }
@@ -314,11 +328,10 @@ fn inventory(report: &Report<'_>, figures: &Figures<'_>, all: &Summary) -> Marku
     }
 }
 
-fn zone_row(report: &Report<'_>, figures: &Figures<'_>, at: usize, name: &str) -> Vec<Markup> {
+fn zone_row(report: &Report<'_>, name: &str, members: &[&Listed<'_>]) -> Vec<Markup> {
     let zone: Option<&Zone> = report.zones.iter().find(|zone| zone.name == name);
-    let members: Vec<&Listed<'_>> = figures.listed.iter().filter(|one| one.zone == at).collect();
     let mut kinds = std::collections::BTreeMap::<&str, u64>::new();
-    for one in &members {
+    for one in members {
         let kind = kinds.entry(one.asset.category.name()).or_default();
         *kind = kind.saturating_add(1);
     }
@@ -354,20 +367,16 @@ fn zone_row(report: &Report<'_>, figures: &Figures<'_>, at: usize, name: &str) -
 
 fn kinds(figures: &Figures<'_>) -> Markup {
     let mut counts = std::collections::BTreeMap::<(&str, &str), Vec<u64>>::new();
-    let used: Vec<usize> = (0..figures.zones.len())
-        .filter(|zone| figures.listed.iter().any(|one| one.zone == *zone))
-        .collect();
+    let used: std::collections::BTreeSet<usize> =
+        figures.listed.iter().map(|one| one.zone).collect();
     let columns = used.len().min(MOST_ZONES);
     for one in &figures.listed {
         let kind = one.asset.kind.map_or("unknown", |kind| kind.name());
         let row = counts
             .entry((one.asset.category.name(), kind))
             .or_insert_with(|| vec![0; columns.saturating_add(2)]);
-        let column = used
-            .iter()
-            .position(|zone| *zone == one.zone)
-            .unwrap_or(columns)
-            .min(columns);
+        let mut own = used.iter().take(columns);
+        let column = own.position(|zone| *zone == one.zone).unwrap_or(columns);
         for at in [column, columns.saturating_add(1)] {
             if let Some(cell) = row.get_mut(at) {
                 *cell = cell.saturating_add(1);
@@ -403,6 +412,7 @@ fn exceptions(report: &Report<'_>, figures: &Figures<'_>) -> Markup {
     all.sort_by_key(|one| (one.until, one.asset.clone()));
     let rows: Vec<Vec<Markup>> = all
         .iter()
+        .take(MOST_ROWS)
         .map(|one| {
             let left = days(report.as_of, one.until);
             let listed = figures.asset(&one.asset);
@@ -431,6 +441,6 @@ fn exceptions(report: &Report<'_>, figures: &Figures<'_>) -> Markup {
     html! {
         (head("exceptions", title_of("exceptions")))
         @if rows.is_empty() { (nothing("No exceptions are recorded.")) }
-        @else { (table("Accepted risks, the first to end first", &heads, &rows)) }
+        @else { (table("Accepted risks, the first to end first", &heads, &rows)) (left_out(all.len())) }
     }
 }

@@ -14,20 +14,15 @@ use fossick_model::{Finding, Verdict};
 use serde_json::{Map, Value, json};
 
 use crate::Report;
-use crate::cyclonedx::document;
+use crate::cyclonedx::{components, member};
 use crate::figures::{Figures, Listed};
 
 pub fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let figures = Figures::of(report);
-    let mut document = document(report, &figures);
-    if let Some(fields) = document.as_object_mut() {
-        fields.insert(
-            "vulnerabilities".to_owned(),
-            Value::Array(vulnerabilities(report, &figures)),
-        );
-    }
-    serde_json::to_writer_pretty(&mut *out, &document)?;
-    out.write_all(b"\n")
+    components(report, &figures, out)?;
+    let all = vulnerabilities(report, &figures);
+    member(out, "vulnerabilities", all.into_iter())?;
+    out.write_all(b"}\n")
 }
 
 /// What makes two findings one entry: the vulnerability, the advisory, and what is said of it.

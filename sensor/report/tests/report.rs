@@ -196,6 +196,59 @@ fn the_page_is_well_formed() {
     }
 }
 
+/// The small site so many times, each asset with ids of its own.
+fn large(times: usize) -> Given {
+    let mut site = small();
+    let few = std::mem::take(&mut site.assets);
+    for at in 0..times {
+        site.assets.extend(few.iter().cloned().map(|mut asset| {
+            let renamed = |id: &str| format!("{id}-{at}");
+            asset.id = renamed(&asset.id);
+            for child in &mut asset.children {
+                child.id = renamed(&child.id);
+            }
+            asset
+        }));
+    }
+    site
+}
+
+/// However large the site: a browser opens the page, no link is dead, and what is not shown is counted; the table has all.
+#[test]
+fn a_page_of_a_large_site_is_bounded_and_says_what_it_leaves_out() {
+    let site = large(2_000);
+    let page = printed(&site, Format::Html);
+    assert!(page.len() < 16 << 20, "{} octets", page.len());
+    let hosts = site.assets.iter().filter(|asset| !asset.external);
+    let all: usize = hosts.map(|asset| 1 + asset.children.len()).sum();
+    let shown = page.matches("<article").count();
+    assert!(shown >= 500 && shown < all, "{shown}");
+    assert!(page.contains(&format!("⚠ {} assets are left out here", all - shown)));
+    let ids: std::collections::BTreeSet<&str> = page
+        .split(" id=\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    for link in page.split("href=\"#").skip(1) {
+        let link = link.split('"').next().unwrap();
+        assert!(ids.contains(link), "nothing has the id {link}");
+    }
+    // Urgent ones go first.
+    let urgent = |asset: &&Asset| {
+        let mut open = asset.findings.iter();
+        open.any(|finding| finding.priority == "act" && finding.state != "closed")
+    };
+    let urgent = site.assets.iter().filter(urgent);
+    let urgent = urgent.filter(|asset| ids.contains(format!("a-{}", asset.id).as_str()));
+    assert_eq!(
+        urgent.count(),
+        shown,
+        "there are more urgent ones than are shown"
+    );
+    let rows = printed(&site, Format::Csv);
+    assert_eq!(rows.lines().count(), all + 1);
+}
+
 #[test]
 fn what_is_empty_says_so() {
     let page = printed(&empty(), Format::Html);

@@ -17,7 +17,7 @@ use crate::versions;
 /// From which certainty on a fact counts against another.
 const STRONG: u8 = 70;
 
-/// Who makes an operating system, for advisories about it.
+/// Who makes an operating system of whose name this is a word, for advisories about it; the first counts: there is a Cisco IOS.
 const MAKERS: [(&str, &str); 9] = [
     ("windows", "Microsoft"),
     ("vxworks", "Wind River"),
@@ -25,7 +25,7 @@ const MAKERS: [(&str, &str); 9] = [
     ("ubuntu", "Canonical"),
     ("debian", "Debian"),
     ("cisco", "Cisco"),
-    ("ios", "Cisco"),
+    ("ios", "Apple"),
     ("freebsd", "FreeBSD"),
     ("android", "Google"),
 ];
@@ -57,7 +57,8 @@ pub fn queries(asset: &Asset) -> Vec<Query> {
     }
     if let Some(os) = &asset.os {
         let lower = os.to_lowercase();
-        if let Some((_, maker)) = MAKERS.iter().find(|(word, _)| lower.contains(word)) {
+        let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).collect();
+        if let Some((_, maker)) = MAKERS.iter().find(|(word, _)| words.contains(word)) {
             queries.push(Query {
                 vendor: (*maker).to_owned(),
                 products: vec![os.clone()],
@@ -104,7 +105,9 @@ pub fn findings(
             &other.source.id,
         ))
     });
-    found.dedup_by(|one, other| one.id == other.id);
+    // Device, software and system may each be in the same advisory: the most urgent stands for it.
+    let mut ids = BTreeSet::new();
+    found.retain(|finding| ids.insert(finding.id.clone()));
     found.truncate(limits::FINDINGS);
     Ok(found)
 }

@@ -296,9 +296,8 @@ impl Task<'_, '_> {
         depth: usize,
     ) -> io::Result<()> {
         let mut budget = self.budget;
-        let mut damage = false;
         let mut staging = Staging::default();
-        let done = {
+        let (done, is_damaged) = {
             let mut bounded = Unpacked {
                 inner: reader,
                 read: 0,
@@ -322,8 +321,8 @@ impl Task<'_, '_> {
             let done = task.stream(&mut watched, packed, depth);
             // Read to the end, so that the archive's own checksum is seen.
             let rest = io::copy(&mut watched, &mut io::sink());
-            damage = damage || watched.failed || rest.is_err();
-            done.and_then(|()| rest.map(|_| ()))
+            let is_damaged = watched.failed || rest.is_err();
+            (done.and_then(|()| rest.map(|_| ())), is_damaged)
         };
         self.budget = budget;
         match done {
@@ -331,7 +330,7 @@ impl Task<'_, '_> {
                 let scratch = &mut *self.scratch;
                 self.staging.append(staging, scratch)
             }
-            Err(error) if damage => Err(io::Error::new(
+            Err(error) if is_damaged => Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 format!("{name}: {error}"),
             )),

@@ -54,5 +54,7 @@ pub const WORDS: usize = 40;
 pub const QUOTED: usize = 2_000;
 /// Refusals that one import lists; the others are counted.
 pub const REFUSALS: usize = 200;
+/// Advisories that name a product and not its vendor, as far as they are told of one device.
+pub const UNOWNED: usize = 20;
 /// Findings of one asset.
 pub const FINDINGS: usize = 500;

@@ -233,10 +233,20 @@ impl Knowledge {
         if let Some(known) = lock(&self.products).get(&product) {
             return Ok(Arc::clone(known));
         }
-        let subject = self.subject(query);
+        let candidates = Arc::new(self.naming(&self.subject(query))?);
+        let mut kept = lock(&self.products);
+        if kept.len() >= limits::PRODUCTS_KEPT {
+            kept.clear();
+        }
+        kept.insert(product, Arc::clone(&candidates));
+        Ok(candidates)
+    }
+
+    /// Every advisory that names it.
+    fn naming(&self, subject: &Subject) -> io::Result<Vec<Candidate>> {
         let mut places: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
         for vendor in &subject.vendors {
-            for key in self.names.keys(&subject) {
+            for key in self.names.keys(subject) {
                 let prefix = format!("p/{vendor}\t{key}\t");
                 lock(&self.reader).scan(&prefix, |record| {
                     let advisory = record.key.get(prefix.len()..).unwrap_or_default();
@@ -263,7 +273,7 @@ impl Knowledge {
                 let place = usize::try_from(at).ok()?;
                 let (pattern, _) = ready.entries.get(place)?;
                 let known = fits.entry(*ready.kinds.get(place)?);
-                let fit = known.or_insert_with(|| self.names.fit(&subject, pattern));
+                let fit = known.or_insert_with(|| self.names.fit(subject, pattern));
                 (*fit != Fit::No).then(|| (at, fit.clone()))
             };
             let found: Vec<(u32, Fit)> = entries.into_iter().filter_map(&mut fit).collect();
@@ -272,13 +282,23 @@ impl Knowledge {
                 candidates.push(Candidate { ready, fits: found });
             }
         }
-        let candidates = Arc::new(candidates);
-        let mut kept = lock(&self.products);
-        if kept.len() >= limits::PRODUCTS_KEPT {
-            kept.clear();
-        }
-        kept.insert(product, Arc::clone(&candidates));
         Ok(candidates)
+    }
+
+    /// Advisories that name it and not whose it is: whether they are about this one, nobody can say.
+    fn unowned(&self, query: &Query) -> io::Result<Vec<String>> {
+        let subject = self.names.of_nobody(self.subject(query));
+        let found = self.naming(&subject)?;
+        let named = found.iter().map(|one| {
+            let places = one.fits.iter().map(|(at, _)| usize::try_from(*at));
+            let mut entries = places.filter_map(|at| one.ready.advisory.entries.get(at.ok()?));
+            let name = entries.next().map_or("", |entry| entry.name.as_str());
+            format!(
+                "vendor: unknown to {}, which names `{name}` and not whose it is: compare by hand",
+                one.ready.advisory.id
+            )
+        });
+        Ok(named.take(limits::UNOWNED).collect())
     }
 
     /// Every advisory that is about it, affected first, then by id.
@@ -332,6 +352,7 @@ impl Knowledge {
             steps.push("vendor: none was seen, and no advisory is matched without one".to_owned());
             return Ok(steps);
         }
+        steps.extend(self.unowned(query)?);
         let mut named = 0_usize;
         for vendor in &subject.vendors {
             let mut advisories = BTreeSet::new();

@@ -3,6 +3,14 @@
 //! The knowledge is in `data/names.toml`; here is how it is used. A product name in an advisory becomes a
 //! [`Pattern`], what was seen of a device a [`Subject`]; [`Names::fit`] says whether they are the same, and how sure.
 
+/// Patterns that are read once; one that cannot be read finds nothing.
+macro_rules! regexes {
+    ($($name:ident = $text:expr;)*) => {$(
+        static $name: std::sync::LazyLock<Option<regex::Regex>> =
+            std::sync::LazyLock::new(|| regex::Regex::new($text).ok());
+    )*};
+}
+
 mod pattern;
 mod prose;
 
@@ -22,6 +30,7 @@ struct Table {
     noise: Vec<String>,
     species: Vec<String>,
     together: Vec<String>,
+    models: Vec<String>,
     legal: Vec<String>,
     vendor: Vec<VendorRow>,
     family: Vec<FamilyRow>,
@@ -53,11 +62,23 @@ struct Family {
     orders: Vec<String>,
 }
 
+/// What stands for a vendor where an advisory names none.
+const NOBODY: [&str; 6] = [
+    "multiple",
+    "multipleopensource",
+    "na",
+    "opensource",
+    "unknown",
+    "various",
+];
+
 /// The table of names.
 pub struct Names {
     noise: HashSet<String>,
     species: HashSet<String>,
     together: Option<Regex>,
+    /// Words after which what looks like a version is a model.
+    models: HashSet<String>,
     legal: HashSet<String>,
     /// Aliases without blanks, and whose they are.
     vendors: HashMap<String, String>,
@@ -162,6 +183,7 @@ impl Names {
             noise: Vec::new(),
             species: Vec::new(),
             together: Vec::new(),
+            models: Vec::new(),
             legal: Vec::new(),
             vendor: Vec::new(),
             family: Vec::new(),
@@ -177,6 +199,7 @@ impl Names {
                 .filter(|_| !table.together.is_empty()),
             noise: table.noise.into_iter().collect(),
             species: joined.chain(table.species).collect(),
+            models: table.models.into_iter().collect(),
             legal: table.legal.into_iter().collect(),
             vendors: HashMap::new(),
             brands: HashMap::new(),
@@ -264,18 +287,8 @@ impl Names {
         let mut found = BTreeSet::new();
         for part in parts {
             let plain = self.plain(&part);
-            let nobody = [
-                "",
-                "multiple",
-                "na",
-                "various",
-                "multipleopensource",
-                "opensource",
-                "unknown",
-                "asubsidiaryof",
-                "s",
-            ];
-            if !nobody.contains(&plain.as_str()) {
+            let is_word = ["", "asubsidiaryof", "s"].contains(&plain.as_str());
+            if !is_word && !NOBODY.contains(&plain.as_str()) {
                 found.insert(self.vendors.get(&plain).cloned().unwrap_or(plain));
             }
         }
@@ -302,6 +315,12 @@ impl Names {
         found
     }
 
+    /// Whether a text ends in a word after which comes a model.
+    fn expects_model(&self, text: &str) -> bool {
+        let last = text.split_whitespace().next_back();
+        last.is_some_and(|word| self.models.contains(&word.to_lowercase()))
+    }
+
     fn is_legal(&self, word: &str) -> bool {
         self.legal.contains(word)
     }
@@ -321,6 +340,13 @@ impl Names {
 
     fn is_noise(&self, word: &str, vendors: &BTreeSet<String>) -> bool {
         self.is_brand(word, vendors) || self.noise.contains(word)
+    }
+
+    /// The same, whoever made it: for advisories that do not say whose a product is.
+    #[must_use]
+    pub fn of_nobody(&self, subject: Subject) -> Subject {
+        let vendors = NOBODY.map(str::to_owned).into();
+        Subject { vendors, ..subject }
     }
 
     /// What was seen of a device.

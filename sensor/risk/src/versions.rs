@@ -531,6 +531,22 @@ impl Range {
         Some(bounds.any(|bound| bound.version.parts.first() == Some(&Part::Number(major))))
     }
 
+    /// Whether it ends above a version that stands for all that begin so: then that one is where a line of versions begins, and
+    /// not all there is of it.
+    #[must_use]
+    pub(crate) fn ends_above(&self, line: &str) -> bool {
+        let (Range::Within(intervals) | Range::Other(Other::Conditional(_, intervals))) = self
+        else {
+            return false;
+        };
+        let Some(line) = Version::stated(line) else {
+            return false;
+        };
+        let ends = |bound: &&Bound| matches!(bound.sign, Sign::Below | Sign::AtMost | Sign::Is);
+        let mut ends = intervals.iter().flatten().filter(ends);
+        ends.any(|bound| bound.version.compare(&line) == Some(Ordering::Greater))
+    }
+
     /// The first version that is no longer in it, if it says so and it is above the one seen.
     #[must_use]
     pub fn fixed_above(&self, seen: Option<&str>) -> Option<&str> {

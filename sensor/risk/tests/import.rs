@@ -278,6 +278,10 @@ fn hostile_archives_are_refused_and_the_next_file_is_read() {
     link.append(&header, io::empty()).unwrap();
     let hostile = [
         (
+            "nested.zip",
+            zipped(&[("inner.zip", zipped(&[("one.json", advisory())]))]),
+        ),
+        (
             "traversal.zip",
             zipped(&[("../../etc/cron.d/x", advisory())]),
         ),

@@ -256,6 +256,33 @@ fn support_has_ended_only_where_two_protocols_agree_and_none_contradicts() {
 }
 
 #[test]
+fn a_system_is_asked_of_its_own_maker() {
+    for (os, maker) in [
+        ("Cisco IOS", Some("Cisco")),
+        ("iOS", Some("Apple")),
+        ("Kiosk OS", None),
+        ("Windows 10", Some("Microsoft")),
+    ] {
+        let queries = fossick_risk::queries(&asset("workstation", &json!({"os": os}), &[]));
+        let asked = queries.first().map(|query| query.vendor.as_str());
+        assert_eq!(asked, maker, "{os}");
+    }
+}
+
+/// The device and the software on it, both named by one advisory, one fixed and the other not.
+#[test]
+fn an_advisory_is_one_finding_of_an_asset() {
+    let plc = asset(
+        "plc",
+        &json!({"vendor": "Acme", "model": "NOFIX-100", "product": "FIX-100 1.0", "firmware": "1.0"}),
+        &[],
+    );
+    let found = found(&plc, "2024-01-01");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].verdict, Some(Verdict::DeclaredNoFix));
+}
+
+#[test]
 fn findings_read_back_as_they_were_written() {
     let plc = asset("plc", &json!({"vendor": "Acme", "model": "WAIT-100"}), &[]);
     let found = found(&plc, "2024-01-01");

@@ -80,7 +80,7 @@ impl Detector {
             }
         }
         Finding {
-            id: id(&asset.id, self.name),
+            id: finding_id(&asset.id, self.name),
             rule: self.name.to_owned(),
             title: hit.title,
             source: FindingSource {
@@ -110,8 +110,9 @@ impl Detector {
     }
 }
 
-/// FNV-1a of asset and rule: the same from run to run.
-fn id(asset: &str, rule: &str) -> String {
+/// The id of a detector's finding, FNV-1a of asset and rule: the same from run to run.
+#[must_use]
+pub fn finding_id(asset: &str, rule: &str) -> String {
     let octets = asset.bytes().chain([b' ']).chain(rule.bytes());
     let hash = octets.fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| {
         (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)

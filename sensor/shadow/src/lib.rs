@@ -8,14 +8,14 @@ mod inventory;
 mod limits;
 mod site;
 
-pub use detector::{Detector, Hit};
+pub use detector::{Detector, Hit, finding_id};
 pub use detectors::DETECTORS;
 pub use inventory::{
     Approvals, Approved, Columns, ColumnsError, Compared, Import, ImportError, Refusal, State,
     compare, import,
 };
 pub use limits::{MOST_APPROVED, MOST_EVIDENCE};
-pub use site::{Scene, Site, Zone};
+pub use site::{Scene, Site, Zone, is_landmark};
 
 /// Whether there is a detector of this name.
 #[must_use]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use fossick_model::{Asset, Cast, Conversation, End, Finding, Network, Observation};
+use fossick_model::{Asset, Cast, Conversation, End, Finding, Network, Observation, is_public};
 
 use crate::detectors::DETECTORS;
 use crate::inventory::{Approvals, Approved};
@@ -23,6 +23,13 @@ pub struct Zone {
 
 /// Levels of the Purdue model up to this one control a process.
 const OPERATIONS: f32 = 3.0;
+/// Observations of assets that others are judged by: what they hand out to others.
+pub const LANDMARKS: [&str; 4] = [
+    "dhcp.offered_router",
+    "dhcp.name_server",
+    "dhcpv6.name_server",
+    "ndp.name_server",
+];
 /// So many industrial or medical assets make a zone one where nothing personal belongs.
 const MAKE_A_ZONE: usize = 2;
 
@@ -33,6 +40,8 @@ pub struct Site<'a> {
     zones: &'a [Zone],
     approvals: &'a Approvals,
     off: &'a [String],
+    /// Assets that others are judged by; they are few, and each asset is held against them alone.
+    landmarks: Vec<&'a Asset>,
     /// Zones with industrial or medical assets.
     delicate: BTreeSet<&'a str>,
 }
@@ -66,8 +75,11 @@ impl<'a> Site<'a> {
             zones,
             approvals,
             off,
+            landmarks: Vec::new(),
             delicate: BTreeSet::new(),
         };
+        let landmarks = site.assets.values().copied();
+        site.landmarks = landmarks.filter(|asset| is_landmark(asset)).collect();
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for asset in site.assets.values() {
             let category = asset.category.name();
@@ -105,9 +117,9 @@ impl<'a> Site<'a> {
             .collect()
     }
 
-    /// Everybody that is known, by id.
-    pub fn assets(&self) -> impl Iterator<Item = &'a Asset> {
-        self.assets.values().copied()
+    /// Assets that others are judged by, by id.
+    pub fn landmarks(&self) -> impl Iterator<Item = &'a Asset> {
+        self.landmarks.iter().copied()
     }
 
     /// The asset with this id.
@@ -255,6 +267,18 @@ impl<'s> Scene<'s> {
         self.asset.kind.map_or("", fossick_model::Kind::name)
     }
 
+    /// That kind in a sentence: `a phone`, `an appliance`.
+    #[must_use]
+    pub fn kind_with_article(&self) -> String {
+        let kind = self.kind();
+        let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) {
+            "an"
+        } else {
+            "a"
+        };
+        format!("{article} {kind}")
+    }
+
     /// The approved asset that it is.
     #[must_use]
     pub fn approved(&self) -> Option<&'s Approved> {
@@ -268,6 +292,13 @@ impl<'s> Scene<'s> {
     }
 }
 
+/// Whether others are judged by this asset.
+#[must_use]
+pub fn is_landmark(asset: &Asset) -> bool {
+    let mut said = asset.observations.iter();
+    said.any(|said| LANDMARKS.contains(&said.key.as_ref()))
+}
+
 /// What an asset said under a key, first what was said first.
 pub fn said<'s>(
     asset: &'s Asset,
@@ -277,27 +308,4 @@ pub fn said<'s>(
         .observations
         .iter()
         .filter(move |observation| observation.key == key)
-}
-
-/// Whether an address is one of the public Internet (RFC 6890, RFC 4291): not of private, local or shared networks.
-#[must_use]
-pub fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => {
-            let [a, b, c, _] = v4.octets();
-            !(v4.is_private()
-                || v4.is_loopback()
-                || v4.is_link_local()
-                || v4.is_multicast()
-                || a == 0
-                || a >= 240
-                || (a == 100 && b & 0xc0 == 64)
-                || (a == 198 && b & 0xfe == 18)
-                || (a == 192 && b == 0 && c == 0))
-        }
-        IpAddr::V6(v6) => {
-            let [first, ..] = v6.segments();
-            first & 0xe000 == 0x2000
-        }
-    }
 }

@@ -26,7 +26,15 @@ pub fn write(report: &Report<'_>, figures: &Figures<'_>, page: &mut Page<'_>) ->
     page.put(&html! {
         p { "Of each attribute the surest conclusion comes first and is marked ✓; what speaks for something else stays beside it." }
     })?;
-    for one in &figures.listed {
+    let whole = figures.listed.iter().filter(|one| one.whole);
+    let more = figures.listed.len().saturating_sub(whole.clone().count());
+    if more > 0 {
+        page.put(&html! {
+            p.warning { "⚠ " (more) " assets are left out here: shown are those with the most urgent findings. "
+                code { "fossick report --format csv" } " has a row for each asset, " code { "--format json" } " everything, and " code { "fossick asset ADDRESS" } " everything of one." }
+        })?;
+    }
+    for one in whole {
         page.put(&article(report, figures, one))?;
     }
     Ok(())

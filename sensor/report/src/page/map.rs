@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fossick_model::{Cast, Transport};
 use maud::{Markup, html};
 
-use super::{head, nothing, number, short, table, title_of, words};
+use super::{MOST_ROWS, head, left_out, nothing, number, short, table, title_of, words};
 use crate::Report;
 use crate::figures::{self, Figures};
 
@@ -16,8 +16,6 @@ use crate::figures::{self, Figures};
 const MOST_ZONES: usize = 20;
 /// Arcs that are drawn.
 const MOST_ARCS: usize = 40;
-/// Rows of the table beside it.
-const MOST_ROWS: usize = 500;
 /// Services that are named of an arc.
 const MOST_SERVICES: usize = 6;
 
@@ -122,11 +120,11 @@ pub fn section(report: &Report<'_>, figures: &Figures<'_>) -> Markup {
                 html! { @if let Some(first) = way.first { (super::packet(&first.evidence)) } },
             ]
         };
-        ways.iter().enumerate().map(cells).collect()
+        let shown = ways.iter().enumerate().take(MOST_ROWS);
+        shown.map(cells).collect()
     };
     let mut all = rows(&between);
     all.extend(rows(&inside));
-    let more = all.len().saturating_sub(MOST_ROWS);
     all.truncate(MOST_ROWS);
     let heads = [
         number("No."),
@@ -145,7 +143,7 @@ pub fn section(report: &Report<'_>, figures: &Figures<'_>) -> Markup {
             "On the right, the upper zone asks the lower one; on the left, the lower one asks the upper one. " "Where it is dashed, one direction alone was heard. " strong { "The table says the same as the picture." } }
         (drawn(report, figures, &between, &ways))
         (table("Conversations between zones and within them", &heads, &all))
-        @if more > 0 { p { (more) " more rows are left out." } }
+        (left_out(ways.len()))
         (baseline(report))
     }
 }

@@ -7,16 +7,14 @@ use jiff::civil::Date;
 use maud::{Markup, html};
 
 use super::{
-    counted, head, linked, nothing, number, packet, priority, short, shown, table, time, title_of,
-    what, words,
+    MOST_ROWS, counted, head, left_out, linked, nothing, number, packet, priority, short, shown,
+    table, time, title_of, what, words,
 };
 use crate::Report;
 use crate::figures::{self, DEADLINES, Figures, Listed, Summary, days};
 
 /// Findings of one asset that are shown where it is one of many; the appendix has the rest.
 const MOST_FINDINGS: usize = 4;
-/// Rows of a table of findings.
-const MOST_ROWS: usize = 500;
 
 const NOT_JUDGED: &str = "Nothing can be said: no advisories and lifecycles were at hand.";
 
@@ -114,20 +112,13 @@ pub fn unpatchable(report: &Report<'_>, figures: &Figures<'_>, all: &Summary) ->
         .iter()
         .filter(|one| one.unpatchable().next().is_some())
         .collect();
-    let urgency = |one: &Listed<'_>| {
-        let rank = |finding: &Finding| match finding.priority.as_str() {
-            "act" => 0,
-            "attend" => 1,
-            _ => 2,
-        };
-        one.unpatchable().map(rank).min()
-    };
-    cases.sort_by_key(|one| urgency(one));
+    cases.sort_by_key(|one| one.unpatchable().map(figures::urgency).min());
     html! {
         (title)
         (table("Verdicts", &heads, &rows))
         @if cases.is_empty() { (nothing("No asset has a finding that no patch closes.")) }
-        @for one in cases { (case(report, figures, one)) }
+        @for one in cases.iter().take(MOST_ROWS) { (case(report, figures, one)) }
+        (left_out(cases.len()))
     }
 }
 
@@ -169,7 +160,8 @@ fn case(report: &Report<'_>, figures: &Figures<'_>, one: &Listed<'_>) -> Markup 
                 @if !accepted.is_empty() { " Accepted by " (accepted.join(", by ")) "." } }
             (table("Findings that no patch closes", &heads, &rows))
             @if more > 0 {
-                p { a href=(format!("#a-{}", one.asset.id)) { (counted(u64::try_from(more).unwrap_or(u64::MAX), "more such finding", "more such findings")) } " in the appendix." }
+                @let more = counted(u64::try_from(more).unwrap_or(u64::MAX), "more such finding", "more such findings");
+                p { @if one.whole { a href=(format!("#a-{}", one.asset.id)) { (more) } " below." } @else { (more) "." } }
             }
         }
     }
@@ -262,6 +254,7 @@ pub fn controls(report: &Report<'_>, figures: &Figures<'_>) -> Markup {
         .decisions
         .controls
         .iter()
+        .take(MOST_ROWS)
         .map(|control| {
             let policy = &control.policy;
             vec![
@@ -285,13 +278,8 @@ pub fn controls(report: &Report<'_>, figures: &Figures<'_>) -> Markup {
     html! {
         (head("controls", title_of("controls")))
         @if rows.is_empty() { (nothing("No controls are recorded.")) }
-        @else { (table("Assets that are fenced in, or are to be", &heads, &rows)) }
+        @else { (table("Assets that are fenced in, or are to be", &heads, &rows)) (left_out(report.decisions.controls.len())) }
     }
-}
-
-fn left_out(all: usize) -> Markup {
-    let more = all.saturating_sub(MOST_ROWS);
-    html! { @if more > 0 { p { (more) " more rows are left out here; the appendix has them with their assets." } } }
 }
 
 pub fn exploited(report: &Report<'_>, figures: &Figures<'_>) -> Markup {

@@ -422,7 +422,8 @@ fn mending(
     if let Some(said) = first("none_available") {
         return (Verdict::NoFixYet, said.row.row());
     }
-    if let Some(said) = fixes().find(|said| mends(&said.row.details)) {
+    let stated = |said: &&Said<'_>| mends(&said.row.details);
+    if let Some(said) = own().find(stated).or_else(|| fixes().find(stated)) {
         let why = if version.is_none() {
             "a fix is stated, but the version in use was not seen"
         } else {
@@ -430,7 +431,8 @@ fn mending(
         };
         return (Verdict::Unknown, format!("{why}; {}", said.row.row()));
     }
-    if let Some(said) = rows.first() {
+    let own = rows.iter().find(|said| !said.other);
+    if let Some(said) = own.or_else(|| rows.first()) {
         return (Verdict::FixNotStated, said.row.row());
     }
     (
@@ -441,7 +443,19 @@ fn mending(
 
 /// Whether a row that is called a fix is one: some publishers file advice under it.
 fn mends(details: &str) -> bool {
-    let details = details.to_lowercase();
+    let words = details.split_whitespace();
+    let without_links: Vec<&str> = words.filter(|word| !word.contains("://")).collect();
+    let mut details = without_links.join(" ").to_lowercase();
+    for denial in [
+        "no fix is available",
+        "no fix available",
+        "no fix is planned",
+        "no fix planned",
+        "no patch is available",
+        "no update is available",
+    ] {
+        details = details.replace(denial, "");
+    }
     let words = [
         "update",
         "upgrade",

@@ -1,9 +1,6 @@
 //! A product name of an advisory, taken apart.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
-
-use regex::Regex;
 
 use super::{Names, Subject, like, prose, squash, words};
 use crate::advisory::Entry;
@@ -67,19 +64,13 @@ pub struct Pattern {
     pub version: Option<Range>,
 }
 
-macro_rules! regexes {
-    ($($name:ident = $text:expr;)*) => {$(
-        static $name: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new($text).ok());
-    )*};
-}
-
 regexes! {
     EXCLUDED = r"(?i)[\(,]?\s*\b(?:excluding|except(?: for)?|excl\.?|but not|without)\s+([^()]*)\)?";
     INCLUDED = r"(?i)\((?:incl\.?|including|all |and related)[^)]*\)?";
     SQUARES = r"(?:\s*(?:\[\]|□))+";
     BRACKETS = r"\(([^()]*)\)";
     LABEL = r"(?i)^\s*(?:MLFBs?|SKUs?|part (?:numbers?|nos?\.?)|article (?:numbers?|nos?\.?)|order (?:numbers?|nos?\.?)|catalog(?:ue)? (?:numbers?|nos?\.?)|model (?:numbers?|nos?\.?)|models?|P/N|PN|reference)?\s*[:\-]?\s*";
-SLASHED = r"\b([A-Za-z-]*?)(\d+)((?:/\d+)+)/?([A-Za-z-]*)(?:$|[\s,)])";
+    SLASHED = r"\b([A-Za-z-]*?)(\d+)((?:/\d+)+)/?([A-Za-z-]*)(?:$|[\s,)])";
     LETTERED = r"\b([A-Za-z-]*?)(\d+[A-Z])((?:/\d+[A-Z])+)()(?:$|[\s,)])";
     OPTIONAL = r"\b([A-Za-z0-9/-]+)\(([A-Z]{1,3})\)( ?[A-Za-z0-9-]+)";
     SPAN = r"^([A-Za-z]+)(\d+)-([A-Za-z]+)(\d+)$";
@@ -280,9 +271,13 @@ pub(super) fn whole_key(whole: &str) -> String {
 
 /// Takes a version out of a name, as a range: `V7.3` stands for all that begin so, `V6 and below` for those before too.
 ///
-/// Where the versions that are stated besides begin with another number it is none, but a generation: `CP 1242-7 V2`.
-fn named_version(text: &mut String, stated: &Range) -> Option<Range> {
+/// Where the versions that are stated besides begin with another number it is none, but a generation: `CP 1242-7 V2`. Where
+/// they end above it, it is where a line of versions begins: `SINUMERIK 808D V4.7` with `< V4.91`.
+fn named_version(names: &Names, text: &mut String, stated: &Range) -> Option<Range> {
     let (version, at) = versions::in_name(text)?;
+    if names.expects_model(text.get(..at.start)?) {
+        return None;
+    }
     let major = version
         .split(['.', ' '])
         .next()
@@ -296,9 +291,9 @@ fn named_version(text: &mut String, stated: &Range) -> Option<Range> {
         text.get(..at.start)?.to_owned(),
         text.get(at.end..)?.to_owned(),
     );
-    let wild = version.contains(['x', 'X', '*']) || version.contains(' ');
-    let version = if wild {
-        version
+    let wild = version.contains(['x', 'X', '*']);
+    let line = if wild || version.contains(' ') {
+        version.clone()
     } else {
         format!("{version}.*")
     };
@@ -324,12 +319,14 @@ fn named_version(text: &mut String, stated: &Range) -> Option<Range> {
     *text = format!("{} {}", before.trim_end(), after.trim_start());
     let sign = if until {
         "< "
+    } else if said.is_none() && !wild && stated.ends_above(&line) {
+        return Some(Range::read(&format!(">= {version}")));
     } else if below.iter().any(|words| lower.contains(words)) {
         "<= "
     } else {
         ""
     };
-    Some(Range::read(&format!("{sign}{version}")))
+    Some(Range::read(&format!("{sign}{line}")))
 }
 
 /// Takes brackets that hold order numbers out of a name, and gives those.
@@ -424,14 +421,15 @@ impl Names {
             |regex| regex.replace_all(&text, "*").into_owned(),
         );
         let orders = stated_orders(entry, &mut text);
-        let range = named_version(&mut text, &entry.version.range());
+        let range = named_version(self, &mut text, &entry.version.range());
         let text = self
             .own_name(&prose::plain(&text), &entry.vendor)
             .to_owned();
         let variants = prose::variants(&text);
         let mut alternatives: Vec<Vec<Word>> = Vec::new();
-        for name in self.listed(&text, &vendors).into_iter().chain(others) {
-            let all = self.telling_words(&name, &vendors);
+        let own = self.listed(&text, &vendors);
+        for name in own.iter().chain(&others) {
+            let all = self.telling_words(name, &vendors);
             if !all.is_empty() && !alternatives.contains(&all) {
                 alternatives.push(all);
             }
@@ -467,6 +465,7 @@ impl Names {
         whole.extend(variants.sure.iter().map(|name| squash(name)));
         if orders.is_empty() {
             whole.insert(squash(&text));
+            whole.extend(others.iter().map(|rest| squash(rest)));
         }
         whole.retain(|name| name.chars().count() > 1);
         Pattern {

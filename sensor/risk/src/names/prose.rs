@@ -13,12 +13,6 @@ pub(super) struct Variants {
     pub loose: Vec<String>,
 }
 
-macro_rules! regexes {
-    ($($name:ident = $text:expr;)*) => {$(
-        static $name: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new($text).ok());
-    )*};
-}
-
 regexes! {
     ACRONYM = r"\s*\(([A-Z][A-Za-z]{1,6}[A-Z]|[A-Z]{2,8})\)";
     BRACKET = r"\s*\([^()]*\)?";

@@ -37,7 +37,7 @@ fn reached<'s>(scene: &Scene<'s>) -> Option<Hit<'s>> {
     );
     Some(
         Hit::new(title, 95, &told.evidence)
-            .step(format!("is a {}", scene.kind()))
+            .step(format!("is {}", scene.kind_with_article()))
             .step(format!(
                 "answers a public address that is in no zone, {service}"
             )),
@@ -56,7 +56,7 @@ fn reaches<'s>(scene: &Scene<'s>) -> Option<Hit<'s>> {
     );
     Some(
         Hit::new(title, 90, &told.evidence)
-            .step(format!("is a {}", scene.kind()))
+            .step(format!("is {}", scene.kind_with_article()))
             .step(format!(
                 "uses a public address that is in no zone, {service}"
             )),

@@ -49,10 +49,10 @@ fn detect<'s>(scene: &Scene<'s>) -> Option<Hit<'s>> {
         if fact.certainty < CERTAIN {
             return None;
         }
-        let title = format!("{label} is a {} {place}", scene.kind());
+        let title = format!("{label} is {} {place}", scene.kind_with_article());
         return Some(
             Hit::new(title, fact.certainty, &fact.evidence)
-                .step(format!("is a {}", scene.kind()))
+                .step(format!("is {}", scene.kind_with_article()))
                 .step(place),
         );
     }

@@ -31,7 +31,7 @@ fn detect<'s>(scene: &Scene<'s>) -> Option<Hit<'s>> {
     }
     let own = said(scene.asset, "dhcp.offered_router").next()?;
     // Routers of other subnets are what one server for several of them hands out; another one in the same is a contradiction.
-    let rival = scene.site.assets().find_map(|other| {
+    let rival = scene.site.landmarks().find_map(|other| {
         let offered = said(other, "dhcp.offered_router").next()?;
         let rivals = other.id != scene.asset.id
             && lease_of_a_rival(other)

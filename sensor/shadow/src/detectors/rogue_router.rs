@@ -36,7 +36,7 @@ fn announces<'s>(scene: &Scene<'s>) -> Option<Hit<'s>> {
         let title = format!("{} announces itself as a router", scene.label());
         Hit::new(title, 85, &announced.evidence)
             .step("sends router advertisements")
-            .step(format!("is a {}", scene.kind()))
+            .step(format!("is {}", scene.kind_with_article()))
             .because("others on the link take it for their router of IPv6")
     })
 }

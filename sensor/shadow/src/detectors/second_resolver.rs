@@ -23,7 +23,7 @@ fn detect<'s>(scene: &Scene<'s>) -> Option<Hit<'s>> {
     let handed_out = HANDED_OUT
         .iter()
         .any(|key| scene.said(key).next().is_some());
-    let known = scene.site.assets().find_map(|other| {
+    let known = scene.site.landmarks().find_map(|other| {
         let said = HANDED_OUT.iter().find_map(|key| said(other, key).next())?;
         Some((other, said))
     });

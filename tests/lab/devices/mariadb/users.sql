@@ -1,0 +1,1 @@
+create user 'lis'@'%' identified by 'lab';
