@@ -112,6 +112,15 @@ impl Terminal {
         }
     }
 
+    /// Waits until the program has given the terminal back.
+    pub fn leaves(&self) {
+        let begun = Instant::now();
+        while self.flag("alternate_on") != "0" {
+            assert!(begun.elapsed() < PATIENCE, "it stays:\n{}", self.screen());
+            sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Something that tmux knows of the terminal: `alternate_on`, `mouse_any_flag`, `cursor_flag`.
     #[must_use]
     pub fn flag(&self, name: &str) -> String {

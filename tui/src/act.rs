@@ -594,7 +594,7 @@ pub(crate) fn written(state: &mut State, purpose: Purpose, text: String, out: &m
     let before = |text: String| (!text.is_empty()).then_some(text);
     let (subject, order, back) = match purpose {
         Purpose::Filter(_) => {
-            state.place_mut().filter = text.trim().to_owned();
+            text.trim().clone_into(&mut state.place_mut().filter);
             return refresh(state, out);
         }
         Purpose::Find => {

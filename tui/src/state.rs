@@ -236,6 +236,7 @@ pub(crate) struct Waiting {
 }
 
 /// Everything that the screen depends on.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch")]
 #[derive(Debug, Clone, Default)]
 pub struct State {
     pub(crate) columns: u16,

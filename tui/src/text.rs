@@ -114,7 +114,9 @@ pub(crate) fn minute(time: fossick_model::Time) -> String {
 pub(crate) fn ago(time: fossick_model::Time, now: fossick_model::Time) -> String {
     let seconds = now.0.saturating_sub(time.0).max(0) / 1_000_000_000;
     let units = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
-    let fits = units.iter().find(|(unit, _)| seconds >= unit * 2);
+    let fits = units
+        .iter()
+        .find(|(unit, _)| seconds.checked_div(*unit).unwrap_or_default() > 1);
     let (unit, name) = fits.copied().unwrap_or((1, "s"));
     format!("{} {name}", seconds.checked_div(unit).unwrap_or_default())
 }

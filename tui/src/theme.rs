@@ -90,11 +90,6 @@ impl Theme {
         }
     }
 
-    /// The line that the cursor is on.
-    pub(crate) fn selected(self, style: Style) -> Style {
-        style.add_modifier(Modifier::REVERSED)
-    }
-
     /// How a role looks.
     pub(crate) fn style(self, role: Role) -> Style {
         let style = self.ground();

@@ -150,7 +150,7 @@ fn type_key(state: &mut State, key: Key, out: &mut Vec<Command>) {
             (None, _) => choice = Some(0),
         },
         Code::Down if count > 0 => {
-            choice = Some(choice.map_or(0, |n| n.saturating_add(1).min(count.saturating_sub(1))))
+            choice = Some(choice.map_or(0, |n| n.saturating_add(1).min(count.saturating_sub(1))));
         }
         Code::Up if count > 0 => choice = choice.and_then(|n| n.checked_sub(1)),
         Code::Down | Code::Up => {
@@ -266,7 +266,7 @@ pub(crate) fn moves(state: &mut State, action: Action, out: &mut Vec<Command>) -
             place.column = place
                 .column
                 .saturating_add(1)
-                .min(columns.saturating_sub(1))
+                .min(columns.saturating_sub(1));
         }
         Action::NextMatch => next_match(state, true),
         Action::PreviousMatch => next_match(state, false),

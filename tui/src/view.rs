@@ -205,7 +205,7 @@ fn lines(state: &State, body: &Body, at: Layout, buffer: &mut Buffer, area: Rect
             line(state, entry, row, buffer, area);
         }
         if selected {
-            let style = theme.selected(Style::new());
+            let style = Style::new().add_modifier(Modifier::REVERSED);
             buffer.set_style(Rect::new(0, row, area.width, 1), style);
         }
     }
@@ -406,7 +406,7 @@ fn choices(
         .saturating_sub(u16::try_from(room).unwrap_or_default());
     for ((n, (word, about)), row) in shown.zip(top..at.message) {
         let style = if Some(n) == choice {
-            theme.selected(theme.style(Role::Plain))
+            theme.style(Role::Plain).add_modifier(Modifier::REVERSED)
         } else {
             theme.style(Role::Plain)
         };

@@ -12,7 +12,7 @@ use crate::client::{Sensor, Where};
 /// Between two tries to connect.
 const RETRY: Duration = Duration::from_millis(500);
 /// A sensor that says nothing for so long is taken for gone.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Octets of the evidence of one asset.
 const EVIDENCE: u64 = 64 << 20;
 

@@ -142,7 +142,7 @@ pub(super) fn rows(
 struct Found {
     group: (u8, String),
     rank: u8,
-    /// Known to be exploited, likely to be, severe: negated, so that the most comes first.
+    /// Known to be exploited, likely to be, severe; the most comes first.
     urgency: (bool, i64, i64),
     label: String,
     asset: String,
@@ -157,14 +157,14 @@ fn is_wanted(finding: &Finding, which: Which) -> bool {
     }
 }
 
-/// A fraction as a whole number, so that it can be compared.
+/// What is missing to the most, in parts of 10 000: the most comes first.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "it is between 0 and 10 000"
 )]
-fn parts(value: Option<f64>, most: f64) -> i64 {
-    value.map_or(0, |value| {
-        (value / most).clamp(0.0, 1.0).mul_add(10_000.0, 0.0) as i64
+fn rest(value: Option<f64>, most: f64) -> i64 {
+    value.map_or(10_000, |value| {
+        ((1.0 - (value / most).clamp(0.0, 1.0)) * 10_000.0) as i64
     })
 }
 
@@ -194,8 +194,8 @@ pub(super) fn findings(
                 rank: rank(&finding.priority),
                 urgency: (
                     !finding.kev,
-                    -parts(finding.epss, 1.0),
-                    -parts(finding.cvss, 10.0),
+                    rest(finding.epss, 1.0),
+                    rest(finding.cvss, 10.0),
                 ),
                 label,
                 asset: asset.id.clone(),
@@ -342,11 +342,8 @@ pub(super) fn controls(book: &dyn Book, filter: &Filter, (offset, limit): (usize
             line.reason.clone_from(&finding.title);
             line.finding = Some(finding.id.clone());
         }
-        line.state = states
-            .get(&asset.id)
-            .copied()
-            .unwrap_or_default()
-            .to_owned();
+        let state = states.get(&asset.id).copied().unwrap_or_default();
+        state.clone_into(&mut line.state);
         all.push(line);
     });
     // What went wrong first, then what is on its way, then what is wanting, then what is well.

@@ -1,5 +1,7 @@
 //! A packet that shows something: its layers, and which of its octets say it.
 
+use std::fmt::Write as _;
+
 use anyhow::Context;
 use fossick_engine::{FrameIndex, Kept};
 use fossick_model::{Asset, Layer, Proof};
@@ -79,14 +81,13 @@ fn layers(link: LinkType, octets: &[u8], protocol: &str) -> Vec<Layer> {
         Some(link) => format!("{} → {}", link.source, link.destination),
         None => format!("link type {}", link.0),
     };
+    // Writing to a string cannot fail.
     if let Some(vlan) = packet.vlan {
-        says.push_str(&format!(", VLAN {vlan}"));
+        let _ = write!(says, ", VLAN {vlan}");
     }
     if let Some(tunnel) = packet.tunnel {
-        says.push_str(&format!(
-            ", inside {} {} → {}",
-            tunnel.kind, tunnel.source, tunnel.destination
-        ));
+        let (kind, source, destination) = (tunnel.kind, tunnel.source, tunnel.destination);
+        let _ = write!(says, ", inside {kind} {source} → {destination}");
     }
     let name = if link.0 == 1 { "Ethernet" } else { "Link" };
     let end = octets.len();

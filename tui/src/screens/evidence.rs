@@ -104,14 +104,20 @@ fn packet(state: &State, proof: &Proof) -> Vec<Entry> {
     let beyond = usize::try_from(proof.original)
         .unwrap_or_default()
         .saturating_sub(kept);
-    let mut about = format!("{} octets on the wire", proof.original);
-    if beyond > 0 {
-        about.push_str(&format!(", {kept} of them kept"));
-    }
-    about.push_str("; those that say it are marked »so«, what proves nothing is zeroed");
-    if proof.inexact {
-        about.push_str("; which of the marked ones say this very word is not known");
-    }
+    let kept = if beyond > 0 {
+        format!(", {kept} of them kept")
+    } else {
+        String::new()
+    };
+    let inexact = if proof.inexact {
+        "; which of the marked ones say this very word is not known"
+    } else {
+        ""
+    };
+    let about = format!(
+        "{} octets on the wire{kept}; those that say it are marked »so«, what proves nothing is zeroed{inexact}",
+        proof.original
+    );
     entries.extend(super::paragraph(
         state,
         "              ",
@@ -212,7 +218,7 @@ fn zeroed(proof: &Proof, octets: &[u8], start: usize, wide: usize, to: usize) ->
         let nothing = |at: usize| octets.get(at) == Some(&0) && !is_marked(proof, at);
         last <= to && (first..last).all(nothing)
     };
-    (0..).take_while(line).count()
+    (0..octets.len()).take_while(line).count()
 }
 
 fn letter(octet: u8) -> String {

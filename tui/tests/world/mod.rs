@@ -5,7 +5,10 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::arithmetic_side_effects,
-    clippy::too_many_lines
+    clippy::too_many_lines,
+    clippy::indexing_slicing,
+    clippy::assigning_clones,
+    clippy::cast_possible_wrap
 )]
 
 use fossick_model::*;
@@ -248,7 +251,7 @@ pub fn finding_row(n: usize) -> FindingRow {
         finding.rule = "exposure.default-community".to_owned();
         finding.verdict = None;
         finding.priority = if n % 3 == 1 { "attend" } else { "track" }.to_owned();
-        finding.state = if n % 2 == 0 {
+        finding.state = if n.is_multiple_of(2) {
             "acknowledged".to_owned()
         } else {
             "open".to_owned()
