@@ -43,6 +43,7 @@ class Network:
         bridge, sensor = self.namespace("bridge"), self.namespace("sensor")
         # Forwards LLDP too, which a bridge otherwise keeps to itself.
         run("ip", "-n", bridge, "link", "add", "br0", "type", "bridge", "mcast_snooping", "0", "group_fwd_mask", "0x4000")
+        self.silence(bridge, "br0")
         run("ip", "-n", bridge, "link", "set", "br0", "up")
         run("ip", "-n", bridge, "link", "add", "mirror", "type", "veth", "peer", "name", "span", "netns", sensor)
         self.silence(bridge, "mirror")
@@ -94,9 +95,14 @@ class Network:
         processes = [int(line) for line in started.read_text().split()] if started.exists() else []
         # The number may be somebody else's by now: ours has our folder on its command line.
         ours = [process for process in processes if str(self.state).encode() in command_line(process)]
-        for process in ours:
-            # `unshare` goes, and takes its processes with it.
-            os.kill(process, signal.SIGKILL)
+        # The first process of a namespace takes all others of it along. It is killed by its number: `--kill-child` does not reach
+        # what has become another user.
+        for process in [first for unshare in ours for first in children(unshare) or [unshare]]:
+            try:
+                os.kill(process, signal.SIGKILL)
+            except ProcessLookupError:
+                # It has just ended by itself.
+                pass
         patience = time.monotonic() + 5
         while time.monotonic() < patience and any(command_line(process) for process in ours):
             time.sleep(0.02)
@@ -108,6 +114,14 @@ class Network:
             for file in self.state.iterdir():
                 file.rmdir() if file.is_dir() else file.unlink()
             self.state.rmdir()
+
+
+def children(process):
+    """Of a process, none when it is gone."""
+    try:
+        return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 def command_line(process):

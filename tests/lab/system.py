@@ -14,7 +14,8 @@ from device import devices
 # What the lab itself uses in there: addresses (iproute2), offloads (ethtool), certificates (openssl), pip.
 BASE = ["ca-certificates", "ethtool", "iproute2", "openssl", "procps", "python3-venv"]
 SUITE = "bookworm"
-MIRROR = os.environ.get("FOSSICK_LAB_MIRROR", "http://deb.debian.org")
+# Where a site has a mirror of its own; otherwise it is Debian's.
+MIRROR = os.environ.get("FOSSICK_LAB_MIRROR")
 # Nobody reads manuals in the lab.
 LEFT_OUT = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*"]
 
@@ -87,7 +88,7 @@ def debian(root, apt):
     options = ["--dpkgopt=force-unsafe-io", '--aptopt=APT::Install-Recommends "false"']
     options += [f"--dpkgopt=path-exclude={path}" for path in LEFT_OUT]
     sources = [f"deb {MIRROR}/debian {SUITE} main", f"deb {MIRROR}/debian {SUITE}-updates main",
-               f"deb {MIRROR}/debian-security {SUITE}-security main"]
+               f"deb {MIRROR}/debian-security {SUITE}-security main"] if MIRROR else []
     run("mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", *options, f"--include={','.join(apt)}", SUITE, str(root), *sources)
 
 

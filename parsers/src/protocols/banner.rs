@@ -297,18 +297,6 @@ const TELNET_LOGIN: Probe = Probe {
             ],
             until: Until::Quiet,
         },
-        // What is offered next, once those are declined.
-        Step {
-            sends: &[
-                Piece::Octets(&[0xff, 0xfe, 3], "don't: suppress go-ahead"),
-                Piece::Octets(&[0xff, 0xfe, 5], "don't: status"),
-                Piece::Octets(&[0xff, 0xfc, 1], "won't: echo"),
-                Piece::Octets(&[0xff, 0xfc, 34], "won't: line mode"),
-                Piece::Octets(&[0xff, 0xfc, 31], "won't: size of the window"),
-                Piece::Octets(&[0xff, 0xfc, 33], "won't: flow control"),
-            ],
-            until: Until::Quiet,
-        },
     ],
     frames: 12,
     ..TELNET_GREETING

@@ -67,7 +67,8 @@ const READ_ATTRIBUTES: Probe = Probe {
     ],
     carrier: Carrier::Tcp(20000),
     reach: Reach::Host,
-    safety: Safety::Routine,
+    // Many outstations serve one connection, and a second one takes the master's place.
+    safety: Safety::Intrusive,
     steps: &[Step {
         sends: &[
             Piece::Octets(

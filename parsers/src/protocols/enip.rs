@@ -154,6 +154,16 @@ const GET_IDENTITY: Piece = Piece::Octets(
     "get attributes all of class 1 (identity), instance 1",
 );
 
+/// Of command 0x006f: what it is for, and how many items follow.
+const TO_CIP: Piece = Piece::Octets(
+    &[0x00, 0x00, 0x00, 0x00, 0x05, 0x00],
+    "interface CIP, timeout 5 s",
+);
+const ITEMS: Piece = Piece::Octets(
+    &[0x02, 0x00, 0x00, 0x00, 0x00, 0x00],
+    "two items; no address",
+);
+
 /// The identity object of the device that is spoken to.
 const READ_IDENTITY: Probe = Probe {
     name: "read identity object",
@@ -171,14 +181,8 @@ const READ_IDENTITY: Probe = Probe {
                 ),
                 SESSION,
                 NO_STATUS,
-                Piece::Octets(
-                    &[0x00, 0x00, 0x00, 0x00, 0x05, 0x00],
-                    "interface CIP, timeout 5 s",
-                ),
-                Piece::Octets(
-                    &[0x02, 0x00, 0x00, 0x00, 0x00, 0x00],
-                    "two items; no address",
-                ),
+                TO_CIP,
+                ITEMS,
                 Piece::Octets(&[0xb2, 0x00, 0x06, 0x00], "unconnected data, 6 octets"),
                 GET_IDENTITY,
             ],
@@ -206,14 +210,8 @@ const READ_SLOT_IDENTITY: Probe = Probe {
                 ),
                 SESSION,
                 NO_STATUS,
-                Piece::Octets(
-                    &[0x00, 0x00, 0x00, 0x00, 0x05, 0x00],
-                    "interface CIP, timeout 5 s",
-                ),
-                Piece::Octets(
-                    &[0x02, 0x00, 0x00, 0x00, 0x00, 0x00],
-                    "two items; no address",
-                ),
+                TO_CIP,
+                ITEMS,
                 Piece::Octets(&[0xb2, 0x00, 0x14, 0x00], "unconnected data, 20 octets"),
                 Piece::Octets(
                     &[0x52, 0x02, 0x20, 0x06, 0x24, 0x01],

@@ -51,7 +51,8 @@ const READ_CONTROLLER: Probe = Probe {
     asks: &[CONTROLLER_NAME],
     carrier: Carrier::Tcp(18245),
     reach: Reach::Host,
-    safety: Safety::Routine,
+    // Controllers serve few connections at a time, and one may be a panel's.
+    safety: Safety::Intrusive,
     steps: &[
         Step {
             sends: &[Piece::Octets(&[0; HEADER], "opening: 56 zeros")],

@@ -158,6 +158,13 @@ const CLOSE_CHANNEL: Step = Step {
     until: Until::Sent,
 };
 
+/// The head of a request of 93 octets, the first after the channel was opened.
+const MESSAGE: Piece = Piece::Octets(b"MSGF\x5d\0\0\0", "message, final, 93 octets in all");
+const SECOND: Piece = Piece::Octets(
+    &[0x02, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00],
+    "sequence 2, request 2",
+);
+
 /// OPC 10000-4 §5.4.4: endpoints, with the application that offers them. Needs no session.
 const GET_ENDPOINTS: Probe = Probe {
     name: "get endpoints",
@@ -170,13 +177,10 @@ const GET_ENDPOINTS: Probe = Probe {
         OPEN_CHANNEL,
         Step {
             sends: &[
-                Piece::Octets(b"MSGF\x5d\0\0\0", "message, final, 93 octets in all"),
+                MESSAGE,
                 CHANNEL,
                 TOKEN,
-                Piece::Octets(
-                    &[0x02, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00],
-                    "sequence 2, request 2",
-                ),
+                SECOND,
                 Piece::Octets(&[0x01, 0x00, 0xac, 0x01], "type 428: GetEndpointsRequest"),
                 REQUEST_HEADER,
                 URL,
@@ -198,13 +202,10 @@ const FIND_SERVERS: Probe = Probe {
         OPEN_CHANNEL,
         Step {
             sends: &[
-                Piece::Octets(b"MSGF\x5d\0\0\0", "message, final, 93 octets in all"),
+                MESSAGE,
                 CHANNEL,
                 TOKEN,
-                Piece::Octets(
-                    &[0x02, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00],
-                    "sequence 2, request 2",
-                ),
+                SECOND,
                 Piece::Octets(&[0x01, 0x00, 0xa6, 0x01], "type 422: FindServersRequest"),
                 REQUEST_HEADER,
                 URL,
