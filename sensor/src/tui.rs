@@ -5,6 +5,7 @@
 
 mod captures;
 mod export;
+mod scanner;
 mod source;
 mod terminal;
 
@@ -21,6 +22,7 @@ use crate::client::Where;
 use crate::config::{Config, DEFAULT, SOCKET};
 
 pub use captures::{Read, Traffic};
+use scanner::Scanner;
 use source::{Asker, Remote, Task};
 pub use terminal::Screen;
 
@@ -48,7 +50,7 @@ pub struct Look {
     /// Colours: dark, light, high-contrast, 16 or none; by default as the terminal says
     #[arg(long, value_name = "THEME", value_parser = theme)]
     theme: Option<Theme>,
-    /// A configuration with [keys] and [screen]
+    /// A configuration with [keys] and [screen]; of a running sensor its own, whose [scan] says what may be asked of whom
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
 }
@@ -89,6 +91,10 @@ impl Look {
         }
     }
 
+    fn file(&self) -> &Path {
+        self.keys.as_deref().unwrap_or(Path::new(DEFAULT))
+    }
+
     /// What was asked for, what is configured, or what the terminal says of itself.
     fn theme(&self, config: &Config) -> anyhow::Result<Theme> {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -121,13 +127,20 @@ impl Look {
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let at = arguments.sensor.clone();
     let name = at.socket.display().to_string();
+    let look = &arguments.look;
+    let config = look.configured()?;
+    let scanner = Scanner::of(&config, look.file(), &at.socket);
     let abilities = Abilities {
         live: true,
         orders: true,
+        scans: scanner.is_some(),
     };
-    show(&arguments.look, &name, abilities, move || {
-        Box::new(Remote::new(at))
-    })
+    let seen = Seen {
+        name: &name,
+        abilities,
+        scanner,
+    };
+    show(look, &config, seen, move || Box::new(Remote::new(at)))
 }
 
 /// Shows captures that were read.
@@ -135,13 +148,25 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 /// # Errors
 /// There is no terminal, or a key is bound wrongly.
 pub fn captures(look: &Look, name: &str, read: Read) -> anyhow::Result<()> {
-    show(look, name, Abilities::default(), move || Box::new(read))
+    let seen = Seen {
+        name,
+        abilities: Abilities::default(),
+        scanner: None,
+    };
+    show(look, &look.configured()?, seen, move || Box::new(read))
+}
+
+/// What is looked at.
+struct Seen<'a> {
+    name: &'a str,
+    abilities: Abilities,
+    scanner: Option<Scanner>,
 }
 
 fn show(
     look: &Look,
-    name: &str,
-    abilities: Abilities,
+    config: &Config,
+    seen: Seen<'_>,
     source: impl FnOnce() -> Box<dyn Asker> + Send + 'static,
 ) -> anyhow::Result<()> {
     if !possible() {
@@ -149,17 +174,21 @@ fn show(
             "a screen needs a terminal; `fossick assets`, `fossick findings` and `fossick overview` print the same, with --format json"
         );
     }
-    let config = look.configured()?;
     let keymap = Keymap::with(&config.keys)?;
-    let theme = look.theme(&config)?;
+    let theme = look.theme(config)?;
     let signals = terminal::signals()?;
     let (events, happened) = sync_channel(EVENTS);
     let (tasks, todo) = sync_channel(TASKS);
     let answers = events.clone();
     spawn("source", move || source::work(source(), &todo, &answers))?;
     let mut screen = Screen::open()?;
+    let mut hands = Hands {
+        tasks,
+        scanner: seen.scanner,
+        events: events.clone(),
+    };
     spawn("keys", terminal::reader(events))?;
-    let mut state = State::new(screen.size()?, name, abilities, theme, keymap);
+    let mut state = State::new(screen.size()?, seen.name, seen.abilities, theme, keymap);
     let frame = Duration::from_secs(1).checked_div(RATE).unwrap_or_default();
     let mut drawn: Option<Instant> = None;
     let mut second = Instant::now();
@@ -197,7 +226,7 @@ fn show(
                 if let Command::Quit { keep } = &command {
                     quit = Some(*keep);
                 }
-                carry_out(command, &tasks, &mut screen, &mut state)?;
+                hands.carry_out(command, &mut screen, &mut state)?;
             }
         }
         if let Some(keep) = quit {
@@ -205,8 +234,7 @@ fn show(
         }
     };
     if kept == Some(true) {
-        screen.draw(|frame| view(&state, frame))?;
-        let text = screen.text();
+        let text = screen.text(|frame| view(&state, frame))?;
         drop(screen);
         print!("{text}");
     }
@@ -221,25 +249,49 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<()>
     Ok(())
 }
 
-fn carry_out(
-    command: Command,
-    tasks: &SyncSender<Task>,
-    screen: &mut Screen,
-    state: &mut State,
-) -> anyhow::Result<()> {
-    let task = match command {
-        Command::Ask(asked) => Task::Ask(asked),
-        Command::Export { path, what } => Task::Export(path, what),
-        Command::Copy(text) => return screen.copy(&text),
-        Command::Quit { .. } => return Ok(()),
-    };
-    match tasks.try_send(task) {
-        Ok(()) => {}
-        // The state asks one thing of a sort at a time: that many never wait.
-        Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-            let why = "too much is waiting for an answer; try again".to_owned();
-            update(state, Event::Written(Err(why)));
+/// What the screen's commands are carried out with.
+struct Hands {
+    tasks: SyncSender<Task>,
+    scanner: Option<Scanner>,
+    events: SyncSender<Event>,
+}
+
+impl Hands {
+    fn carry_out(
+        &mut self,
+        command: Command,
+        screen: &mut Screen,
+        state: &mut State,
+    ) -> anyhow::Result<()> {
+        let task = match command {
+            Command::Ask(asked) => Task::Ask(asked),
+            Command::Export { path, what } => Task::Export(path, what),
+            Command::Copy(text) => return screen.copy(&text),
+            Command::Scan { target, send } => {
+                let events = self.events.clone();
+                let started = self
+                    .scanner
+                    .as_ref()
+                    .map(|scanner| scanner.start(&target, send, events));
+                if let Some(Err(error)) = started {
+                    update(state, Event::Scanned(Err(format!("{error:#}"))));
+                }
+                return Ok(());
+            }
+            Command::StopScan => {
+                self.scanner.iter().for_each(Scanner::stop);
+                return Ok(());
+            }
+            Command::Quit { .. } => return Ok(()),
+        };
+        match self.tasks.try_send(task) {
+            Ok(()) => {}
+            // The state asks one thing of a sort at a time: that many never wait.
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                let why = "too much is waiting for an answer; try again".to_owned();
+                update(state, Event::Written(Err(why)));
+            }
         }
+        Ok(())
     }
-    Ok(())
 }

@@ -12,8 +12,8 @@ use anyhow::{Context, bail};
 use fossick_controls::{Format, Verdict, dry_run, render};
 use fossick_engine::Kept;
 use fossick_model::{
-    About, Asset, Cell, Change, Control, ControlState, Conversation, End, Filter, Matrix, Overview,
-    Reply, Request, Row, Rules, Stopped, Tally, Time, Told,
+    About, Asset, Behind, Cell, Change, Control, ControlState, Conversation, End, Filter, Matrix,
+    Overview, Reply, Request, Row, Rules, Stopped, Tally, Time, Told,
 };
 use fossick_shadow::Approvals;
 
@@ -260,10 +260,11 @@ fn overview(book: &dyn Book) -> anyhow::Result<Overview> {
         let held = matches!(controls.get(&asset.id), Some(&("deployed" | "verified")));
         count(&mut overview.unpatchable, unpatchable);
         count(&mut overview.fenced, unpatchable && held);
-        add(
-            &mut kinds,
-            asset.kind.map_or("unknown", fossick_model::Kind::name),
-        );
+        overview.behind = overview.behind.saturating_add(asset.children.len() as u64);
+        for part in std::iter::once(asset).chain(&asset.children) {
+            let kind = part.kind.map_or("unknown", fossick_model::Kind::name);
+            add(&mut kinds, kind);
+        }
         if let Some(vendor) = &asset.vendor {
             add(&mut vendors, vendor);
         }
@@ -511,15 +512,42 @@ fn moved_by(control: &Control) -> String {
     }
 }
 
+/// What the devices behind an asset are, where they are alike.
+fn behind(asset: &Asset) -> Behind {
+    let alike = |of: &dyn Fn(&Asset) -> String| {
+        let mut all = asset.children.iter().map(of);
+        let first = all.next().unwrap_or_default();
+        if all.all(|other| other == first) {
+            first
+        } else {
+            String::new()
+        }
+    };
+    Behind {
+        devices: u32::try_from(asset.children.len()).unwrap_or(u32::MAX),
+        kind: alike(&kind),
+        vendor: alike(&|asset| asset.vendor.clone().unwrap_or_default()),
+        model: alike(&model),
+        firmware: alike(&|asset| asset.firmware.clone().unwrap_or_default()),
+        os: alike(&|asset| asset.os.clone().unwrap_or_default()),
+    }
+}
+
+fn kind(asset: &Asset) -> String {
+    let kind = asset.kind.map(fossick_model::Kind::name);
+    kind.unwrap_or_default().to_owned()
+}
+
+fn model(asset: &Asset) -> String {
+    let known = [&asset.model, &asset.product, &asset.order_number];
+    let first = known.into_iter().flatten().next();
+    first.cloned().unwrap_or_default()
+}
+
 /// The line of an asset.
 pub(crate) fn row(known: Known<'_>, control: Option<&str>) -> Row {
     let asset = known.asset;
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let model = asset
-        .model
-        .clone()
-        .or_else(|| asset.product.clone())
-        .or_else(|| asset.order_number.clone());
     let open = lists::of(asset).filter(|finding| is_open(&finding.state));
     let urgent = open.min_by_key(|finding| rank(&finding.priority));
     let words = |text: Option<&str>| text.unwrap_or_default().to_owned();
@@ -527,14 +555,12 @@ pub(crate) fn row(known: Known<'_>, control: Option<&str>) -> Row {
         id: asset.id.clone(),
         address: lists::address(asset),
         name: asset.hostnames.first().cloned().unwrap_or_default(),
-        kind: asset
-            .kind
-            .map(|kind| kind.name().to_owned())
-            .unwrap_or_default(),
+        kind: kind(asset),
         vendor: text(&asset.vendor),
-        model: model.unwrap_or_default(),
+        model: model(asset),
         firmware: text(&asset.firmware),
         os: text(&asset.os),
+        behind: behind(asset),
         zone: words(known.zone),
         verdict: lists::gravest(asset),
         priority: urgent

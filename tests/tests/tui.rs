@@ -8,11 +8,12 @@
 )]
 
 use std::fs;
-use std::process::Command;
+use std::io::Read as _;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use fossick_tests::live::{Network, Sensor};
+use fossick_tests::live::{Beside, Network, Sensor};
 use fossick_tests::tmux::Terminal;
 use fossick_tests::{Capture, Folder, fossick, ip, live, mac, root, tmux};
 use serde_json::Value;
@@ -458,6 +459,121 @@ fn a_key_is_answered_at_once_while_much_changes() {
         figures["resident_kib"].as_u64().unwrap() < 100 * 1024,
         "{figures}"
     );
+}
+
+/// A cable from the sensor's network to a device of its own, and the device; nothing when its words are over.
+fn device(network: &Network, far: &Network) -> Beside {
+    let run = |network: &Network, arguments: &[&str]| {
+        let done = network.command("ip").args(arguments).status().unwrap();
+        assert!(done.success(), "ip {arguments:?}");
+    };
+    run(
+        network,
+        &[
+            "link",
+            "add",
+            "ask",
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "plant",
+            "netns",
+            far.name(),
+        ],
+    );
+    let own = mac(7).map(|octet| format!("{octet:02x}")).join(":");
+    run(far, &["link", "set", "plant", "address", &own]);
+    for (network, end, address) in [(network, "ask", 9), (far, "plant", 7)] {
+        let quiet = format!("net.ipv6.conf.{end}.disable_ipv6=1");
+        let done = network.command("sysctl").args(["-qw", &quiet]).status();
+        assert!(done.unwrap().success());
+        let address = format!("{}/24", ip(address));
+        run(network, &["addr", "add", &address, "dev", end]);
+        run(network, &["link", "set", end, "up"]);
+    }
+    let mut device = far
+        .command("python3")
+        .arg(root().join("tests/fragile.py"))
+        .args(["plant", &ip(7).to_string(), "502", "20"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = [0; 6];
+    device
+        .stdout
+        .take()
+        .unwrap()
+        .read_exact(&mut ready)
+        .unwrap();
+    assert_eq!(&ready, b"ready\n");
+    Beside(device)
+}
+
+#[test]
+fn a_device_is_asked_from_the_screen_after_its_plan_was_read_and_a_word_typed() {
+    if !tmux::possible() || !live::possible() {
+        return;
+    }
+    let folder = Folder::new("tui-asks");
+    let (network, far) = (Network::new("tui-ask"), Network::new("tui-far"));
+    let _device = device(&network, &far);
+    let scan = format!("[scan]\nmode = \"on-request\"\nallow = [\"{}\"]\n", ip(7));
+    let sensor = Sensor::start(&network, &folder, &scan);
+    let mut capture = Capture::new();
+    // A controller reads a register of it: that it speaks Modbus is all that was heard.
+    let read = [0, 1, 0, 0, 0, 6, 1, 3, 0, 0, 0, 1];
+    let registers = [0, 1, 0, 0, 0, 5, 1, 3, 2, 0, 42];
+    capture.arp(mac(7), ip(7), 0).connection(
+        (mac(8), ip(8), 40_000),
+        (mac(7), ip(7), 502),
+        &[&read, &registers],
+    );
+    let heard = folder.write("heard.pcap", &capture.pcap());
+    let _ = sensor.ask(&["ingest", &heard]);
+    sensor.settle();
+    let questions = || sensor.ask(&["changes"]).matches("asked 10.0.0.7").count();
+    let terminal = Terminal::open("asks", (140, 40), folder.path());
+    terminal.line(&format!(
+        "ip netns exec {} {} tui --socket {path}/run/control.sock --keys {path}/fossick.toml",
+        network.name(),
+        program(),
+        path = folder.path()
+    ));
+    terminal.wait("assets in all");
+    terminal.keys("2 / 1 0 . 0 . 0 . 7 Enter");
+    terminal.wait("1 of 1");
+    terminal.keys("i");
+    let screen = terminal.wait("nothing is sent yet");
+    assert!(
+        screen.contains("modbus: read device identification"),
+        "{screen}"
+    );
+    terminal.keys("i y e s Enter");
+    terminal.wait("nothing was asked: the word is `ask`");
+    assert_eq!(questions(), 0);
+    terminal.keys("i a s k Enter");
+    terminal.wait("ASKING 10.0.0.7");
+    let begun = Instant::now();
+    while !sensor
+        .ask(&["changes"])
+        .contains("asked 10.0.0.7: modbus/read device")
+    {
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "{}",
+            terminal.screen()
+        );
+        sleep(Duration::from_millis(100));
+    }
+    // The other questions are not wanted any more.
+    terminal.keys("X");
+    let screen = terminal.wait("was not asked everything");
+    assert!(screen.contains("stopped before everything"), "{screen}");
+    terminal.keys("2 Enter");
+    terminal.wait("Acme");
+    terminal.keys("q");
+    terminal.leaves();
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What keys do: what can be done with the line that the cursor is on, what is asked twice, and the orders that follow.
 
 pub(crate) mod can;
+pub(crate) mod scan;
 
 use fossick_model::{Asset, Demand, Finding, Kind, Order, Request, Step, Term, Time};
 
@@ -127,7 +128,7 @@ fn next(here: &Here<'_>) -> Option<Next> {
                 demand: demand(finding),
             });
         }
-        Some(Page::Evidence(_)) => return None,
+        Some(Page::Evidence(_) | Page::Scan(_)) => return None,
         None => {}
     }
     let list = here.state.list(here.state.screen);
@@ -321,6 +322,8 @@ pub(crate) fn perform(state: &mut State, action: Action, out: &mut Vec<Command>)
                 write(state, Purpose::Accept(subject, finding.id), "");
             }
         }
+        Action::Scan => scan::perform(state, out),
+        Action::StopScan => scan::stop(state, out),
         Action::Undo => {
             if let Some((subject, order)) = state.undo.pop() {
                 send(state, &subject, order, out);
@@ -376,8 +379,13 @@ fn export_name(state: &State) -> String {
         }
         Some(Page::Asset(page)) => format!("fossick-{}.json", page.subject.id),
         _ => format!(
-            "fossick-{}.csv",
-            state.screen.names().0.to_lowercase().replace(' ', "-")
+            "fossick-{}.{}",
+            state.screen.names().0.to_lowercase().replace(' ', "-"),
+            if screens::is_table(state) {
+                "csv"
+            } else {
+                "json"
+            }
         ),
     }
 }
@@ -602,6 +610,7 @@ pub(crate) fn written(state: &mut State, purpose: Purpose, text: String, out: &m
             crate::update::next_match(state, true);
             return;
         }
+        Purpose::Send => return scan::send(state, &text, out),
         Purpose::Palette => {
             let found = options(state, &Purpose::Palette, &Edit::new(&text));
             let name = found.first().map(|(name, _)| name.clone());
@@ -660,6 +669,18 @@ pub(crate) fn written(state: &mut State, purpose: Purpose, text: String, out: &m
     send(state, &subject, order, out);
 }
 
+/// What is asked for all that a screen shows which is no window of a list.
+fn whole(state: &State) -> Option<Request> {
+    match state.screen {
+        Screen::Overview => Some(Request::Overview),
+        Screen::Sensor => Some(Request::Status),
+        Screen::Conversations => Some(Request::Matrix {
+            filter: state.place().filter.clone(),
+        }),
+        _ => None,
+    }
+}
+
 fn export(state: &mut State, path: String, out: &mut Vec<Command>) {
     let what = match state.pages.last() {
         Some(Page::Control(page)) => page
@@ -669,8 +690,10 @@ fn export(state: &mut State, path: String, out: &mut Vec<Command>) {
         Some(Page::Asset(page)) => Some(Export::List(Request::Asset {
             asset: page.subject.id.clone(),
         })),
-        Some(Page::Evidence(_)) => None,
-        None => screens::request(state, state.screen, 0, 500).map(Export::List),
+        Some(Page::Evidence(_) | Page::Scan(_)) => None,
+        None => screens::request(state, state.screen, 0, 500)
+            .or_else(|| whole(state))
+            .map(Export::List),
     };
     if let Some(what) = what {
         state.say("writing", Role::Plain);

@@ -70,6 +70,15 @@ pub enum Command {
     },
     /// Put this on the clipboard of whoever looks at the terminal.
     Copy(String),
+    /// What would be asked of this address, octet by octet; or, where `send` is set, ask it. One at a time.
+    Scan {
+        /// The address.
+        target: String,
+        /// Somebody typed the word for it.
+        send: bool,
+    },
+    /// Stop asking at once.
+    StopScan,
     /// End; the screen stays as it is where `keep` is set.
     Quit {
         /// Leave what is shown on the terminal.
@@ -84,6 +93,8 @@ pub struct Abilities {
     pub live: bool,
     /// It takes orders.
     pub orders: bool,
+    /// Questions can be put to devices from here.
+    pub scans: bool,
 }
 
 /// How the connection to the source is.
@@ -127,6 +138,8 @@ pub enum Event {
     },
     /// The connection is another than before.
     Link(Link),
+    /// The plan is there, or everything was asked; or why not.
+    Scanned(Result<String, String>),
     /// A file was written, or why not.
     Written(Result<String, String>),
     /// A second went by.

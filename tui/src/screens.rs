@@ -5,6 +5,7 @@ mod control;
 mod evidence;
 mod lists;
 mod overview;
+mod scan;
 mod sensor;
 
 use fossick_model::Verdict;
@@ -24,6 +25,7 @@ pub(crate) fn body(state: &State) -> Body {
         Some(Page::Asset(page)) => asset::body(state, page),
         Some(Page::Evidence(page)) => evidence::body(state, page),
         Some(Page::Control(page)) => control::body(state, page),
+        Some(Page::Scan(_)) => scan::body(state),
         None => match state.screen {
             Screen::Overview => overview::body(state),
             Screen::Sensor => sensor::body(state),
@@ -33,8 +35,9 @@ pub(crate) fn body(state: &State) -> Body {
 }
 
 /// What the topmost page is called.
-pub(crate) fn title(page: &Page) -> Vec<Piece> {
+pub(crate) fn title(state: &State, page: &Page) -> Vec<Piece> {
     match page {
+        Page::Scan(_) => scan::title(state),
         Page::Asset(page) => vec![
             Piece::new("asset ", Role::Title),
             Piece::private(&page.subject.label, Role::Title),

@@ -145,6 +145,27 @@ pub(crate) enum Page {
     Asset(Box<AssetPage>),
     Evidence(Box<EvidencePage>),
     Control(Box<ControlPage>),
+    /// What is asked of a device: [`State::scan`].
+    Scan(Place),
+}
+
+/// Asking one device.
+#[derive(Debug, Clone)]
+pub(crate) struct Scan {
+    pub subject: Subject,
+    /// Its address.
+    pub target: String,
+    pub stage: Stage,
+}
+
+/// How far asking has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Planning,
+    Planned(Result<String, String>),
+    /// This was planned.
+    Asking(String),
+    Asked(Result<String, String>),
 }
 
 #[derive(Debug, Clone, Default)]
@@ -185,6 +206,7 @@ impl Page {
             Page::Asset(page) => &page.place,
             Page::Evidence(page) => &page.place,
             Page::Control(page) => &page.place,
+            Page::Scan(place) => place,
         }
     }
 
@@ -193,6 +215,7 @@ impl Page {
             Page::Asset(page) => &mut page.place,
             Page::Evidence(page) => &mut page.place,
             Page::Control(page) => &mut page.place,
+            Page::Scan(place) => place,
         }
     }
 }
@@ -203,6 +226,8 @@ pub(crate) enum Purpose {
     /// What the filter was before.
     Filter(String),
     Find,
+    /// The word that lets a device be asked.
+    Send,
     Palette,
     Export,
     Write,
@@ -279,6 +304,7 @@ pub struct State {
     pub(crate) waiting: BTreeMap<Slot, Waiting>,
     pub(crate) serial: u64,
     pub(crate) seconds: u64,
+    pub(crate) scan: Option<Scan>,
     /// The journal's last entry when everything was asked for.
     pub(crate) journal: u64,
 }

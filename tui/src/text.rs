@@ -43,18 +43,20 @@ pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut used = 0_usize;
-    for word in safe.split_word_bounds() {
-        let wide = word.width();
+    // A word goes with the blank behind it, which may stand beyond the end.
+    for word in safe.split_inclusive(' ') {
+        let wide = word.trim_end().width();
         if used.saturating_add(wide) > columns && used > 0 {
-            lines.push(std::mem::take(&mut line));
+            lines.push(line.trim_end().to_owned());
+            line.clear();
             used = 0;
-            if word.trim().is_empty() {
-                continue;
-            }
         }
         // A word that is longer than a line is broken where the line ends.
         for cluster in word.graphemes(true) {
             let next = used.saturating_add(cluster.width());
+            if next > columns && cluster == " " {
+                continue;
+            }
             if next > columns && used > 0 {
                 lines.push(std::mem::take(&mut line));
                 used = 0;

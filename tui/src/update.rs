@@ -64,6 +64,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Command> {
             serial,
             reply,
         } => answer(state, slot, serial, *reply, &mut out),
+        Event::Scanned(told) => crate::act::scan::told(state, told, &mut out),
         Event::Written(Ok(what)) => state.say(what, Role::Good),
         Event::Written(Err(why)) => state.say(why, Role::Bad),
         Event::Tick => tick(state, &mut out),
@@ -323,7 +324,7 @@ fn other(state: &mut State, out: &mut Vec<Command>) {
                 .unwrap_or_default();
             refresh_page(state, out);
         }
-        Some(Page::Asset(_)) => {}
+        Some(Page::Asset(_) | Page::Scan(_)) => {}
         None => {
             let count = screens::variants(state.screen).len();
             let list = state.list_mut(state.screen);
@@ -384,7 +385,7 @@ pub(crate) fn refresh(state: &mut State, out: &mut Vec<Command>) {
 /// Asks for what stands on the topmost page.
 pub(crate) fn refresh_page(state: &mut State, out: &mut Vec<Command>) {
     match state.pages.last() {
-        None => {}
+        None | Some(Page::Scan(_)) => {}
         Some(Page::Asset(page)) => {
             let id = page.subject.id.clone();
             ask_asset(state, &id, out);

@@ -7,6 +7,7 @@ use ratatui::style::{Modifier, Style};
 
 use crate::act::Here;
 use crate::entry::{Body, Entry, Piece};
+use crate::keys::Action;
 use crate::layout::{HELP_COLUMNS, Layout, help_across, layout, tabs, widths};
 use crate::paint::{put, seen};
 use crate::screens::{body, title, variants};
@@ -79,6 +80,11 @@ fn about(state: &State, body: &Body, buffer: &mut Buffer, area: Rect) {
             Role::Bad,
         ));
     }
+    if let Some(target) = crate::act::scan::asking(state) {
+        pieces.push(Piece::new("ASKING ", Role::Warn));
+        pieces.push(Piece::private(target, Role::Warn));
+        pieces.push(Piece::new(" · ", Role::Warn));
+    }
     if state.frozen {
         pieces.push(Piece::new("FROZEN · ", Role::Warn));
     }
@@ -87,7 +93,7 @@ fn about(state: &State, body: &Body, buffer: &mut Buffer, area: Rect) {
     }
     match state.pages.last() {
         Some(page) => {
-            pieces.extend(title(page));
+            pieces.extend(title(state, page));
             let line = place.selected.saturating_add(1).min(body.total);
             pieces.push(Piece::new(
                 format!("  line {line} of {}", body.total),
@@ -242,6 +248,9 @@ fn line(state: &State, entry: &Entry, row: u16, buffer: &mut Buffer, area: Rect)
     }
 }
 
+/// Characters of the names of a command's keys, beside what it does.
+const KEYS: usize = 7;
+
 /// The keys that do something now, and what.
 fn help(state: &State, at: Layout, buffer: &mut Buffer, area: Rect) {
     if at.help == 0 {
@@ -250,7 +259,9 @@ fn help(state: &State, at: Layout, buffer: &mut Buffer, area: Rect) {
     let theme = state.theme;
     let here = Here::of(state);
     let top = at.message.saturating_sub(at.help);
-    let heading = format!(" Keys here{}", " ".repeat(area.width.into()));
+    let all = state.keymap.key(Action::Palette);
+    let heading = format!(" Keys here; {all} has every command by its name");
+    let heading = format!("{heading:<width$}", width = usize::from(area.width));
     put(
         buffer,
         (0, top),
@@ -272,8 +283,14 @@ fn help(state: &State, at: Layout, buffer: &mut Buffer, area: Rect) {
         }
         let x = column.saturating_mul(wide);
         let y = top.saturating_add(1).saturating_add(row);
-        let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
-        let used = put(buffer, (x, y), &names.join(" "), 12, theme.style(Role::Key));
+        // As many of its keys as there is room for.
+        let names = keys.iter().map(ToString::to_string);
+        let names = names.reduce(|all, name| match all.len().saturating_add(name.len()) {
+            0..=KEYS => format!("{all} {name}"),
+            _ => all,
+        });
+        let names = names.unwrap_or_default();
+        let used = put(buffer, (x, y), &names, wide, theme.style(Role::Key));
         let about = x.saturating_add(used.max(7)).saturating_add(1);
         let room = x
             .saturating_add(wide)
@@ -288,6 +305,9 @@ fn help(state: &State, at: Layout, buffer: &mut Buffer, area: Rect) {
         );
     }
 }
+
+/// Lines of what is said; they cover what is above.
+const SAID: usize = 3;
 
 /// What is said, or the line that is written; where the cursor is then.
 fn message(state: &State, at: Layout, buffer: &mut Buffer, area: Rect) -> Option<(u16, u16)> {
@@ -305,20 +325,25 @@ fn message(state: &State, at: Layout, buffer: &mut Buffer, area: Rect) -> Option
             (None, None) => None,
         };
         if let Some((text, role)) = said {
-            let piece = Piece::new(text, role);
-            put(
-                buffer,
-                (0, row),
-                &seen(&piece, state.masked),
-                area.width,
-                theme.style(role),
-            );
+            let text = seen(&Piece::new(text, role), state.masked);
+            let lines = text::wrap(&text, area.width.into());
+            let most = lines.len().min(SAID);
+            let top = row
+                .saturating_add(1)
+                .saturating_sub(u16::try_from(most).unwrap_or(1));
+            for (line, y) in lines.iter().zip(top..=row) {
+                let blank = " ".repeat(area.width.into());
+                let ground = Style::reset().patch(theme.ground());
+                put(buffer, (0, y), &blank, area.width, ground);
+                put(buffer, (0, y), line, area.width, theme.style(role));
+            }
         }
         return None;
     };
     let question = match purpose {
         Purpose::Filter(_) => "filter: ",
         Purpose::Find => "find: ",
+        Purpose::Send => "this sends packets to the device: type `ask` and press enter: ",
         Purpose::Palette => ": ",
         Purpose::Export => "write what is shown to (.json .csv .pcapng .txt): ",
         Purpose::Write => "write this packet to: ",

@@ -169,6 +169,7 @@ fn a_key_that_is_bound_anew_does_it_and_the_help_says_so() {
         Abilities {
             live: true,
             orders: true,
+            scans: false,
         },
         Theme::Plain,
         keymap,
@@ -271,6 +272,55 @@ fn refuse(state: &mut State, why: String) {
             },
         );
     }
+}
+
+#[test]
+fn a_device_is_asked_after_its_plan_and_a_typed_word_alone() {
+    let mut state = plain();
+    let asked = |left: &[Command]| -> Vec<(String, bool)> {
+        let scans = left.iter().filter_map(|command| match command {
+            Command::Scan { target, send } => Some((target.clone(), *send)),
+            _ => None,
+        });
+        scans.collect()
+    };
+    let address = world::row(0).address;
+    let left = press(&mut state, "2 i");
+    assert_eq!(asked(&left), [(address.clone(), false)]);
+    // Nothing more happens until the plan is there.
+    assert!(press(&mut state, "i i").is_empty());
+    happen(&mut state, Event::Scanned(Ok(world::PLAN.to_owned())));
+    assert!(shown(&state).contains("nothing is sent yet"));
+    for not in ["i enter", "i y enter", "i a s k esc", "i i"] {
+        assert!(asked(&press(&mut state, not)).is_empty(), "{not}");
+        press(&mut state, "esc");
+        press(&mut state, "2 i");
+        happen(&mut state, Event::Scanned(Ok(world::PLAN.to_owned())));
+    }
+    let left = press(&mut state, "i a s k enter");
+    assert_eq!(asked(&left), [(address.clone(), true)]);
+    // It goes on behind another screen, is seen there, and can be stopped.
+    press(&mut state, "4");
+    assert!(shown(&state).contains(&format!("ASKING {address}")));
+    assert_eq!(press(&mut state, "X"), [Command::StopScan]);
+    let why = "stopped before everything was asked".to_owned();
+    happen(&mut state, Event::Scanned(Err(why)));
+    assert!(!shown(&state).contains("ASKING"));
+    // Where nothing may be sent from here, nothing says that it could be.
+    let mut state = State::new(
+        (120, 40),
+        "",
+        Abilities {
+            live: true,
+            orders: true,
+            scans: false,
+        },
+        Theme::Plain,
+        Keymap::default(),
+    );
+    happen(&mut state, Event::Link(Link::Up));
+    assert!(press(&mut state, "2 i").is_empty());
+    assert!(!shown(&state).contains("ask it"));
 }
 
 #[test]

@@ -11,18 +11,18 @@ mod world;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use fossick_tui::{State, Theme, view};
+use fossick_tui::{Command, Event, State, Theme, view};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use unicode_width::UnicodeWidthStr;
-use world::{press, start};
+use world::{PLAN, happen, press, start};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 const THEMES: [Theme; 4] = [Theme::Dark, Theme::Light, Theme::Contrast, Theme::Plain];
 
 /// What is shown, and the keys that lead there.
-const SCREENS: [(&str, &str); 18] = [
+const SCREENS: [(&str, &str); 19] = [
     ("1-overview", "1"),
     ("2-assets", "2"),
     ("2-assets-filter", "2 / v e n"),
@@ -39,9 +39,21 @@ const SCREENS: [(&str, &str); 18] = [
     ("8-changes", "8"),
     ("9-sensor", "9"),
     ("asset", "2 enter"),
+    ("asking", "2 i"),
     ("evidence", "4 e"),
     ("palette", "2 : e x p"),
 ];
+
+/// What is shown after these keys.
+fn at(size: (u16, u16), theme: Theme, keys: &str) -> State {
+    let mut state = start(size, theme);
+    for command in press(&mut state, keys) {
+        if let Command::Scan { send: false, .. } = command {
+            happen(&mut state, Event::Scanned(Ok(PLAN.to_owned())));
+        }
+    }
+    state
+}
 
 fn draw(state: &State, size: (u16, u16)) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
@@ -109,8 +121,7 @@ fn every_screen_is_as_its_file_shows_it() {
             let mut shown = String::new();
             let mut looks = String::new();
             for theme in THEMES {
-                let mut state = start(size, theme);
-                press(&mut state, keys);
+                let state = at(size, theme, keys);
                 writeln!(looks, "== {}", theme.name()).unwrap();
                 let text = written(&draw(&state, size), &mut looks);
                 assert!(
@@ -138,8 +149,7 @@ fn every_screen_is_as_its_file_shows_it() {
 #[test]
 fn no_cell_holds_what_a_terminal_would_obey() {
     for (name, keys) in SCREENS {
-        let mut state = start((120, 40), Theme::Dark);
-        press(&mut state, keys);
+        let state = at((120, 40), Theme::Dark, keys);
         let buffer = draw(&state, (120, 40));
         for cell in buffer.content() {
             let acts = |c: char| {
@@ -159,11 +169,10 @@ fn no_cell_holds_what_a_terminal_would_obey() {
 #[test]
 fn every_size_from_nothing_upward_is_drawn() {
     for (_, keys) in SCREENS {
-        let mut state = start((80, 24), Theme::Plain);
-        press(&mut state, keys);
+        let mut state = at((80, 24), Theme::Plain, keys);
         for columns in (1..240).step_by(29) {
             for rows in (1..70).step_by(11) {
-                world::happen(&mut state, fossick_tui::Event::Resize(columns, rows));
+                happen(&mut state, Event::Resize(columns, rows));
                 draw(&state, (columns, rows));
             }
         }

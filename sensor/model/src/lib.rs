@@ -38,6 +38,6 @@ pub use safe::{display_safe, push_safe};
 pub use status::{Count, Fill, Interface, Outlet, Status, Store};
 pub use time::Time;
 pub use window::{
-    By, Cell, ComparedRow, ControlRow, FindingRow, Layer, Matrix, Overview, Priorities, Proof, Row,
-    Rules, Stopped, Tally, Told, Which,
+    Behind, By, Cell, ComparedRow, ControlRow, FindingRow, Layer, Matrix, Overview, Priorities,
+    Proof, Row, Rules, Stopped, Tally, Told, Which,
 };

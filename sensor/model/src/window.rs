@@ -55,6 +55,26 @@ pub struct Row {
     pub note: String,
     /// Who refused it, and when.
     pub refused: String,
+    /// What stands behind it, and has no address of its own.
+    pub behind: Behind,
+}
+
+/// Devices behind an asset; what they do not have in common is empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Behind {
+    /// How many.
+    pub devices: u32,
+    /// What they are for.
+    pub kind: String,
+    /// Who made them.
+    pub vendor: String,
+    /// Their model, or else product or order number.
+    pub model: String,
+    /// Firmware version.
+    pub firmware: String,
+    /// Operating system.
+    pub os: String,
 }
 
 /// Which findings are wanted.
@@ -128,6 +148,9 @@ pub struct Overview {
     pub now: Time,
     /// Assets.
     pub assets: u64,
+    /// Devices behind them, that have no address of their own.
+    #[serde(default)]
+    pub behind: u64,
     /// Assets first heard in the 24 hours before.
     pub fresh: u64,
     /// Assets that have not been heard for long.

@@ -151,6 +151,9 @@ fn lines(reply: Reply) -> anyhow::Result<(usize, Vec<Value>)> {
                     .collect(),
             )?,
         ),
+        Reply::Overview(overview) => (1, vec![serde_json::to_value(overview)?]),
+        Reply::Status(status) => (1, vec![serde_json::to_value(status)?]),
+        Reply::Matrix(matrix) => (1, vec![serde_json::to_value(matrix)?]),
         Reply::Refused { why, .. } => bail!("{why}"),
         _ => return Err(crate::client::unexpected()),
     })

@@ -19,6 +19,7 @@ use crossterm::terminal::{
 use fossick_tui::{Code, Event, Key};
 use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::{Buffer, Cell};
 
 /// Octets that are put on the clipboard at most: terminals take no more.
 const CLIPBOARD: usize = 65_536;
@@ -87,19 +88,19 @@ impl Screen {
         Ok(())
     }
 
-    /// What is shown, as text.
-    pub fn text(&mut self) -> String {
-        // The buffer that was drawn last is the other one by now.
-        self.terminal.swap_buffers();
-        let buffer = self.terminal.current_buffer_mut();
+    /// Draws a last time; what is shown, as text.
+    pub fn text(&mut self, view: impl FnOnce(&mut Frame<'_>)) -> anyhow::Result<String> {
+        let mut buffer = Buffer::default();
+        self.draw(|frame| {
+            view(frame);
+            buffer.clone_from(frame.buffer_mut());
+        })?;
         let mut text = String::new();
         for row in buffer.area.top()..buffer.area.bottom() {
             let mut line = String::new();
             let mut covered = 0;
             for column in buffer.area.left()..buffer.area.right() {
-                let symbol = buffer
-                    .cell((column, row))
-                    .map_or(" ", ratatui::buffer::Cell::symbol);
+                let symbol = buffer.cell((column, row)).map_or(" ", Cell::symbol);
                 if covered == 0 {
                     line.push_str(symbol);
                     covered = unicode_width::UnicodeWidthStr::width(symbol).saturating_sub(1);
@@ -110,7 +111,7 @@ impl Screen {
             text.push_str(line.trim_end());
             text.push('\n');
         }
-        text
+        Ok(text)
     }
 
     /// Puts a text on the clipboard of whoever looks (OSC 52).

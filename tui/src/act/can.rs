@@ -1,6 +1,6 @@
 //! What can be done now; the table of keys asks these.
 
-use super::{Action, Here, Page, Screen, is_decided, next, screens, step_of};
+use super::{Action, Here, Page, Screen, is_decided, next, scan, screens, step_of};
 
 pub fn open(here: &Here<'_>) -> bool {
     here.entry.go.is_some()
@@ -37,6 +37,14 @@ pub fn matched(here: &Here<'_>) -> bool {
 
 pub fn step(here: &Here<'_>) -> bool {
     here.state.abilities.orders && next(here).is_some_and(|next| step_of(here, &next).is_some())
+}
+
+pub fn scan(here: &Here<'_>) -> bool {
+    here.state.abilities.scans && scan::next(here).is_some()
+}
+
+pub fn stop_scan(here: &Here<'_>) -> bool {
+    scan::is_asking(here.state)
 }
 
 pub fn sanction(here: &Here<'_>) -> bool {
@@ -86,7 +94,7 @@ pub fn other(here: &Here<'_>) -> bool {
     match here.page() {
         Some(Page::Evidence(page)) => page.wanted.frames.len() > 1,
         Some(Page::Control(page)) => page.rules.is_some(),
-        Some(Page::Asset(_)) => false,
+        Some(Page::Asset(_) | Page::Scan(_)) => false,
         None => !screens::variants(here.state.screen).is_empty(),
     }
 }
@@ -104,8 +112,8 @@ pub fn export(here: &Here<'_>) -> bool {
     match here.page() {
         Some(Page::Asset(page)) => page.asset.is_some(),
         Some(Page::Control(page)) => page.rules.is_some(),
-        Some(Page::Evidence(_)) => false,
-        None => here.table() && here.body.total > 0,
+        Some(Page::Evidence(_) | Page::Scan(_)) => false,
+        None => here.body.total > 0,
     }
 }
 

@@ -28,13 +28,13 @@ pub(super) fn body(state: &State, page: &AssetPage) -> Body {
     let subject = &page.subject;
     let mut entries = summary(page, asset);
     entries.extend(findings(state, subject, asset));
-    entries.extend(facts(subject, asset, ""));
+    entries.extend(facts(state, subject, asset, ""));
     entries.extend(services(asset));
     for child in &asset.children {
         let path = child.path.clone().unwrap_or_default();
         entries.push(Entry::blank());
         entries.push(Entry::title(format!("Behind it, {path}")));
-        entries.extend(facts(subject, child, "  "));
+        entries.extend(facts(state, subject, child, "  "));
     }
     entries.extend(talks(page));
     entries.extend(said(subject, asset));
@@ -179,7 +179,7 @@ fn proven(subject: &Subject, fact: &Fact) -> Wanted {
 }
 
 /// What is concluded: the winner of each attribute, its rivals below it.
-fn facts(subject: &Subject, asset: &Asset, indent: &str) -> Vec<Entry> {
+fn facts(state: &State, subject: &Subject, asset: &Asset, indent: &str) -> Vec<Entry> {
     let mut entries = Vec::new();
     if indent.is_empty() {
         entries.push(Entry::blank());
@@ -208,11 +208,14 @@ fn facts(subject: &Subject, asset: &Asset, indent: &str) -> Vec<Entry> {
             },
             Piece::new(format!("  {}%", fact.certainty), Role::Dim),
             Piece::new(format!("  {}", fact.key), Role::Dim),
-            Piece {
-                text: format!("  {} frame {}", evidence.capture, evidence.frames.first()),
-                role: Role::Dim,
-                private: false,
-            },
+            Piece::new(
+                if state.columns < 100 {
+                    format!("  frame {}", evidence.frames.first())
+                } else {
+                    format!("  {} frame {}", evidence.capture, evidence.frames.first())
+                },
+                Role::Dim,
+            ),
         ];
         let proof = Proving::Known(Box::new(proven(subject, fact)));
         entries.push(

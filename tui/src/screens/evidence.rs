@@ -191,13 +191,14 @@ fn hex(state: &State, proof: &Proof, octets: &[u8], from: usize, to: usize) -> V
                 _ => " ",
             };
             let (digits, letter) = match octet {
+                Some(_) if state.masked => ("••".to_owned(), "•".to_owned()),
                 Some(octet) => (format!("{octet:02x}"), letter(*octet)),
                 None => ("  ".to_owned(), " ".to_owned()),
             };
             let role = if marked { Role::Mark } else { Role::Plain };
             pieces.push(Piece::new(before, Role::Warn));
-            pieces.push(Piece::private(digits, role));
-            letters.push(Piece::private(letter, role));
+            pieces.push(Piece::new(digits, role));
+            letters.push(Piece::new(letter, role));
         }
         let last = start.saturating_add(wide).saturating_sub(1);
         let closes =
@@ -248,7 +249,6 @@ fn merged(pieces: Vec<Piece>) -> Vec<Piece> {
     line
 }
 
-/// The octets of a packet that say it, as text: what `y` copies.
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,9 +17,9 @@ const fn of(mut column: Column, sort: &'static str, attribute: Option<Attribute>
 }
 
 const ASSETS: [Column; 11] = [
-    of(column("ADDRESS", 15, 24, 0), "address", None),
-    of(column("NAME", 8, 22, 2), "name", Some(Attribute::Hostname)),
-    of(column("KIND", 9, 20, 1), "kind", Some(Attribute::Kind)),
+    of(column("ADDRESS", 17, 26, 0), "address", None),
+    of(column("NAME", 12, 22, 2), "name", Some(Attribute::Hostname)),
+    of(column("KIND", 12, 20, 1), "kind", Some(Attribute::Kind)),
     of(
         column("VENDOR", 9, 20, 6),
         "vendor",
@@ -41,9 +41,9 @@ const ASSETS: [Column; 11] = [
 const FINDINGS: [Column; 6] = [
     column("PRIORITY", 8, 8, 0),
     column("ASSET", 12, 24, 1),
-    column("FINDING", 20, 90, 0),
-    column("VERDICT", 10, 20, 3),
-    column("STATE", 8, 30, 4),
+    column("FINDING", 36, 90, 0),
+    column("VERDICT", 14, 20, 4),
+    column("STATE", 8, 30, 3),
     column("RULE", 10, 30, 5),
 ];
 
@@ -51,7 +51,7 @@ const UNPATCHABLE: [Column; 6] = [
     column("PRIORITY", 8, 8, 3),
     column("ASSET", 11, 24, 0),
     column("VERDICT", 14, 20, 1),
-    column("BECAUSE", 30, 110, 0),
+    column("BECAUSE", 40, 110, 0),
     column("CONTROL", 9, 10, 0),
     column("STATE", 8, 30, 5),
 ];
@@ -76,16 +76,16 @@ const CONTROLS: [Column; 6] = [
 const TALKS: [Column; 6] = [
     column("CLIENT", 11, 24, 0),
     column("SERVER", 11, 24, 0),
-    column("SERVICE", 12, 30, 0),
-    column("ASKS", 10, 80, 2),
-    column("FLOWS", 5, 8, 3),
-    column("LAST SEEN", 16, 16, 1),
+    column("SERVICE", 20, 30, 0),
+    column("ASKS", 20, 80, 1),
+    column("FLOWS", 5, 8, 2),
+    column("LAST SEEN", 16, 16, 3),
 ];
 
 const CHANGES: [Column; 4] = [
     column("TIME", 16, 16, 0),
     column("WHAT", 10, 17, 2),
-    column("CHANGE", 20, 160, 0),
+    column("CHANGE", 58, 160, 0),
     column("BY", 4, 14, 3),
 ];
 
@@ -261,14 +261,25 @@ fn asset(state: &State, row: &Row) -> Entry {
         Piece::new(row.last_seen.day(), Role::Plain)
     };
     let plain = |text: &str| Piece::new(text, Role::Plain);
+    let behind = &row.behind;
+    // Where it says nothing itself, what stands behind it does.
+    let through = |own: &str, behind: &str| match (own, behind) {
+        ("", "") => Piece::default(),
+        ("", behind) => Piece::new(format!("› {behind}"), Role::Plain),
+        (own, _) => plain(own),
+    };
+    let kinds = match (behind.kind.as_str(), behind.devices) {
+        ("", many) if many > 1 => format!("{many} devices"),
+        (kind, _) => kind.to_owned(),
+    };
     let entry = Entry::line(vec![
         Piece::private(&row.address, Role::Key),
         Piece::private(&row.name, Role::Plain),
-        plain(&row.kind),
-        plain(&row.vendor),
-        plain(&row.model),
-        plain(&row.firmware),
-        plain(&row.os),
+        through(&row.kind, &kinds),
+        through(&row.vendor, &behind.vendor),
+        through(&row.model, &behind.model),
+        through(&row.firmware, &behind.firmware),
+        through(&row.os, &behind.os),
         plain(&row.zone),
         verdict(row.verdict),
         priority(&row.priority),
@@ -289,16 +300,17 @@ fn asset(state: &State, row: &Row) -> Entry {
 
 /// The attribute that says most of what an asset is.
 fn telling(row: &Row) -> Attribute {
+    let behind = &row.behind;
     let known = [
-        (&row.os, Attribute::Os),
-        (&row.model, Attribute::Model),
-        (&row.kind, Attribute::Kind),
-        (&row.vendor, Attribute::Vendor),
+        (&row.os, &behind.os, Attribute::Os),
+        (&row.model, &behind.model, Attribute::Model),
+        (&row.kind, &behind.kind, Attribute::Kind),
+        (&row.vendor, &behind.vendor, Attribute::Vendor),
     ];
     known
         .iter()
-        .find(|(value, _)| !value.is_empty())
-        .map_or(Attribute::Hostname, |(_, attribute)| *attribute)
+        .find(|(own, behind, _)| !own.is_empty() || !behind.is_empty())
+        .map_or(Attribute::Hostname, |(_, _, attribute)| *attribute)
 }
 
 fn label(row: &Row) -> String {
@@ -339,12 +351,18 @@ fn finding(row: &FindingRow) -> Entry {
         vec![
             priority(&found.priority),
             Piece::private(&row.label, Role::Key),
-            Piece::new(&found.title, Role::Plain),
+            Piece::new(own(&row.label, &found.title), Role::Plain),
             verdict(found.verdict),
             Piece::new(&found.state, Role::Plain),
             Piece::new(&found.rule, Role::Dim),
         ],
     )
+}
+
+/// A title without the asset's name before it, which stands beside it.
+fn own<'a>(label: &str, title: &'a str) -> &'a str {
+    let rest = title.strip_prefix(label).map(str::trim_start);
+    rest.filter(|rest| !rest.is_empty()).unwrap_or(title)
 }
 
 fn unpatchable(row: &FindingRow) -> Entry {

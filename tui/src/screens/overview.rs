@@ -48,6 +48,7 @@ fn urgent(state: &State, overview: &Overview) -> Vec<Entry> {
     let protects = match overview.unpatchable.saturating_sub(overview.fenced) {
         0 if overview.unpatchable > 0 => "each behind a control in force".to_owned(),
         0 => String::new(),
+        bare if bare == overview.unpatchable => "none behind a control in force".to_owned(),
         bare => format!("{bare} of them behind no control in force"),
     };
     let mut unpatchable = "assets that nobody can patch".to_owned();
@@ -94,7 +95,11 @@ fn urgent(state: &State, overview: &Overview) -> Vec<Entry> {
         line(
             overview.assets,
             Role::Plain,
-            "assets in all".to_owned(),
+            match overview.behind {
+                0 => "assets in all".to_owned(),
+                1 => "assets in all, and 1 device behind them".to_owned(),
+                many => format!("assets in all, and {many} devices behind them"),
+            },
             to(Screen::Assets, ""),
         ),
     ]

@@ -16,11 +16,11 @@ const LIMITS: [(&str, &str); 10] = [
     ),
     (
         "addresses",
-        "hosts and devices that are kept; what is beyond is refused, and not in the inventory",
+        "hosts and devices that stay; what is beyond is refused, and not in the inventory",
     ),
     (
         "addresses in passing",
-        "hosts of which too little was heard; those idle for longest give way",
+        "the last to come; when there is no room, those that are assets stay, the others give way",
     ),
     (
         "conversations",
@@ -177,7 +177,7 @@ fn about(state: &State, status: &Status) -> Vec<Entry> {
         status.store.waiting,
         status.store.failed
     );
-    entries.push(named("store", sign(writes, store)));
+    entries.extend(signed(state, "store", writes, &store));
     for one in &status.interfaces {
         let text = format!(
             "{} {}; {} frames, {}; dropped by the kernel {}, by the interface {}",
@@ -188,7 +188,7 @@ fn about(state: &State, status: &Status) -> Vec<Entry> {
             text::count(one.dropped),
             text::count(one.interface_dropped)
         );
-        entries.push(named("interface", sign(one.state == "listening", text)));
+        entries.extend(signed(state, "interface", one.state == "listening", &text));
     }
     for outlet in &status.outlets {
         let behind = status.journal.saturating_sub(outlet.delivered);
@@ -198,17 +198,24 @@ fn about(state: &State, status: &Status) -> Vec<Entry> {
             outlet.state,
             text::count(behind)
         );
-        entries.push(named("outlet", sign(outlet.state == "delivering", text)));
+        entries.extend(signed(state, "outlet", outlet.state == "delivering", &text));
     }
     entries
 }
 
-fn sign(well: bool, text: String) -> Piece {
-    if well {
-        Piece::new(text, Role::Good)
+/// A name and how it does, in as many lines as it takes.
+fn signed(state: &State, name: &str, well: bool, text: &str) -> Vec<Entry> {
+    let columns = usize::from(state.columns).saturating_sub(16);
+    let (text, role) = if well {
+        (text.to_owned(), Role::Good)
     } else {
-        Piece::new(format!("! {text}"), Role::Bad)
-    }
+        (format!("! {text}"), Role::Bad)
+    };
+    let names = std::iter::once(name).chain(std::iter::repeat(""));
+    names
+        .zip(text::wrap(&text, columns))
+        .map(|(name, line)| named(name, Piece::new(line, role)))
+        .collect()
 }
 
 fn limit(state: &State, fill: &Fill) -> Vec<Entry> {
@@ -241,7 +248,7 @@ fn limit(state: &State, fill: &Fill) -> Vec<Entry> {
         ),
         role,
     )];
-    if state.columns >= 110 {
+    if state.columns >= 180 {
         let drawn = bar(fill.used, fill.most, 10);
         let pad = 11_usize.saturating_sub(text::width(&drawn));
         pieces.push(Piece::new(

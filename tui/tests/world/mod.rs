@@ -17,6 +17,16 @@ use fossick_tui::{Abilities, Command, Event, Key, Keymap, Link, State, Theme, up
 pub const NOW: i64 = 1_790_000_000_000_000_000;
 const HOUR: i64 = 3_600_000_000_000;
 
+/// As `fossick scan --plan` prints it.
+pub const PLAN: &str = "10.20.0.1
+  1. s7comm/module identification: to learn order number and firmware; routine, TCP 102
+     03 00 00 16 11 e0 00 00 00 01 00 c0 01 0a c1 02 01 00 c2 02 01 02
+  not asked: modbus/report server id (17): it is intrusive, and nobody consented to it
+  1 questions: 12 frames at most, and 8 that the kernel may add (what TCP repeats, ARP); 2 to 14 s
+
+In all 1 questions to 1 targets, 12 frames at most, at most 10 a second; 1000 ms between questions to one host, 50 ms between packets.
+";
+
 pub fn row(n: usize) -> Row {
     let names = [
         "CT-CONSOLE",
@@ -93,6 +103,17 @@ pub fn row(n: usize) -> Row {
             "leased until May".to_owned()
         } else {
             String::new()
+        },
+        behind: if n == 4 {
+            Behind {
+                devices: 1,
+                kind: "plc".to_owned(),
+                vendor: "Schneider Electric".to_owned(),
+                model: "Modicon M580".to_owned(),
+                ..Behind::default()
+            }
+        } else {
+            Behind::default()
         },
         ..Row::default()
     }
@@ -479,6 +500,7 @@ pub fn reply(request: &Request) -> Reply {
     match request {
         Request::Status => Reply::Status(Box::new(status())),
         Request::Overview => Reply::Overview(Box::new(Overview {
+            behind: 1,
             now: Time(NOW),
             assets: 500,
             fresh: 7,
@@ -595,6 +617,7 @@ pub fn start(size: (u16, u16), theme: Theme) -> State {
     let abilities = Abilities {
         live: true,
         orders: true,
+        scans: true,
     };
     let mut state = State::new(
         size,
