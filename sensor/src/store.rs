@@ -28,7 +28,7 @@ use fossick_model::{
     Person, Time,
 };
 use fossick_shadow::{Approvals, Approved, Zone};
-use redb::{Database, ReadableDatabase};
+use redb::{Database, ReadableDatabase, ReadableTableMetadata};
 
 pub use open::{Opened, Opener, audit, backup, check, compact, file_opener};
 use tables::Holder;
@@ -471,6 +471,98 @@ impl Shared {
         })?;
         let changes = lines.iter().map(|line| Ok(serde_json::from_str(line)?));
         changes.collect()
+    }
+
+    /// Shows entries of the journal from the latest back, without so many at first, until `show` has enough; how many there are.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn journal_back(
+        &self,
+        skip: usize,
+        show: &mut dyn FnMut(Change) -> bool,
+    ) -> anyhow::Result<usize> {
+        self.read(|txn| {
+            let journal = txn.open_table(tables::JOURNAL)?;
+            let total = usize::try_from(journal.len()?).unwrap_or(usize::MAX);
+            for entry in journal.range::<u64>(..)?.rev().skip(skip) {
+                // An entry that cannot be read is left out, as an audit would say.
+                if let Ok(change) = serde_json::from_str(entry?.1.value())
+                    && !show(change)
+                {
+                    break;
+                }
+            }
+            Ok(total)
+        })
+    }
+
+    /// A packet that is kept, by the name of its capture.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn packet(&self, capture: &str, frame: u64) -> anyhow::Result<Option<Kept>> {
+        self.read(|txn| {
+            let packets = txn.open_table(tables::PACKETS)?;
+            for number in tables::numbered(txn, capture)? {
+                if let Some(octets) = packets.get((number, frame))? {
+                    return Ok(tables::kept(number, frame, octets.value()));
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    /// Which octets of a packet say what a key says of an asset (first, count); of all keys where it is empty.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn marks(
+        &self,
+        asset: &Asset,
+        capture: &str,
+        frame: u64,
+        key: &str,
+    ) -> anyhow::Result<Vec<(usize, usize)>> {
+        let addresses = asset.addresses.iter();
+        let macs = addresses
+            .flat_map(|all| &all.mac)
+            .map(|mac| format!("mac {mac}"));
+        let vlans: BTreeSet<u16> = asset.vlans.iter().copied().chain([0]).collect();
+        let ips = asset.ips();
+        let ips = vlans
+            .iter()
+            .flat_map(|vlan| ips.iter().map(move |ip| format!("ip {vlan} {ip} ")));
+        let beginnings: Vec<String> = macs.chain(ips).collect();
+        self.read(|txn| {
+            let numbers = tables::numbered(txn, capture)?;
+            let nodes = txn.open_table(tables::NODES)?;
+            let mut marks = Vec::new();
+            for beginning in &beginnings {
+                for entry in nodes.range::<&str>(beginning.as_str()..)? {
+                    let (name, value) = entry?;
+                    if !name.value().starts_with(beginning.as_str()) {
+                        break;
+                    }
+                    for number in &numbers {
+                        marks.extend(fossick_engine::said_in(value.value(), *number, frame, key));
+                    }
+                }
+            }
+            marks.sort_unstable();
+            marks.dedup();
+            Ok(marks)
+        })
+    }
+
+    /// How far each control has come, by the id of its asset.
+    #[must_use]
+    pub fn control_states(&self) -> BTreeMap<String, &'static str> {
+        let controls = lock(&self.controls);
+        let states = controls.iter();
+        states
+            .map(|(id, control)| (id.clone(), control.state.name()))
+            .collect()
     }
 
     /// One asset with everything known of it.

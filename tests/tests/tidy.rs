@@ -13,7 +13,7 @@ use fossick_parsers::PROTOCOLS;
 use fossick_tests::root;
 
 /// Who may use whom. Each crate may use those named, and no other of ours.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("parsers", &[]),
     ("sensor/model", &[]),
     ("sensor/report", &["fossick-model"]),
@@ -38,9 +38,11 @@ const MAY_USE: [(&str, &[&str]); 11] = [
             "fossick-risk",
             "fossick-scan",
             "fossick-shadow",
+            "fossick-tui",
         ],
     ),
     ("tests", &["fossick-parsers"]),
+    ("tui", &["fossick-model"]),
 ];
 
 #[test]

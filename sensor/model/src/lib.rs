@@ -14,6 +14,7 @@ mod policy;
 mod safe;
 mod status;
 mod time;
+mod window;
 
 pub use asset::{
     Addresses, Asset, Attribute, Evidence, Fact, Frames, Observation, Service, Transport, Word,
@@ -36,3 +37,7 @@ pub use policy::{
 pub use safe::{display_safe, push_safe};
 pub use status::{Count, Fill, Interface, Outlet, Status, Store};
 pub use time::Time;
+pub use window::{
+    Behind, By, Cell, ComparedRow, ControlRow, FindingRow, Layer, Matrix, Overview, Priorities,
+    Proof, Row, Rules, Stopped, Tally, Told, Which,
+};

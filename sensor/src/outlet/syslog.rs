@@ -337,6 +337,8 @@ impl Sentence<'_> {
             Order::Merge { with } => format!("merged with {}", self.short(with)),
             Order::Split { address } => format!("{} split off", self.short(address)),
             Order::Forget => "to be forgotten".to_owned(),
+            Order::Sanction => "put on the list of approved assets".to_owned(),
+            Order::Refuse => "refused: to be taken off the network".to_owned(),
             Order::AcknowledgeFinding { finding } => {
                 format!("finding {} acknowledged", self.short(finding))
             }

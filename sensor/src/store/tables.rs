@@ -74,6 +74,9 @@ pub struct Standing {
     /// How its findings fared, by id; those of findings that are no more are bounded.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub findings: BTreeMap<String, Life>,
+    /// They refused it: who, and when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<(String, Time)>,
     /// They declared that it cannot be patched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub declared: Option<Acceptance>,
@@ -195,6 +198,18 @@ pub fn rows<T>(
             value: Some(value.value().to_owned()),
         });
     Ok(take(&mut rows))
+}
+
+/// The numbers of captures of this name.
+pub fn numbered(txn: &ReadTransaction, capture: &str) -> Result<Vec<u32>, redb::Error> {
+    let mut numbers = Vec::new();
+    for entry in txn.open_table(CAPTURES)?.iter()? {
+        let (number, name) = entry?;
+        if name.value() == capture {
+            numbers.push(number.value());
+        }
+    }
+    Ok(numbers)
 }
 
 /// Conversations by their keys, and the last key that was looked at if there may be more.

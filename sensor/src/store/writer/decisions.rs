@@ -9,6 +9,7 @@ use fossick_model::{
     Finding, Kind, Life, Matter, Order, Person, Term, Time,
 };
 
+use super::findings::BY_HAND;
 use super::{Draft, Writer, json, orders, tables};
 use crate::store::Card;
 use crate::store::tables::Standing;
@@ -40,6 +41,8 @@ impl Writer {
             Order::Rename { name } => standing.name = text(name),
             Order::Annotate { note } => standing.note.clone_from(note),
             Order::SetKind { kind } => standing.kind = text(kind),
+            Order::Refuse => standing.refused = Some((by.label(), now)),
+            Order::Sanction => standing.refused = None,
             Order::AcknowledgeFinding { .. }
             | Order::Accept { .. }
             | Order::Reopen { .. }
@@ -53,13 +56,19 @@ impl Writer {
         }
         let arrangement =
             matches!(order, Order::Merge { .. } | Order::Split { .. }).then(|| json(&(id, &order)));
+        let sanctions = order == Order::Sanction;
         let label = card.asset.label();
         let event = Event::Ordered { order };
         let mut draft = self.single(id.to_owned(), label, event, Some(by), now);
         let control = self.shared.control(id);
         self.restate(id, card, control.as_ref(), &mut draft)?;
         let seq = self.seq.saturating_add(1);
+        let approved = sanctions.then(|| self.approved_with(id)).transpose()?;
         self.write(&draft, |txn| {
+            if let Some((by_hand, _)) = &approved {
+                txn.open_table(tables::APPROVED)?
+                    .insert(BY_HAND, json(by_hand).as_str())?;
+            }
             if let Some(text) = arrangement {
                 txn.open_table(tables::ARRANGEMENTS)?
                     .insert(seq, text.as_str())?;
@@ -67,6 +76,9 @@ impl Writer {
             Ok(())
         })?;
         self.publish(draft);
+        if let Some((_, all)) = approved {
+            self.approve_all(all);
+        }
         Ok(())
     }
 

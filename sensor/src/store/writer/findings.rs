@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use fossick_engine::Round;
 use fossick_model::{Asset, Change, Conversation, Event, Finding, Order, Person, Time};
 use fossick_shadow::{Approvals, Approved, Site};
@@ -24,6 +25,9 @@ const MOST_LANDMARKS: usize = 256;
 const LEAST_REST: Duration = Duration::from_secs(1);
 /// Judging may take one part in so many of the time.
 const SHARE: u32 = 10;
+
+/// Where assets stand that persons approved one by one.
+pub(super) const BY_HAND: &str = "approved by hand";
 
 /// What is to be judged.
 pub(super) struct Pending {
@@ -259,11 +263,54 @@ impl Writer {
                 .insert(source, json(&approved).as_str())?;
             Ok(())
         })?;
-        *lock(&self.shared.approvals) = Arc::new(Approvals::new(all));
-        // Everybody is judged again.
-        self.pending.by = None;
+        self.approve_all(all);
         self.publish(draft);
         Ok(count)
+    }
+
+    /// What is approved from now on; everybody is judged again.
+    pub(super) fn approve_all(&mut self, all: Vec<Approved>) {
+        *lock(&self.shared.approvals) = Arc::new(Approvals::new(all));
+        self.pending.by = None;
+    }
+
+    /// What persons approved one by one, with this asset; and everything that is approved then.
+    pub(super) fn approved_with(&self, id: &str) -> anyhow::Result<(Vec<Approved>, Vec<Approved>)> {
+        let asset = self.shared.asset(id)?;
+        let asset = asset.with_context(|| format!("there is no asset {id} any more"))?;
+        let known = self.shared.approvals();
+        let ips = asset.ips();
+        let macs = asset.addresses.as_ref().map(|all| all.mac.clone());
+        let one = Approved {
+            macs: macs.unwrap_or_default(),
+            // A name alone tells an asset without addresses.
+            name: asset.hostnames.first().cloned().filter(|_| ips.is_empty()),
+            ips,
+            source: BY_HAND.to_owned(),
+            line: 0,
+            ..Approved::default()
+        };
+        let (by_hand, mut all): (Vec<Approved>, Vec<Approved>) = known
+            .all()
+            .iter()
+            .cloned()
+            .partition(|one| one.source == BY_HAND);
+        let others = by_hand
+            .into_iter()
+            .filter(|known| known.ips != one.ips || known.macs != one.macs);
+        let mut by_hand: Vec<Approved> = others.collect();
+        by_hand.push(one);
+        for (line, approved) in (1..).zip(&mut by_hand) {
+            approved.line = line;
+        }
+        all.extend(by_hand.iter().cloned());
+        if all.len() > fossick_shadow::MOST_APPROVED {
+            anyhow::bail!(
+                "{} assets are approved already, which is as many as can be",
+                known.len()
+            );
+        }
+        Ok((by_hand, all))
     }
 }
 
