@@ -178,9 +178,11 @@ impl World {
             .into_iter()
             .collect();
         let protocol = (protocol != "-").then_some(protocol);
-        let speakers = match rest.contains(&"tried") || rest.contains(&"one-way") {
-            true => vec![ends.0],
-            false => vec![ends.0, ends.1],
+        let client_alone = rest.contains(&"tried") || rest.contains(&"one-way");
+        let speakers = if client_alone {
+            vec![ends.0]
+        } else {
+            vec![ends.0, ends.1]
         };
         for end in speakers {
             let name = end.split('@').next().unwrap();
