@@ -32,24 +32,33 @@ fn captures_are_looked_at_and_the_packet_that_says_windows_xp_is_written() {
         return;
     }
     let folder = Folder::new("tui-captures");
+    std::os::unix::fs::symlink(demo(), format!("{}/demo", folder.path())).unwrap();
     let terminal = Terminal::open("captures", (120, 40), folder.path());
     terminal.line("stty -g > before");
-    terminal.line(&format!("{} read {} --tui", program(), demo()));
+    terminal.line(&format!("{} read demo --tui", program()));
     terminal.wait("assets that nobody can patch");
+    terminal.keys("j j j j Enter");
+    // More is shown than the README has room for.
+    is_in_the_readme(
+        &terminal.wait("1 of 22  sorted by address  filter: first<24h"),
+        9,
+    );
     terminal.keys("4");
     let screen = terminal.wait("Windows XP end of support: 2014-04-08");
     assert!(
         screen.contains("CT-CONSOLE") && screen.contains("none"),
         "{screen}"
     );
+    is_in_the_readme(&screen, 4);
     terminal.keys("e");
     let screen = terminal.wait("those that say it are marked");
     assert!(screen.contains("os = Windows XP"), "{screen}");
     assert!(screen.contains('»') && screen.contains('«'), "{screen}");
+    is_in_the_readme(&screen, 32);
     terminal.keys("w Enter");
     terminal.wait("written to");
     terminal.keys("Escape");
-    terminal.keys("2 / x p");
+    terminal.keys("2 / C-u x p");
     terminal.wait("1 of 1");
     terminal.keys("Enter Enter");
     terminal.wait("Facts, each with its packet");
@@ -65,6 +74,16 @@ fn captures_are_looked_at_and_the_packet_that_says_windows_xp_is_written() {
     assert_eq!(read("before"), read("after"));
     assert!(read("fossick-assets.csv").contains("CT-CONSOLE"));
     shown_by_tshark(folder.path());
+}
+
+/// The README's screens are the program's own.
+fn is_in_the_readme(screen: &str, lines: usize) {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let shown: Vec<&str> = screen.lines().take(lines).map(str::trim_end).collect();
+    assert!(
+        readme.contains(&shown.join("\n")),
+        "README.md shows it otherwise:\n{screen}"
+    );
 }
 
 /// What was written is what somebody else's program reads: the number and the time of the frame, and the octets.
