@@ -176,8 +176,9 @@ fn is_the_frame_that_was_captured(folder: &str) {
     let raw = raw[0]["_source"]["layers"]["frame_raw"][0]
         .as_str()
         .unwrap();
-    let hex: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
-    assert_eq!(raw, hex);
+    let octet = |n: usize| u8::from_str_radix(&raw[n..n + 2], 16).unwrap();
+    let raw: Vec<u8> = (0..raw.len()).step_by(2).map(octet).collect();
+    assert_eq!(raw, octets);
 }
 
 #[test]
@@ -335,11 +336,8 @@ fn an_analyst_works_through_a_running_sensor_and_its_restart() {
         sleep(Duration::from_millis(100));
     }
     terminal.keys("2 Escape");
-    let screen = terminal.wait("sorted by address");
-    assert!(
-        !screen.contains("NO ANSWER") && screen.contains("10.66.0.12"),
-        "{screen}"
-    );
+    let screen = terminal.wait("10.66.0.12");
+    assert!(!screen.contains("NO ANSWER"), "{screen}");
     terminal.keys("q");
     terminal.wait("ready$");
     without_a_screen(&sensor);
