@@ -391,6 +391,14 @@ impl State {
         }));
     }
 
+    /// What stands where an answer will.
+    pub(crate) fn awaited(&self) -> String {
+        match &self.down {
+            Some(why) => format!("nobody answers: {why}. It is tried again twice a second."),
+            None => "waiting for the answer".to_owned(),
+        }
+    }
+
     pub(crate) fn say(&mut self, text: impl Into<String>, role: Role) {
         self.message = Some((text.into(), role));
     }

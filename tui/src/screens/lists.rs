@@ -218,7 +218,7 @@ fn empty(state: &State) -> String {
         return trouble.clone();
     }
     if matches!(list.window.rows, Rows::None) {
-        return "waiting for the answer".to_owned();
+        return state.awaited();
     }
     if !list.place.filter.is_empty() {
         return "nothing passes the filter; esc takes it away".to_owned();
