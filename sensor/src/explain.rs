@@ -251,6 +251,11 @@ pub fn proves(asset: &Asset, capture: &str, frame: u64) -> String {
         });
         lines
             .extend(said.map(|observation| format!("{} = {}", observation.key, observation.value)));
+        let shows = asset.findings.iter().filter(|finding| {
+            let mut shown = finding.evidence.iter();
+            shown.any(|one| one.capture == capture && one.frames.all().contains(&frame))
+        });
+        lines.extend(shows.map(|finding| format!("{}: {}", finding.rule, finding.why)));
     }
     display_safe_lines(&lines.join("\n"))
 }

@@ -24,7 +24,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use fossick_engine::{Kept, Round, Row};
 use fossick_model::{
-    Asset, Audit, Change, Control, ControlState, Conversation, Exception, Head, Order, Person, Time,
+    Asset, Audit, Change, Control, ControlState, Conversation, DISTURBED, Disturbance, Exception,
+    Head, Order, Person, Time,
 };
 use fossick_shadow::{Approvals, Approved, Zone};
 use redb::{Database, ReadableDatabase, ReadableTable};
@@ -97,6 +98,21 @@ pub enum Job {
         now: Time,
         /// Told how many there are when it is written down, or why not.
         done: SyncSender<Result<u64, String>>,
+    },
+    /// A host's own traffic was watched while it was asked.
+    Watched {
+        /// Id of the asset.
+        asset: String,
+        /// How it was disturbed, if it was; otherwise earlier findings of that are closed.
+        disturbed: Option<Disturbance>,
+        /// The frames that show it.
+        packets: Vec<Kept>,
+        /// Who asked.
+        by: Person,
+        /// The sensor's clock.
+        now: Time,
+        /// Told when it is written down, or why not.
+        done: SyncSender<Result<(), String>>,
     },
     /// Look whether everything is whole.
     Check(SyncSender<Result<String, String>>),
@@ -307,7 +323,7 @@ fn stopping(todo: &Receiver<Job>) -> bool {
 fn refuse(job: Job) {
     let why = || "the store cannot be written at present; `fossick status` says why".to_owned();
     let sent = match job {
-        Job::Order { done, .. } => done.try_send(Err(why())).is_ok(),
+        Job::Order { done, .. } | Job::Watched { done, .. } => done.try_send(Err(why())).is_ok(),
         Job::Approve { done, .. } => done.try_send(Err(why())).is_ok(),
         Job::Check(done) | Job::Compact(done) | Job::Restore(_, done) => {
             done.try_send(Err(why())).is_ok()
@@ -475,7 +491,7 @@ impl Shared {
         Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
     }
 
-    /// The packets that are kept as evidence of an asset, and of what violated its control, with the name of their capture.
+    /// The packets that are kept as evidence of an asset, of what violated its control, and of what disturbed it, with the name of their capture.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -499,6 +515,14 @@ impl Shared {
                 wanted.insert((&shown.capture, shown.frames.first()));
             }
         }
+        let disturbed = asset.findings.iter().filter(|one| one.rule == DISTURBED);
+        let watched: Vec<(&str, u64)> = disturbed
+            .flat_map(|finding| &finding.evidence)
+            .flat_map(|shown| {
+                let frames = shown.frames.all().iter();
+                frames.map(|frame| (shown.capture.as_str(), *frame))
+            })
+            .collect();
         self.read(|txn| {
             let captures = txn.open_table(tables::CAPTURES)?;
             let packets = txn.open_table(tables::PACKETS)?;
@@ -517,6 +541,9 @@ impl Shared {
                 {
                     found.push((Arc::from(capture), kept));
                 }
+            }
+            for (capture, frame) in watched {
+                found.extend(tables::watched(txn, capture, frame)?);
             }
             Ok(found)
         })

@@ -13,6 +13,7 @@
 
 pub mod lab;
 pub mod live;
+pub mod plant;
 
 use std::io::Write;
 use std::net::Ipv4Addr;
