@@ -113,8 +113,14 @@ fn advised(asset: &Asset, knowledge: Option<&Knowledge>) -> io::Result<Vec<(Stri
     };
     for query in queries(asset) {
         for matched in knowledge.matches(&query)? {
-            let cves = matched.cves.into_iter();
-            advised.extend(cves.map(|cve| (cve, matched.standing)));
+            // What it is not affected by is in no row of its own.
+            let said = &matched.ready.advisory.vulnerabilities;
+            let all = said.iter().map(|one| one.cve.clone());
+            let cves: Vec<String> = match matched.standing {
+                Standing::NotAffected => all.collect(),
+                Standing::Affected | Standing::Unknown => matched.cves,
+            };
+            advised.extend(cves.into_iter().map(|cve| (cve, matched.standing)));
         }
     }
     Ok(advised)
