@@ -27,9 +27,10 @@ use self::desk::{Ear, Hosts, learn, minute_of_week};
 use self::marks::Marks;
 use crate::client::{Sensor, Where};
 use crate::config::{Config, DEFAULT};
+use crate::privileges::{self, Places, Process};
 use crate::run::clock;
 use crate::safe::display_safe;
-use crate::{knowledge, privileges, read, table};
+use crate::{knowledge, read, table};
 
 /// Addresses of one scan.
 const TARGETS: usize = 65_536;
@@ -315,7 +316,7 @@ impl Scan {
 
     /// Whether there is anything to ask.
     fn check(&self) -> anyhow::Result<()> {
-        if self.plans.iter().any(|plan| !plan.asked.is_empty()) {
+        if self.all().iter().any(|plan| !plan.asked.is_empty()) {
             return Ok(());
         }
         let refused = self
@@ -361,6 +362,9 @@ impl Scan {
         privileges::become_user(&self.config.user, &[])?;
         signal_hook::flag::register(signal_hook::consts::SIGINT, stop.flag())?;
         signal_hook::flag::register(signal_hook::consts::SIGTERM, stop.flag())?;
+        for open in privileges::close(&places(), Process::Scan)? {
+            tell(open);
+        }
         let mut ear = Ear::open(
             &self.config,
             &self.interface,
@@ -407,6 +411,23 @@ impl Scan {
             return verdict(&mut sensor, &id, &before, &assets);
         }
         Ok(done == Done::Asked)
+    }
+}
+
+/// What the file system is needed for: everything else was read by now.
+fn places() -> Places {
+    let all = [
+        "/etc",
+        "/sys/class/net",
+        "/sys/devices",
+        "/proc",
+        "/usr/share/zoneinfo",
+    ];
+    let mut read: Vec<PathBuf> = all.iter().map(PathBuf::from).collect();
+    read.retain(|path| path.exists());
+    Places {
+        write: Vec::new(),
+        read,
     }
 }
 
