@@ -26,13 +26,15 @@ def die(why):
 
 def count(interface, address, most):
     """Counts the packets that arrive for us."""
-    heard = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+    v6 = ":" in address
+    heard = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x86DD if v6 else 0x0800))
     heard.bind((interface, 0))
-    own = socket.inet_aton(address)
+    own = socket.inet_pton(socket.AF_INET6 if v6 else socket.AF_INET, address)
+    at = slice(38, 54) if v6 else slice(30, 34)
     times = []
     while True:
         frame, where = heard.recvfrom(2048)
-        if where[2] == socket.PACKET_OUTGOING or frame[30:34] != own:
+        if where[2] == socket.PACKET_OUTGOING or frame[at] != own:
             continue
         now = time.monotonic()
         times = [t for t in times if now - t < 1] + [now]
@@ -98,7 +100,7 @@ threading.Thread(target=count, args=(interface, address, int(most)), daemon=True
 if len(sys.argv) > 5:
     kind, where = (profinet, sys.argv[5][9:]) if sys.argv[5].startswith("profinet:") else (cycle, sys.argv[5])
     threading.Thread(target=kind, args=(address, where), daemon=True).start()
-server = socket.create_server((address, int(port)))
+server = socket.create_server((address, int(port)), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
 ready = selectors.DefaultSelector()
 ready.register(server, selectors.EVENT_READ)
 client = None

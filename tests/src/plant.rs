@@ -73,6 +73,27 @@ impl Plant {
         }
     }
 
+    /// IPv6 as well: fd77::250 for the scanner, fd77::1 and on for so many devices.
+    pub fn with_ipv6(&self, devices: u8) {
+        let own = (1..=devices).map(|last| format!("fd77::{last:x}/64"));
+        let ends = [
+            ("s", "ask", vec!["fd77::250/64".to_owned()]),
+            ("d", "plant", own.collect()),
+        ];
+        for (side, end, addresses) in ends {
+            let namespace = format!("{}-{side}", self.name);
+            // By way of it the kernel says that nobody has an address.
+            ip(&["-n", &namespace, "link", "set", "dev", "lo", "up"]);
+            let on = format!("net.ipv6.conf.{end}.disable_ipv6=0");
+            ip(&["netns", "exec", &namespace, "sysctl", "-qw", &on]);
+            for address in addresses {
+                ip(&[
+                    "-n", &namespace, "-6", "addr", "add", &address, "dev", end, "nodad",
+                ]);
+            }
+        }
+    }
+
     /// A program in the scanner's namespace (`s`) or the devices' (`d`).
     pub fn inside(&self, side: char, program: &str) -> Command {
         let mut command = Command::new("ip");

@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -195,6 +195,59 @@ fn nobody_off_the_list_is_spoken_to_or_of_and_no_segment_is_asked_without_consen
     );
 }
 
+/// Whom a frame of the scanner's over IPv6 is for, or, if it is a solicitation, of whom it speaks.
+fn is_about_v6(frame: &Frame) -> Option<Ipv6Addr> {
+    let octets = &frame.octets;
+    let address = |at: usize| Ipv6Addr::from(<[u8; 16]>::try_from(&octets[at..at + 16]).unwrap());
+    let ours: Ipv6Addr = "fd77::250".parse().unwrap();
+    if octets[12..14] != [0x86, 0xdd] || address(22) != ours {
+        return None;
+    }
+    // ICMPv6, neighbour solicitation: its target (RFC 4861 §4.3).
+    let solicits = octets[20] == 58 && octets[54] == 135;
+    Some(address(if solicits { 62 } else { 38 }))
+}
+
+#[test]
+fn hosts_of_ipv6_are_found_and_asked_and_nobody_else_is_spoken_to_or_of() {
+    if !possible() {
+        return;
+    }
+    let plant = Plant::new("six", 1);
+    plant.with_ipv6(3);
+    let config = plant.config("allow = [\"fd77::1\", \"fd77::9\"]\ngap_ms = 100", "");
+    let arguments = ["plant", "fd77::1", "502", "20"];
+    let mut fragile = plant.device("fragile.py", &arguments);
+    let tap = plant.capture();
+    let three = ["--probe", "ndp", "--probe", "modbus", "--probe", "snmp"];
+    let arguments = [
+        ["fd77::/123", "--yes", "--format", "json"].as_slice(),
+        &three,
+    ]
+    .concat();
+    let result = done(plant.scan(&config, &arguments));
+    let said = text(&result);
+    assert_eq!(fragile.died(), None);
+    let asset = &lines(&result)[0];
+    assert_eq!(asset["vendor"], "Acme", "{said}");
+    assert!(
+        asset["addresses"]["ipv6"].to_string().contains("fd77::1"),
+        "{asset}"
+    );
+    assert!(said.contains("fd77::1: ndp/"), "{said}");
+    assert!(
+        said.contains("fd77::1: modbus/read device identification"),
+        "{said}"
+    );
+    let closed = "fd77::1: snmp/get sysDescr, sysObjectID, sysName (v2c): nobody listens there";
+    assert!(said.contains(closed), "{said}");
+    assert!(said.contains("1 addresses where nobody is"), "{said}");
+    let frames = tap.frames();
+    let about: BTreeSet<Ipv6Addr> = frames.iter().filter_map(is_about_v6).collect();
+    let expected = ["fd77::1", "fd77::9"].map(|text| text.parse().unwrap());
+    assert_eq!(about, BTreeSet::from(expected), "{said}");
+}
+
 #[test]
 fn twenty_hosts_in_a_network_of_254_take_less_than_a_minute_at_the_default_pace() {
     if !possible() {
@@ -246,6 +299,7 @@ fn a_stop_takes_effect_at_once_and_lasts() {
         .unwrap();
     let mut scanning = Beside(scanning);
     sleep(Duration::from_secs(3));
+    is_confined(scanning.0.id());
     done(plant.scan(&config, &["--stop"]));
     let file = PathBuf::from(plant.folder.path()).join("state/scan.stopped");
     let stopped = fs::metadata(&file).unwrap().modified().unwrap();
@@ -270,6 +324,28 @@ fn a_stop_takes_effect_at_once_and_lasts() {
     assert!(after < 0.1, "{after} s, listened for {} s", last - stopped);
     done(plant.scan(&config, &["--resume"]));
     done(plant.scan(&config, &["10.77.0.1", "--yes", "--probe", "modbus"]));
+}
+
+/// Every thread of the process that asks has a filter of system calls, no way to another right, and the right to raw sockets alone.
+fn is_confined(process: u32) {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let mut count = 0;
+    for thread in threads {
+        let status = fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
+        let of = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap().trim().to_owned()
+        };
+        let held = [of("Seccomp:"), of("NoNewPrivs:"), of("CapPrm:")];
+        assert_eq!(held, ["2", "1", "0000000000002000"], "{status}");
+        let ids: Vec<&str> = status
+            .lines()
+            .filter(|line| line.starts_with("Uid:"))
+            .collect();
+        assert!(!ids[0].contains("\t0"), "it is not root: {ids:?}");
+        count += 1;
+    }
+    assert!(count > 2, "{count} threads");
 }
 
 fn ends(child: &mut Child) -> Duration {

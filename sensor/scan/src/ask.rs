@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use fossick_parsers::{
     Carrier, Cut, Hole, Key, Message, Out, Piece, Probe, Protocol, Role, Statement, Step, Until,
 };
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::Ipv6RecvErr;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::fill::{Known, octets_of};
@@ -26,6 +28,10 @@ pub const CONNECT: Duration = Duration::from_millis(950);
 pub const PATIENCE: Duration = Duration::from_secs(2);
 /// Datagrams that one host answers must come within this: most hosts say nothing to what they do not speak.
 pub const DATAGRAM: Duration = Duration::from_secs(1);
+/// Neighbour discovery takes so long to find that nobody has an address: three solicitations, a second apart (RFC 4861 §10).
+pub const SOLICITED: Duration = Duration::from_millis(3500);
+/// The protocol of IPv6 in which hosts are looked for.
+const ICMPV6: u8 = 58;
 /// All steps of a question together may take so long.
 pub const LONGEST: Duration = Duration::from_secs(6);
 /// A host may take so long to close its side after we closed ours.
@@ -574,10 +580,20 @@ impl Asking<'_> {
             return Ok(Outcome::Abandoned);
         };
         socket.connect(&SocketAddr::new(address, 0).into())?;
+        if number == ICMPV6 {
+            // Otherwise the kernel keeps to itself that nobody was found (ipv6(7)).
+            setsockopt(&socket, Ipv6RecvErr, &true)?;
+        }
         let send = |octets: &[u8]| socket.send(octets);
         // Of IPv4, the header is handed over as well (raw(7)).
         let header = if address.is_ipv4() { 20 } else { 0 };
-        self.datagrams(&socket, &send, header, settings)
+        match self.datagrams(&socket, &send, header, settings) {
+            // Of IPv6 it comes before nobody but neighbour discovery says so.
+            Err(error) if number == ICMPV6 && error.kind() == ErrorKind::HostUnreachable => {
+                Ok(Outcome::Absent)
+            }
+            outcome => outcome,
+        }
     }
 
     /// All steps, in datagrams from one socket.
@@ -604,8 +620,9 @@ impl Asking<'_> {
             if step.until == Until::Sent {
                 continue;
             }
-            let patience = match step.until {
-                Until::Quiet => PATIENCE,
+            let patience = match (step.until, self.probe.carrier) {
+                (Until::Quiet, _) => PATIENCE,
+                (_, Carrier::Ip(ICMPV6)) => SOLICITED,
                 _ => DATAGRAM,
             };
             let wanted = most(step.until).min(DATAGRAMS);

@@ -236,6 +236,8 @@ pub enum Outcome {
     Closed,
     /// No answer to a datagram or a frame: most hosts say nothing to what they do not speak.
     Silent,
+    /// Nobody on the link has that address.
+    Absent,
     /// No answer to the opening of a connection: something on the way, or the host, drops it.
     Unopened,
     /// It accepted the connection, and then said nothing.
@@ -256,7 +258,7 @@ impl Outcome {
                 let (times, longer) = SLOWER;
                 took > usual.saturating_mul(times) && took > usual.saturating_add(longer)
             }),
-            Outcome::Waited | Outcome::Silent | Outcome::Abandoned => false,
+            Outcome::Waited | Outcome::Silent | Outcome::Absent | Outcome::Abandoned => false,
             Outcome::Closed | Outcome::Unopened => served,
             Outcome::Unhelpful(_) | Outcome::Mute | Outcome::Reset | Outcome::Endless => true,
         }
@@ -275,6 +277,7 @@ impl Outcome {
             Outcome::Waited
             | Outcome::Closed
             | Outcome::Silent
+            | Outcome::Absent
             | Outcome::Unopened
             | Outcome::Abandoned => false,
         }
@@ -293,6 +296,7 @@ impl fmt::Display for Outcome {
             Outcome::Waited => f.write_str("asked; whoever answered is in the result"),
             Outcome::Closed => f.write_str("nobody listens there"),
             Outcome::Silent => f.write_str("no answer"),
+            Outcome::Absent => f.write_str("nobody has that address"),
             Outcome::Unopened => f.write_str("no answer to the opening of a connection"),
             Outcome::Mute => f.write_str("accepted the connection, and said nothing"),
             Outcome::Reset => f.write_str("broke off"),

@@ -206,8 +206,8 @@ impl Session<'_> {
 fn learn(list: &mut List, spent: &Spent, desk: &mut dyn Desk) {
     let probe = spent.receipt.question().probe;
     let on_link = matches!(probe.carrier, Carrier::EtherType(_));
-    if spent.outcome == Outcome::Silent
-        && on_link
+    let silent = spent.outcome == Outcome::Silent && on_link;
+    if (silent || spent.outcome == Outcome::Absent)
         && let To::Host(address) = list.to
     {
         list.questions.clear();
