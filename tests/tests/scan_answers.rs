@@ -17,7 +17,9 @@ use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use fossick_tests::live::possible;
-use fossick_tests::plant::{Plant, datagrams, device, done, fits, lines, step_planned, tcp, text};
+use fossick_tests::plant::{
+    Plant, datagrams, device, done, fits, ip, lines, planned, step_planned, tcp, text,
+};
 
 /// The most memory that a process takes while it runs, in KiB.
 fn peak(process: u32) -> JoinHandle<u64> {
@@ -234,4 +236,88 @@ fn a_certificate_of_tls_1_3_is_seen_among_servers_that_never_end() {
     let most = sent.values().max_by_key(|(_, octets)| octets).unwrap();
     println!("handshake of TLS 1.3: {} frames, {} octets", most.0, most.1);
     assert!(most.0 <= 11 && most.1 <= 1280, "{most:?}");
+}
+
+/// Names are asked of the configured resolver alone, about those who answered alone, octet by octet as planned.
+#[test]
+fn a_resolver_is_asked_what_those_who_answered_are_called() {
+    if !possible() {
+        return;
+    }
+    let plant = Plant::new("names", 3);
+    let allowed = "allow = [\"10.77.0.0/24\"]\ngap_ms = 100";
+    let config = plant.config(&format!("{allowed}\nresolver = \"10.77.0.53\""), "");
+    let devices = format!("{}-d", plant.name);
+    ip(&[
+        "-n",
+        &devices,
+        "addr",
+        "add",
+        "10.77.0.53/24",
+        "dev",
+        "plant",
+    ]);
+    let _names = plant.device("names.py", &["10.77.0.53", "plc-1.plant.example=10.77.0.1"]);
+    let arguments = [
+        "10.77.0.0/29",
+        "--yes",
+        "--format",
+        "json",
+        "--probe",
+        "arp",
+        "--probe",
+    ];
+    let arguments = [arguments.as_slice(), &["dns/name of an address (PTR)"]].concat();
+    let to_plan = [arguments.as_slice(), &["--plan"]].concat();
+    let plans = lines(&done(plant.scan(&config, &to_plan)));
+    let plan = plans.last().unwrap();
+    assert_eq!(plan["to"], "10.77.0.53");
+    assert_eq!(plan["questions"].as_array().unwrap().len(), 6, "{plan}");
+    let tap = plant.capture();
+    let result = done(plant.scan(&config, &arguments));
+    let said = text(&result);
+    let frames = tap.frames();
+    let datagrams = datagrams(&frames.iter().collect::<Vec<_>>());
+    let asked: Vec<&str> = (1..=6)
+        .filter(|last| {
+            let question = &plan["questions"][*last as usize - 1];
+            assert_eq!(question["about"], format!("10.77.0.{last}"));
+            let wanted = planned(question);
+            datagrams
+                .iter()
+                .any(|(port, octets)| *port == 53 && fits(octets, &wanted))
+        })
+        .map(|last| ["", "1", "2", "3", "4", "5", "6"][last])
+        .collect();
+    assert_eq!(asked, ["1", "2", "3"], "those who are there: {said}");
+    assert_eq!(
+        datagrams.iter().filter(|(port, _)| *port == 53).count(),
+        3,
+        "{said}"
+    );
+    assert!(
+        lines(&result)[0]["hostnames"]
+            .to_string()
+            .contains("plc-1.plant.example"),
+        "{said}"
+    );
+    assert!(
+        !said.contains("nothing of what was asked"),
+        "no such name is an answer: {said}"
+    );
+    // Off unless somebody names one, and not one that may not be asked.
+    let without = plant.config(allowed, "");
+    let plans = text(&done(plant.scan(&without, &["10.77.0.1", "--plan"])));
+    assert!(!plans.contains("(PTR)"), "{plans}");
+    let refused = plant.config("allow = [\"10.77.0.1\"]\nresolver = \"10.77.0.53\"", "");
+    let output = plant
+        .scan(&refused, &["10.77.0.1", "--plan"])
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    assert!(
+        text(&output).contains("10.77.0.53 is not on the allow list"),
+        "{}",
+        text(&output)
+    );
 }

