@@ -10,12 +10,13 @@ PACKAGES := $(shell command -v cc >/dev/null || echo gcc libc6-dev) \
             $(shell command -v python3 >/dev/null || echo python3)
 
 # What the tests need besides: a real syslog receiver, which they run on a loopback port with a configuration of its own;
-# network namespaces of their own; a C++ compiler for the fuzzer.
+# network namespaces of their own; a C++ compiler for the fuzzer; a terminal for the screen.
 TEST_PACKAGES := $(shell command -v ip >/dev/null || echo iproute2) \
                  $(shell ls /usr/bin/tcpdump /usr/sbin/tcpdump 2>/dev/null | grep -q . || echo tcpdump) \
                  $(shell command -v nmap >/dev/null || echo nmap) \
                  $(shell command -v sysctl >/dev/null || echo procps) \
                  $(shell command -v c++ >/dev/null || echo g++) \
+                 $(shell command -v tmux >/dev/null || echo tmux) \
                  $(shell python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv) \
                  $(shell ls /usr/sbin/nft /sbin/nft 2>/dev/null | grep -q . || echo nftables) \
                  $(shell ls /usr/sbin/rsyslogd /usr/bin/rsyslogd 2>/dev/null | grep -q . || echo rsyslog) \
@@ -41,6 +42,7 @@ release: setup
 # The inventory of captures that were recorded in our own lab; demo/README.md says of what.
 demo: release
 	@$(TARGET)/release/fossick read demo
+	@echo; echo "On a screen, with the packet that proves each word: $(TARGET)/release/fossick read demo --tui"
 
 # Independent parsers of firewalls' configurations and a validator of CycloneDX, for the tests of controls and reports: they are skipped where these are missing.
 # jsonschema with `format`, not the validator's own extra: that one brings a `lark` which takes the place of parsuricata's.

@@ -150,6 +150,10 @@ enum OrderCommand {
     Split { address: String },
     /// Remove it and what is known of it
     Forget,
+    /// It belongs here: put it on the list of approved assets
+    Sanction,
+    /// It does not belong here, and is to be taken off the network
+    Refuse,
     /// I have seen this finding of it
     AcknowledgeFinding { finding: String },
     /// I answer for leaving this finding as it is, until the end of a day
@@ -268,9 +272,19 @@ impl Sensor {
         Ok((read > 0).then_some(line))
     }
 
-    pub(crate) fn reply(&mut self) -> anyhow::Result<Reply> {
+    /// What it answers, also where it refuses.
+    pub(crate) fn any_reply(&mut self) -> anyhow::Result<Reply> {
         let line = self.line()?.context("the sensor hung up")?;
-        match serde_json::from_str(&line).context("the sensor's answer makes no sense")? {
+        serde_json::from_str(&line).context("the sensor's answer makes no sense")
+    }
+
+    /// How long is waited for an answer.
+    pub(crate) fn patience(&self, longest: std::time::Duration) -> anyhow::Result<()> {
+        Ok(self.reader.get_ref().set_read_timeout(Some(longest))?)
+    }
+
+    pub(crate) fn reply(&mut self) -> anyhow::Result<Reply> {
+        match self.any_reply()? {
             Reply::Refused {
                 why,
                 position: None,
@@ -578,84 +592,9 @@ pub fn status(arguments: &StatusArguments) -> anyhow::Result<()> {
             serde_json::to_writer(&mut out, &status)?;
             out.write_all(b"\n")?;
         }
-        Format::Table => print_status(&mut out, &status)?,
+        Format::Table => crate::health::print(&mut out, &status)?,
     }
     Ok(out.flush()?)
-}
-
-fn print_status(out: &mut dyn Write, status: &Status) -> io::Result<()> {
-    let mib = |octets: u64| octets >> 20;
-    writeln!(
-        out,
-        "Fossick {} at {}, since {}",
-        status.version,
-        if status.site.is_empty() {
-            "a site without a name"
-        } else {
-            &status.site
-        },
-        status.started
-    )?;
-    writeln!(
-        out,
-        "  {} assets, journal at {}",
-        status.assets, status.journal
-    )?;
-    writeln!(
-        out,
-        "  memory   {} of {} MiB",
-        mib(status.memory.used),
-        mib(status.memory.most)
-    )?;
-    writeln!(out, "  lag      {:.3} s behind the wire", status.lag)?;
-    writeln!(
-        out,
-        "  store    {}; {} MiB, last commit {:.0} ms, {} addresses wait",
-        display_safe(&status.store.state),
-        mib(status.store.octets),
-        status.store.commit * 1000.0,
-        status.store.waiting
-    )?;
-    for interface in &status.interfaces {
-        writeln!(
-            out,
-            "  {:<8} {}; {} frames, {} MiB, dropped by the kernel {}, by the interface {}",
-            display_safe(&interface.name),
-            display_safe(&interface.state),
-            interface.frames,
-            mib(interface.octets),
-            interface.dropped,
-            interface.interface_dropped
-        )?;
-    }
-    for outlet in &status.outlets {
-        writeln!(
-            out,
-            "  outlet {}: {}; delivered up to {}",
-            display_safe(&outlet.name),
-            display_safe(&outlet.state),
-            outlet.delivered
-        )?;
-    }
-    writeln!(out, "\nLimits")?;
-    for fill in &status.limits {
-        writeln!(
-            out,
-            "  {:<26} {:>9} of {:>9}, gave way {}",
-            fill.name, fill.used, fill.most, fill.given_up
-        )?;
-    }
-    writeln!(out, "\nCounts")?;
-    for count in &status.counts {
-        writeln!(
-            out,
-            "  {:<14} {:<40} {:>12}",
-            count.name,
-            display_safe(&count.of),
-            count.count
-        )?;
-    }
-    Ok(())
 }
 
 /// `fossick ingest`.
@@ -698,6 +637,8 @@ pub fn order(arguments: &OrderArguments) -> anyhow::Result<()> {
             address: address.clone(),
         },
         OrderCommand::Forget => Order::Forget,
+        OrderCommand::Sanction => Order::Sanction,
+        OrderCommand::Refuse => Order::Refuse,
         OrderCommand::AcknowledgeFinding { finding } => Order::AcknowledgeFinding {
             finding: finding.clone(),
         },

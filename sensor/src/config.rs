@@ -55,6 +55,18 @@ pub struct Config {
     pub fingerprints: Option<PathBuf>,
     /// Folder of fingerprints in the format of Recog.
     pub recog: Option<PathBuf>,
+    /// How the screen looks.
+    pub screen: Screen,
+    /// Keys of the screen's commands, by the command's name.
+    pub keys: BTreeMap<String, Vec<String>>,
+}
+
+/// How the screen looks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Screen {
+    /// `dark`, `light`, `high-contrast`, `16` or `none`; empty for what the terminal says.
+    pub theme: String,
 }
 
 /// One interface to listen on.
@@ -223,6 +235,8 @@ impl Default for Config {
             knowledge: PathBuf::from(crate::intel::KNOWLEDGE),
             fingerprints: None,
             recog: None,
+            screen: Screen::default(),
+            keys: BTreeMap::new(),
         }
     }
 }
@@ -283,6 +297,14 @@ impl Config {
             {
                 fault("purdue", "Purdue levels are 0 to 5".to_owned());
             }
+        }
+        if let Err(error) = fossick_tui::Keymap::with(&self.keys) {
+            fault("[keys]", error.to_string());
+        }
+        let theme = &self.screen.theme;
+        if !theme.is_empty() && fossick_tui::Theme::named(theme).is_none() {
+            let known = fossick_tui::Theme::ALL.map(|(name, _)| name).join(", ");
+            fault(theme, format!("no theme `{theme}`: there are {known}"));
         }
         for off in &self.detectors.off {
             let known = PROTOCOLS.iter().any(|protocol| protocol.name == off);

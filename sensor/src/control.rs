@@ -282,6 +282,16 @@ fn needed(request: &Request) -> Role {
         | Request::Conversations { .. }
         | Request::Approved
         | Request::Controls { .. }
+        | Request::Overview
+        | Request::Rows { .. }
+        | Request::Findings { .. }
+        | Request::Compared { .. }
+        | Request::ControlRows { .. }
+        | Request::Rules { .. }
+        | Request::Talks { .. }
+        | Request::Matrix { .. }
+        | Request::Recent { .. }
+        | Request::Proof { .. }
         | Request::Exceptions { .. }
         | Request::Audit { .. }
         | Request::Evidence { .. }
@@ -300,6 +310,8 @@ fn needed(request: &Request) -> Role {
             | Order::Merge { .. }
             | Order::Split { .. }
             | Order::Forget
+            | Order::Sanction
+            | Order::Refuse
             | Order::Approve { .. } => Role::Operator,
             Order::Control { control } => match **control {
                 Step::Propose { .. } | Step::DryRun => Role::Analyst,
@@ -377,28 +389,7 @@ fn serve_one(
             say(stream, &Reply::Changes { changes })
         }
         Request::Follow { after } => follow(desk, stream, after),
-        Request::Order { asset, order } => {
-            if let Order::SetKind { kind: Some(kind) } = &order
-                && fossick_model::Kind::named(kind).is_none()
-            {
-                bail!("`{}` is not a kind", crate::safe::display_safe(kind));
-            }
-            if matches!(order, Order::Approve { .. }) {
-                bail!("a list is approved with `fossick inventory import`");
-            }
-            let asset = desk
-                .shared
-                .named(&asset)
-                .context("there is no such asset")?;
-            let (done, answer) = sync_channel(1);
-            desk.heard.send(Heard::Order {
-                asset,
-                order,
-                by: person.clone(),
-                done,
-            })?;
-            answered(stream, &answer, |()| "done, and in the journal".to_owned())
-        }
+        Request::Order { asset, order } => ordered(desk, stream, &asset, order, person),
         Request::Approve { source } => approve(desk, stream, reader, source, person),
         Request::Approved => {
             say(stream, &Reply::Octets)?;
@@ -428,7 +419,38 @@ fn serve_one(
             receive(reader, &from)?;
             store_job(desk, stream, |done| Job::Restore(from, done))
         }
+        window => match crate::windows::of_desk(&desk.shared, &desk.config(), &window)? {
+            Some(reply) => say(stream, &reply),
+            None => refuse(stream, "not a window"),
+        },
     }
+}
+
+/// Hands an order to the sensor's thread, and says what became of it.
+fn ordered(
+    desk: &Desk,
+    stream: &UnixStream,
+    asset: &str,
+    order: Order,
+    person: &Person,
+) -> anyhow::Result<()> {
+    if let Order::SetKind { kind: Some(kind) } = &order
+        && fossick_model::Kind::named(kind).is_none()
+    {
+        bail!("`{}` is not a kind", crate::safe::display_safe(kind));
+    }
+    if matches!(order, Order::Approve { .. }) {
+        bail!("a list is approved with `fossick inventory import`");
+    }
+    let asset = desk.shared.named(asset).context("there is no such asset")?;
+    let (done, answer) = sync_channel(1);
+    desk.heard.send(Heard::Order {
+        asset,
+        order,
+        by: person.clone(),
+        done,
+    })?;
+    answered(stream, &answer, |()| "done, and in the journal".to_owned())
 }
 
 fn answered<T>(

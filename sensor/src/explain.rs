@@ -251,11 +251,11 @@ pub fn proves(asset: &Asset, capture: &str, frame: u64) -> String {
         });
         lines
             .extend(said.map(|observation| format!("{} = {}", observation.key, observation.value)));
-        let shows = asset.findings.iter().filter(|finding| {
+        let found = asset.findings.iter().filter(|finding| {
             let mut shown = finding.evidence.iter();
-            shown.any(|one| one.capture == capture && one.frames.all().contains(&frame))
+            shown.any(|shown| shown.capture == capture && shown.frames.all().contains(&frame))
         });
-        lines.extend(shows.map(|finding| format!("{}: {}", finding.rule, finding.why)));
+        lines.extend(found.map(|finding| format!("finding {}: {}", finding.rule, finding.title)));
     }
     display_safe_lines(&lines.join("\n"))
 }

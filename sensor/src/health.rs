@@ -1,11 +1,13 @@
 //! How the sensor does, in numbers; and its log.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 
 use fossick_engine::{Counters, Held, limits};
-use fossick_model::{Count, Fill};
+use fossick_model::{Count, Fill, Status};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::safe::display_safe;
 
 /// Starts the log: to journald where it reads standard error, otherwise to standard error.
 pub fn log() {
@@ -125,4 +127,80 @@ pub fn counts(counters: &Counters) -> Vec<Count> {
         faults.map(|((protocol, part), n)| count("faults", format!("{protocol}: {part}"), *n)),
     );
     counts
+}
+
+/// Prints how a sensor does, for people.
+pub fn print(out: &mut dyn Write, status: &Status) -> io::Result<()> {
+    let mib = |octets: u64| octets >> 20;
+    writeln!(
+        out,
+        "Fossick {} at {}, since {}",
+        status.version,
+        if status.site.is_empty() {
+            "a site without a name"
+        } else {
+            &status.site
+        },
+        status.started
+    )?;
+    writeln!(
+        out,
+        "  {} assets, journal at {}",
+        status.assets, status.journal
+    )?;
+    writeln!(
+        out,
+        "  memory   {} of {} MiB",
+        mib(status.memory.used),
+        mib(status.memory.most)
+    )?;
+    writeln!(out, "  lag      {:.3} s behind the wire", status.lag)?;
+    writeln!(
+        out,
+        "  store    {}; {} MiB, last commit {:.0} ms, {} addresses wait",
+        display_safe(&status.store.state),
+        mib(status.store.octets),
+        status.store.commit * 1000.0,
+        status.store.waiting
+    )?;
+    for interface in &status.interfaces {
+        writeln!(
+            out,
+            "  {:<8} {}; {} frames, {} MiB, dropped by the kernel {}, by the interface {}",
+            display_safe(&interface.name),
+            display_safe(&interface.state),
+            interface.frames,
+            mib(interface.octets),
+            interface.dropped,
+            interface.interface_dropped
+        )?;
+    }
+    for outlet in &status.outlets {
+        writeln!(
+            out,
+            "  outlet {}: {}; delivered up to {}",
+            display_safe(&outlet.name),
+            display_safe(&outlet.state),
+            outlet.delivered
+        )?;
+    }
+    writeln!(out, "\nLimits")?;
+    for fill in &status.limits {
+        writeln!(
+            out,
+            "  {:<26} {:>9} of {:>9}, gave way {}",
+            fill.name, fill.used, fill.most, fill.given_up
+        )?;
+    }
+    writeln!(out, "\nCounts")?;
+    for count in &status.counts {
+        writeln!(
+            out,
+            "  {:<14} {:<40} {:>12}",
+            count.name,
+            display_safe(&count.of),
+            count.count
+        )?;
+    }
+    Ok(())
 }

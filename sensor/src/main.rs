@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use fossick_sensor::{
     audit, client, config, controls, doctor, intel, inventory, knowledge, protocols, read, report,
-    run, scan,
+    run, scan, screens, tui,
 };
 use tikv_jemallocator::Jemalloc;
 
@@ -18,7 +18,7 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 #[command(version, about)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -65,13 +65,36 @@ enum Command {
     Report(report::Arguments),
     /// Say what a raw value would yield, and by which fingerprint
     Fingerprint(knowledge::Arguments),
+    /// Show everything on a screen; `fossick` alone does so too
+    Tui(tui::Arguments),
+    /// Say in short what is there, what is urgent and what changed, on a running sensor
+    Overview(screens::Plain),
+    /// List findings of a running sensor, the most urgent first
+    Findings(screens::Findings),
+    /// Say which zones talk to which, on a running sensor
+    Zones(screens::Zones),
+    /// Show a packet that proves something, on a running sensor
+    Proof(screens::Proof),
+    /// Print what a shell needs to complete these commands
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Write a manual page for each command
+    Man {
+        /// The folder that they go into
+        folder: std::path::PathBuf,
+    },
     /// List the protocols that are read, as a table
     Protocols(protocols::Arguments),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let done = match arguments.command {
+    let Some(command) = arguments.command else {
+        return alone();
+    };
+    let done = match command {
         Command::Read(arguments) => return read::run(&arguments),
         Command::Run(arguments) => match run::run(&arguments) {
             Ok(code) => return code,
@@ -116,6 +139,13 @@ fn main() -> ExitCode {
         },
         Command::Inventory(arguments) => inventory::run(&arguments),
         Command::Fingerprint(arguments) => knowledge::run(&arguments),
+        Command::Tui(arguments) => tui::run(&arguments),
+        Command::Overview(arguments) => screens::overview(&arguments),
+        Command::Findings(arguments) => screens::findings(&arguments),
+        Command::Zones(arguments) => screens::zones(&arguments),
+        Command::Proof(arguments) => screens::proof(&arguments),
+        Command::Completions { shell } => completions(shell),
+        Command::Man { folder } => manual(&folder),
         Command::Protocols(arguments) => {
             let table = protocols::print(&arguments);
             std::io::stdout()
@@ -123,6 +153,32 @@ fn main() -> ExitCode {
                 .map_err(Into::into)
         }
     };
+    ended(done)
+}
+
+/// What a shell needs to complete the commands.
+fn completions(shell: clap_complete::Shell) -> anyhow::Result<()> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "fossick", &mut text);
+    Ok(std::io::stdout().write_all(&text)?)
+}
+
+/// A manual page for each command.
+fn manual(folder: &std::path::Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    Ok(clap_mangen::generate_to(Arguments::command(), folder)?)
+}
+
+/// `fossick` without a command: the screen where there is a terminal, or else what could be asked for.
+fn alone() -> ExitCode {
+    if tui::possible() {
+        return ended(tui::run(&tui::Arguments::plain()));
+    }
+    let _ = Arguments::command().print_help();
+    ExitCode::from(read::NOTHING_READ)
+}
+
+fn ended(done: anyhow::Result<()>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if read::is_broken_pipe(&error) => ExitCode::SUCCESS,

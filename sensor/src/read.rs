@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use fossick_engine::{Counters, Engine, Inventory, Locality};
 use fossick_fingerprints::Fingerprints;
-use fossick_model::{Asset, Baseline};
+use fossick_model::{Asset, Baseline, Status};
 use fossick_parsers::PROTOCOLS;
 use fossick_parsers::packet::Stop;
 use fossick_risk::Knowledge;
@@ -19,7 +19,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::capture::Captures;
 use crate::config::Config;
-use crate::{conversations, explain, intel, knowledge, shadow, table};
+use crate::{conversations, explain, health, intel, knowledge, shadow, table, tui};
 
 /// The input was read in part.
 pub const READ_IN_PART: u8 = 1;
@@ -49,6 +49,11 @@ pub struct Arguments {
     /// Say how far the conversations may be taken for all that there are, instead of listing them
     #[arg(long, conflicts_with_all = ["explain", "external"])]
     baseline: bool,
+    /// Show everything on a screen, with its packets
+    #[arg(long, conflicts_with_all = ["explain", "conversations", "baseline", "format"])]
+    tui: bool,
+    #[command(flatten)]
+    look: tui::Look,
     /// Explain one asset: each fact with what was said, by which fingerprint, in which packet
     #[arg(long, value_name = "ADDRESS")]
     explain: Option<String>,
@@ -155,26 +160,39 @@ fn expected(arguments: &Arguments) -> anyhow::Result<Expected> {
     })
 }
 
-/// Whether everything was read to its end.
-fn read(arguments: &Arguments) -> anyhow::Result<bool> {
-    let expected = expected(arguments)?;
-    // Findings need everybody at once.
-    let judged = arguments.findings
+/// Whether findings are wanted: they need everybody at once.
+fn is_judged(arguments: &Arguments) -> bool {
+    arguments.findings
         || arguments.knowledge.is_some()
         || arguments.config.is_some()
-        || !arguments.approved.is_empty();
+        || !arguments.approved.is_empty()
+        || arguments.tui
+}
+
+/// Fingerprints, and what the world knows if that is given.
+fn library(arguments: &Arguments) -> anyhow::Result<(Fingerprints, Option<Knowledge>)> {
     let mut fingerprints = knowledge::load(
         arguments.fingerprints.as_deref(),
         arguments.recog.as_deref(),
     )?;
-    let intelligence = arguments
-        .knowledge
-        .as_deref()
-        .map(intel::open)
-        .transpose()?;
+    let intelligence = arguments.knowledge.as_deref();
+    let intelligence = intelligence.map(intel::open).transpose()?;
     if let Some(known) = &intelligence {
         knowledge::add_imported(&mut fingerprints, known)?;
     }
+    Ok((fingerprints, intelligence))
+}
+
+fn threads(arguments: &Arguments) -> usize {
+    let there = || std::thread::available_parallelism().ok().map(Into::into);
+    arguments.threads.or_else(there).unwrap_or(1)
+}
+
+/// Whether everything was read to its end.
+fn read(arguments: &Arguments) -> anyhow::Result<bool> {
+    let expected = expected(arguments)?;
+    let judged = is_judged(arguments);
+    let (fingerprints, intelligence) = library(arguments)?;
     let locality = match &arguments.config {
         Some(_) => expected.config.locality(),
         None => Locality::default(),
@@ -187,10 +205,7 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
     for name in captures.names() {
         inventory.capture(&name);
     }
-    let threads = arguments
-        .threads
-        .or_else(|| std::thread::available_parallelism().ok().map(Into::into))
-        .unwrap_or(1);
+    let threads = threads(arguments);
     let mut engine = if arguments.conversations || arguments.baseline || judged {
         Engine::new(threads, &expected.off)
     } else {
@@ -198,7 +213,11 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
     };
     let progress = progress();
     let mut shown = false;
+    let mut traffic = tui::Traffic::default();
     while let Some(batch) = captures.next_batch() {
+        if arguments.tui {
+            traffic.count(&batch);
+        }
         engine.read(&Arc::new(batch), &mut inventory);
         if progress.is_hidden() && !shown && progress.elapsed() > SHOW_PROGRESS_AFTER {
             progress.set_draw_target(ProgressDrawTarget::stderr());
@@ -237,6 +256,19 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
         shadow::detect(&mut assets, &conversations, &zones, approvals, off);
         Ok(assets)
     };
+    if arguments.tui {
+        let assets = judge(&mut inventory, arguments.external)?;
+        show(
+            arguments,
+            expected,
+            assets,
+            &mut inventory,
+            &counters,
+            &traffic,
+        )?;
+        std::mem::forget(inventory);
+        return Ok(troubles.is_empty() && captures.refused().is_empty());
+    }
     match &arguments.explain {
         _ if arguments.conversations || arguments.baseline => {
             print_conversations(arguments, &mut inventory).context("writing the conversations")?;
@@ -255,6 +287,31 @@ fn read(arguments: &Arguments) -> anyhow::Result<bool> {
     // The process ends here: to take the inventory apart piece by piece would take as long as to print it.
     std::mem::forget(inventory);
     Ok(troubles.is_empty() && captures.refused().is_empty())
+}
+
+/// Everything on a screen.
+fn show(
+    arguments: &Arguments,
+    expected: Expected,
+    assets: Vec<Asset>,
+    inventory: &mut Inventory,
+    counters: &Counters,
+    traffic: &tui::Traffic,
+) -> anyhow::Result<()> {
+    let status = Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        assets: assets.len() as u64,
+        limits: health::limits(&inventory.held(), counters),
+        counts: health::counts(counters),
+        ..Status::default()
+    };
+    let paths = arguments.captures.clone();
+    let names = paths.iter().map(|path| path.display().to_string());
+    let names = names.collect::<Vec<String>>().join(" ");
+    let site = (expected.config, expected.approvals);
+    let talks = inventory.conversations();
+    let read = tui::Read::new(paths, assets, talks, site, status, traffic);
+    tui::captures(&arguments.look, &names, read)
 }
 
 /// The link type, if all frames are of types that we do not read.

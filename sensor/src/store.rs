@@ -24,13 +24,14 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use fossick_engine::{Kept, Round, Row};
 use fossick_model::{
-    Asset, Audit, Change, Control, ControlState, Conversation, DISTURBED, Disturbance, Exception,
+    Asset, Audit, Change, Control, ControlState, Conversation, Disturbance, Exception, Finding,
     Head, Order, Person, Time,
 };
 use fossick_shadow::{Approvals, Approved, Zone};
-use redb::{Database, ReadableDatabase, ReadableTable};
+use redb::{Database, ReadableDatabase, ReadableTableMetadata};
 
 pub use open::{Opened, Opener, audit, backup, check, compact, file_opener};
+use tables::Holder;
 pub use tables::{Listed, Standing};
 
 use writer::Writer;
@@ -453,6 +454,14 @@ impl Shared {
         self.read(|txn| tables::conversations(txn, after, limit, wanted))
     }
 
+    /// Conversations of which one end is wanted, as [`tables::conversations_of`] finds them.
+    fn conversations_of(
+        &self,
+        is_one: impl Fn(&Holder<'_>) -> bool,
+    ) -> anyhow::Result<Vec<(String, Conversation)>> {
+        self.read(|txn| tables::conversations_of(txn, is_one))
+    }
+
     /// When anything was heard, as [`tables::hours`] lists it.
     ///
     /// # Errors
@@ -479,6 +488,98 @@ impl Shared {
         changes.collect()
     }
 
+    /// Shows entries of the journal from the latest back, without so many at first, until `show` has enough; how many there are.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn journal_back(
+        &self,
+        skip: usize,
+        show: &mut dyn FnMut(Change) -> bool,
+    ) -> anyhow::Result<usize> {
+        self.read(|txn| {
+            let journal = txn.open_table(tables::JOURNAL)?;
+            let total = usize::try_from(journal.len()?).unwrap_or(usize::MAX);
+            for entry in journal.range::<u64>(..)?.rev().skip(skip) {
+                // An entry that cannot be read is left out, as an audit would say.
+                if let Ok(change) = serde_json::from_str(entry?.1.value())
+                    && !show(change)
+                {
+                    break;
+                }
+            }
+            Ok(total)
+        })
+    }
+
+    /// A packet that is kept, by the name of its capture.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn packet(&self, capture: &str, frame: u64) -> anyhow::Result<Option<Kept>> {
+        self.read(|txn| {
+            let packets = txn.open_table(tables::PACKETS)?;
+            for number in tables::numbered(txn, capture)? {
+                if let Some(octets) = packets.get((number, frame))? {
+                    return Ok(tables::kept(number, frame, octets.value()));
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    /// Which octets of a packet say what a key says of an asset (first, count); of all keys where it is empty.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn marks(
+        &self,
+        asset: &Asset,
+        capture: &str,
+        frame: u64,
+        key: &str,
+    ) -> anyhow::Result<Vec<(usize, usize)>> {
+        let addresses = asset.addresses.iter();
+        let macs = addresses
+            .flat_map(|all| &all.mac)
+            .map(|mac| format!("mac {mac}"));
+        let vlans: BTreeSet<u16> = asset.vlans.iter().copied().chain([0]).collect();
+        let ips = asset.ips();
+        let ips = vlans
+            .iter()
+            .flat_map(|vlan| ips.iter().map(move |ip| format!("ip {vlan} {ip} ")));
+        let beginnings: Vec<String> = macs.chain(ips).collect();
+        self.read(|txn| {
+            let numbers = tables::numbered(txn, capture)?;
+            let nodes = txn.open_table(tables::NODES)?;
+            let mut marks = Vec::new();
+            for beginning in &beginnings {
+                for entry in nodes.range::<&str>(beginning.as_str()..)? {
+                    let (name, value) = entry?;
+                    if !name.value().starts_with(beginning.as_str()) {
+                        break;
+                    }
+                    for number in &numbers {
+                        marks.extend(fossick_engine::said_in(value.value(), *number, frame, key));
+                    }
+                }
+            }
+            marks.sort_unstable();
+            marks.dedup();
+            Ok(marks)
+        })
+    }
+
+    /// How far each control has come, by the id of its asset.
+    #[must_use]
+    pub fn control_states(&self) -> BTreeMap<String, &'static str> {
+        let controls = lock(&self.controls);
+        let states = controls.iter();
+        states
+            .map(|(id, control)| (id.clone(), control.state.name()))
+            .collect()
+    }
+
     /// One asset with everything known of it.
     ///
     /// # Errors
@@ -491,7 +592,8 @@ impl Shared {
         Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
     }
 
-    /// The packets that are kept as evidence of an asset, of what violated its control, and of what disturbed it, with the name of their capture.
+    /// The packets that are kept as evidence of an asset, of its findings, and of what violated its control, with the name of their
+    /// capture.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -501,6 +603,11 @@ impl Shared {
             for observation in &asset.observations {
                 for frame in observation.evidence.frames.all() {
                     wanted.insert((&observation.evidence.capture, *frame));
+                }
+            }
+            for shown in asset.findings.iter().flat_map(|found| &found.evidence) {
+                for frame in shown.frames.all() {
+                    wanted.insert((&shown.capture, *frame));
                 }
             }
         }
@@ -515,25 +622,14 @@ impl Shared {
                 wanted.insert((&shown.capture, shown.frames.first()));
             }
         }
-        let disturbed = asset.findings.iter().filter(|one| one.rule == DISTURBED);
-        let watched: Vec<(&str, u64)> = disturbed
-            .flat_map(|finding| &finding.evidence)
-            .flat_map(|shown| {
-                let frames = shown.frames.all().iter();
-                frames.map(|frame| (shown.capture.as_str(), *frame))
-            })
-            .collect();
         self.read(|txn| {
-            let captures = txn.open_table(tables::CAPTURES)?;
+            let numbers = tables::numbers(txn)?;
             let packets = txn.open_table(tables::PACKETS)?;
-            let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
-            for entry in captures.iter()? {
-                let (number, name) = entry?;
-                numbers.insert(name.value().to_owned(), number.value());
-            }
             let mut found = Vec::new();
             for (capture, frame) in wanted {
                 let Some(number) = numbers.get(capture) else {
+                    // What a scan watched is kept by the name of its capture.
+                    found.extend(tables::watched(txn, capture, frame)?);
                     continue;
                 };
                 if let Some(octets) = packets.get((*number, frame))?
@@ -542,10 +638,34 @@ impl Shared {
                     found.push((Arc::from(capture), kept));
                 }
             }
-            for (capture, frame) in watched {
-                found.extend(tables::watched(txn, capture, frame)?);
-            }
             Ok(found)
+        })
+    }
+
+    /// Of which of these a packet that they quote is not kept.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn without_packets<'a>(
+        &self,
+        findings: impl Iterator<Item = &'a Finding>,
+    ) -> anyhow::Result<BTreeSet<&'a str>> {
+        self.read(|txn| {
+            let numbers = tables::numbers(txn)?;
+            let packets = txn.open_table(tables::PACKETS)?;
+            let mut without = BTreeSet::new();
+            for finding in findings {
+                for shown in &finding.evidence {
+                    let kept = match numbers.get(&shown.capture) {
+                        Some(number) => packets.get((*number, shown.frames.first()))?.is_some(),
+                        None => false,
+                    };
+                    if !kept {
+                        without.insert(finding.id.as_str());
+                    }
+                }
+            }
+            Ok(without)
         })
     }
 

@@ -399,6 +399,122 @@ fn what_was_declared_goes_with_the_asset_into_another() {
     }
 }
 
+/// The same risk of the same device: the id of a finding is another in another asset.
+#[test]
+fn an_accepted_risk_goes_with_the_asset_into_another_and_the_journal_says_so() {
+    for (name, heard, findings) in [
+        ("there", true, ["g1"].as_slice()),
+        ("quiet", false, ["g1"].as_slice()),
+        ("later", true, [].as_slice()),
+    ] {
+        let path = fresh(&format!("inherited-{name}"));
+        let sensor = Sensor::start(&path);
+        let mut other = asset(findings);
+        other.id = "00000000000000bb".to_owned();
+        let both = Round {
+            assets: vec![asset(&["f1", "f2"]), other.clone()],
+            ..Round::default()
+        };
+        sensor.round(both, now());
+        sensor
+            .accept("f1", "behind a firewall", "2026-07-01")
+            .unwrap();
+        let merged = Round {
+            assets: if heard {
+                vec![other.clone()]
+            } else {
+                Vec::new()
+            },
+            gone: vec![(ID.to_owned(), Some(other.id.clone()))],
+            ..Round::default()
+        };
+        sensor.round(merged, now());
+        let told: Vec<Change> = sensor
+            .journal()
+            .into_iter()
+            .filter(|change| matches!(change.event, Event::DecisionInherited { .. }))
+            .collect();
+        assert_eq!(told.len(), 1, "{name}");
+        assert_eq!(told[0].asset, other.id);
+        let Event::DecisionInherited {
+            from,
+            finding,
+            acceptance,
+            ..
+        } = &told[0].event
+        else {
+            unreachable!()
+        };
+        assert_eq!(
+            (from.as_str(), acceptance.reason.as_str()),
+            (ID, "behind a firewall")
+        );
+        // In an asset that does not have the finding yet it waits under the id that the finding will have.
+        let own = fossick_risk::finding_id(&other, "advisory", "ICSA-1");
+        let wanted = findings.first().map_or(own.as_str(), |id| *id);
+        assert_eq!(finding, wanted, "{name}");
+        let listed = sensor.store().shared.exceptions(now());
+        assert_eq!(listed.len(), 1, "{name}");
+        assert_eq!(
+            (listed[0].asset.as_str(), listed[0].finding.as_str()),
+            (other.id.as_str(), wanted)
+        );
+        assert_eq!(listed[0].present, !findings.is_empty());
+        let mut later = asset(&[wanted]);
+        later.id = other.id.clone();
+        let found = Round {
+            assets: vec![later],
+            ..Round::default()
+        };
+        sensor.round(found, now());
+        let whole = sensor.store().shared.asset(&other.id).unwrap().unwrap();
+        let state = &whole.findings[0].state;
+        assert!(state.starts_with("accepted until"), "{name}: {state}");
+        sensor.stop();
+    }
+}
+
+/// What was accepted of one device behind a gateway is not accepted of its neighbour.
+#[test]
+fn an_accepted_risk_of_a_device_behind_the_asset_stays_that_device_s() {
+    let path = fresh("inherited-behind");
+    let sensor = Sensor::start(&path);
+    let with = |id: &str, findings: [&str; 2]| {
+        let mut gateway = asset(&[]);
+        gateway.id = id.to_owned();
+        for (place, finding) in ["unit 1", "unit 2"].into_iter().zip(findings) {
+            let mut device = asset(&[finding]);
+            device.id = format!("{id} {place}");
+            device.path = Some(place.to_owned());
+            gateway.children.push(device);
+        }
+        gateway
+    };
+    let other = "00000000000000bb";
+    let both = Round {
+        assets: vec![with(ID, ["f1", "f2"]), with(other, ["g1", "g2"])],
+        ..Round::default()
+    };
+    sensor.round(both, now());
+    sensor
+        .accept("f2", "behind a firewall", "2026-07-01")
+        .unwrap();
+    let merged = Round {
+        gone: vec![(ID.to_owned(), Some(other.to_owned()))],
+        ..Round::default()
+    };
+    sensor.round(merged, now());
+    let whole = sensor.store().shared.asset(other).unwrap().unwrap();
+    let states: Vec<&str> = whole
+        .children
+        .iter()
+        .map(|device| device.findings[0].state.as_str())
+        .collect();
+    assert_eq!(states[0], "open");
+    assert!(states[1].starts_with("accepted until"), "{states:?}");
+    sensor.stop();
+}
+
 #[test]
 fn a_control_beyond_its_proposal_shows_in_the_finding() {
     let path = fresh("control");

@@ -14,6 +14,7 @@
 pub mod lab;
 pub mod live;
 pub mod plant;
+pub mod tmux;
 
 use std::io::Write;
 use std::net::Ipv4Addr;

@@ -68,6 +68,12 @@ impl Network {
         }
     }
 
+    /// What `ip netns` calls it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Puts the cable in.
     pub fn plug(&self) {
         let name = self.name.as_str();

@@ -181,11 +181,8 @@ fn the_sensor_keeps_a_disturbance_with_its_packets_until_a_scan_disturbs_nobody(
     done(evidence);
     let octets = fs::read(&file).unwrap();
     let holds = |wanted: &[u8]| octets.windows(wanted.len()).any(|found| found == wanted);
-    let why = finding["why"].as_str().unwrap();
-    assert!(
-        holds(format!("scan.disturbed: {why}").as_bytes()),
-        "{finding}"
-    );
+    let beside = b"finding scan.disturbed: Its own traffic was disturbed";
+    assert!(holds(beside), "{finding}");
     assert!(
         holds(&[10, 77, 0, 1, 10, 88, 0, 1]),
         "the datagram's addresses"

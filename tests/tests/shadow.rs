@@ -218,6 +218,44 @@ fn a_sensor_opens_and_closes_findings_in_its_journal() {
     assert!(sensor.ask(&["inventory", "diff"]).contains("2 sanctioned"));
 }
 
+/// What a conversation alone shows has its packet as well, and the packet says what for.
+#[test]
+fn the_packet_of_a_finding_that_rests_on_a_conversation_is_kept() {
+    if !possible() {
+        return;
+    }
+    let (network, folder) = (Network::new("shadow2"), Folder::new("shadow2"));
+    let sensor = Sensor::start(&network, &folder, "");
+    let mut capture = Capture::new();
+    capture.connection(
+        (mac(1), ip(1), 50_000),
+        (mac(2), ip(2), 23),
+        &[
+            b"",
+            b"\xff\xfd\x18\xff\xfd\x20\xff\xfd\x23\xff\xfd\x27",
+            b"\xff\xfb\x18\xff\xfb\x20\xff\xfc\x23\xff\xfb\x27",
+            b"\r\nlogin: ",
+        ],
+    );
+    let file = folder.write("telnet.pcap", &capture.pcap());
+    let _ = sensor.ask(&["ingest", &file]);
+    assert!(wait(
+        || journal(&sensor) == ["finding-opened exposure.cleartext-login"]
+    ));
+    let server = &sensor.lines(&["asset", "10.0.0.2"])[0];
+    let why = server["findings"][0]["why"].as_str().unwrap_or_default();
+    assert!(!why.contains("not kept"), "{why}");
+    let evidence = folder.path().to_owned() + "/evidence.pcapng";
+    let _ = sensor.ask(&["asset", "10.0.0.2", "--evidence", &evidence]);
+    let kept = std::fs::read(&evidence).unwrap();
+    let mark = b"finding exposure.cleartext-login";
+    assert!(
+        kept.windows(mark.len()).any(|octets| octets == mark),
+        "{} octets, and not the packet",
+        kept.len()
+    );
+}
+
 #[test]
 fn detectors_are_listed_with_what_they_look_for() {
     let table = run(&["inventory", "detectors"], b"").out;

@@ -39,4 +39,4 @@ pub use engine::Engine;
 pub use inventory::{ASKED, Forgotten, Held, Inventory, Round};
 pub use kept::{Kept, masked};
 pub use place::{Locality, Network};
-pub use record::Row;
+pub use record::{Row, said_in};

@@ -174,6 +174,23 @@ pub(crate) fn node(row: &Row) -> Option<(NodeKey, Node, bool)> {
     Some((key, node, record.current))
 }
 
+/// Which octets of a packet say what a key says (first, count), in a node that was written down; of all keys where it is empty.
+#[must_use]
+pub fn said_in(value: &str, capture: u32, frame: u64, key: &str) -> Vec<(usize, usize)> {
+    let Ok(record) = serde_json::from_str::<Record>(value) else {
+        return Vec::new();
+    };
+    let said = record.heard.iter().filter(|said| said.capture == capture);
+    let said = said.filter(|said| key.is_empty() || said.key == key);
+    let octets = said.flat_map(|said| &said.octets);
+    octets
+        .filter(|(number, _, _)| *number == frame)
+        .filter_map(|(_, first, count)| {
+            Some((usize::try_from(*first).ok()?, usize::try_from(*count).ok()?))
+        })
+        .collect()
+}
+
 fn known_key(name: &str) -> Option<Key> {
     let protocol = name.split('.').next()?;
     let protocols = PROTOCOLS.iter().filter(|known| known.name == protocol);

@@ -151,6 +151,17 @@ pub enum Event {
         /// Who answered for it, why, and until when.
         acceptance: Acceptance,
     },
+    /// What somebody answers for of an asset holds for the one that it turned out to be.
+    DecisionInherited {
+        /// Id of the asset that is no more.
+        from: String,
+        /// Id of the finding in the asset that stays.
+        finding: String,
+        /// Its title.
+        title: String,
+        /// Who answers for it, why, and until when.
+        acceptance: Acceptance,
+    },
     /// What happened to this asset meanwhile could not be written down: this is what it is like now.
     Resynchronised {
         /// Since when changes could not be written.
@@ -208,6 +219,7 @@ impl Event {
             Event::FindingOpened { .. } => "finding-opened",
             Event::FindingClosed { .. } => "finding-closed",
             Event::DecisionExpired { .. } => "decision-expired",
+            Event::DecisionInherited { .. } => "decision-inherited",
             Event::Resynchronised { .. } => "resynchronised",
             Event::ControlMoved { .. } => "control-moved",
             Event::Ordered { .. } => "ordered",

@@ -12,6 +12,9 @@ use crate::change::Change;
 use crate::conversation::{Conversation, Span};
 use crate::decision::{Exception, Term};
 use crate::policy::{Control, Step};
+use crate::window::{
+    By, ComparedRow, ControlRow, FindingRow, Matrix, Overview, Proof, Row, Rules, Told, Which,
+};
 
 /// Version of the requests and replies in this file. A sensor refuses a client of another one, and says so.
 pub const VERSION: u16 = 1;
@@ -94,6 +97,109 @@ pub enum Request {
         /// A head that was written down elsewhere.
         #[serde(default)]
         head: Option<Head>,
+    },
+    /// Everything in short.
+    Overview,
+    /// A window of the inventory, a line each.
+    Rows {
+        /// In the filter language; empty for all.
+        #[serde(default)]
+        filter: String,
+        /// Column to sort by; a leading `-` turns the order.
+        #[serde(default)]
+        sort: String,
+        /// Assets to leave out at the beginning.
+        #[serde(default)]
+        offset: usize,
+        /// Assets to list at most.
+        limit: usize,
+    },
+    /// A window of the findings.
+    Findings {
+        /// Only those of assets that pass this filter.
+        #[serde(default)]
+        filter: String,
+        /// Which of them.
+        #[serde(default)]
+        which: Which,
+        /// What they are grouped by.
+        #[serde(default)]
+        by: By,
+        /// Findings to leave out at the beginning.
+        #[serde(default)]
+        offset: usize,
+        /// Findings to list at most.
+        limit: usize,
+    },
+    /// A window of what differs from the list of approved assets.
+    Compared {
+        /// Only those whose label or state contains this.
+        #[serde(default)]
+        filter: String,
+        /// Lines to leave out at the beginning.
+        #[serde(default)]
+        offset: usize,
+        /// Lines to list at most.
+        limit: usize,
+    },
+    /// A window of the controls, and of the unpatchable assets that have none yet.
+    ControlRows {
+        /// Only those of assets that pass this filter.
+        #[serde(default)]
+        filter: String,
+        /// Lines to leave out at the beginning.
+        #[serde(default)]
+        offset: usize,
+        /// Lines to list at most.
+        limit: usize,
+    },
+    /// A control as text, and what it would have stopped.
+    Rules {
+        /// Id, address or name of the asset.
+        asset: String,
+        /// In whose words; empty for those that come first.
+        #[serde(default)]
+        format: String,
+    },
+    /// A window of the conversations.
+    Talks {
+        /// Only those of assets that pass this filter.
+        #[serde(default)]
+        filter: String,
+        /// Conversations to leave out at the beginning.
+        #[serde(default)]
+        offset: usize,
+        /// Conversations to list at most.
+        limit: usize,
+    },
+    /// Who talks to whom, by zone.
+    Matrix {
+        /// Only conversations of assets that pass this filter.
+        #[serde(default)]
+        filter: String,
+    },
+    /// A window of the journal, the latest first.
+    Recent {
+        /// Only entries about assets that pass this filter.
+        #[serde(default)]
+        filter: String,
+        /// Entries to leave out, from the latest on.
+        #[serde(default)]
+        offset: usize,
+        /// Entries to list at most.
+        limit: usize,
+    },
+    /// A packet that shows something of an asset.
+    Proof {
+        /// Id, address or name of the asset.
+        asset: String,
+        /// Name of the capture.
+        capture: String,
+        /// Which packet of it.
+        frame: u64,
+        /// Key of the observation whose octets are marked; empty for all that show something.
+        #[serde(default)]
+        key: String,
     },
     /// The packets that prove what is known of an asset, as a pcapng file. Answered by [`Reply::Octets`].
     Evidence {
@@ -211,6 +317,10 @@ pub enum Order {
     },
     /// Remove it and everything known of it.
     Forget,
+    /// It belongs here: it is among the approved assets from now on.
+    Sanction,
+    /// It does not belong here, and is to be taken off the network.
+    Refuse,
     /// I have seen this finding.
     AcknowledgeFinding {
         /// Its id.
@@ -277,6 +387,58 @@ pub enum Reply {
         /// Those in the window.
         assets: Vec<Asset>,
     },
+    /// Everything in short.
+    Overview(Box<Overview>),
+    /// A window of the inventory.
+    Rows {
+        /// How many assets pass the filter.
+        total: usize,
+        /// Those in the window.
+        rows: Vec<Row>,
+    },
+    /// A window of the findings.
+    Findings {
+        /// How many there are.
+        total: usize,
+        /// Those in the window.
+        rows: Vec<FindingRow>,
+    },
+    /// A window of what differs from the list of approved assets.
+    Compared {
+        /// How many assets are approved.
+        approved: usize,
+        /// How many lines there are.
+        total: usize,
+        /// Those in the window.
+        rows: Vec<ComparedRow>,
+    },
+    /// A window of the controls.
+    ControlRows {
+        /// How many there are.
+        total: usize,
+        /// Those in the window.
+        rows: Vec<ControlRow>,
+    },
+    /// A control as text.
+    Rules(Box<Rules>),
+    /// A window of the conversations.
+    Talks {
+        /// How many there are.
+        total: usize,
+        /// Those in the window.
+        rows: Vec<Conversation>,
+    },
+    /// Who talks to whom, by zone.
+    Matrix(Box<Matrix>),
+    /// A window of the journal.
+    Recent {
+        /// How many entries there are; of filtered ones, as many as were looked through.
+        total: usize,
+        /// Those in the window.
+        rows: Vec<Told>,
+    },
+    /// A packet.
+    Proof(Box<Proof>),
     /// Entries of the journal.
     Changes {
         /// In order.

@@ -96,12 +96,28 @@ pub enum Decision {
     Accepted(Acceptance),
 }
 
+/// What a finding is about, whichever asset has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Matter {
+    /// Its rule.
+    pub rule: String,
+    /// The id of its source.
+    pub source: String,
+    /// The place of the device behind the asset that has it; nothing if the asset has it itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
 /// How a finding fared so far, besides being found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Life {
     /// Its title: it may be asked for when the finding is no more.
     pub title: String,
+    /// What it is about: with that it is found again in the asset that its own turns out to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matter: Option<Matter>,
     /// What was decided, while that holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,

@@ -14,6 +14,7 @@ mod policy;
 mod safe;
 mod status;
 mod time;
+mod window;
 
 pub use asset::{
     Addresses, Asset, Attribute, Evidence, Fact, Frames, Observation, Service, Transport, Word,
@@ -23,7 +24,8 @@ pub use change::{Change, Event, Person, Reason};
 pub use control::{Disturbance, Hello, Order, Reply, Request, VERSION};
 pub use conversation::{Answered, Asked, Baseline, Cast, Conversation, Direction, End, Span};
 pub use decision::{
-    Acceptance, DECLARED, DISTURBED, Decision, Exception, LONGEST_DAYS, LONGEST_REASON, Life, Term,
+    Acceptance, DECLARED, DISTURBED, Decision, Exception, LONGEST_DAYS, LONGEST_REASON, Life,
+    Matter, Term,
 };
 pub use difference::difference;
 pub use filter::{About, FIELDS, Field, Filter, FilterError};
@@ -36,3 +38,7 @@ pub use policy::{
 pub use safe::{display_safe, push_safe};
 pub use status::{Count, Fill, Interface, Outlet, Status, Store};
 pub use time::Time;
+pub use window::{
+    Behind, By, Cell, ComparedRow, ControlRow, FindingRow, Layer, Matrix, Overview, Priorities,
+    Proof, Row, Rules, Stopped, Tally, Told, Which,
+};

@@ -249,7 +249,9 @@ impl Approvals {
         &self.all
     }
 
-    fn number(&self, asset: &Asset) -> Option<usize> {
+    /// Which of them an asset is: an index into [`Approvals::all`].
+    #[must_use]
+    pub fn number(&self, asset: &Asset) -> Option<usize> {
         let mut macs = asset.addresses.iter().flat_map(|addresses| &addresses.mac);
         let by_mac = macs.find_map(|mac| self.by_mac.get(mac));
         let by_ip = || asset.ips().iter().find_map(|ip| self.by_ip.get(ip));

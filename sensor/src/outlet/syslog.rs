@@ -9,7 +9,8 @@
 use std::fmt::{self, Write as _};
 
 use fossick_model::{
-    Acceptance, Change, ControlState, Conversation, Event, Evidence, Order, Staleness, Step,
+    Acceptance, Addresses, Change, ControlState, Conversation, Event, Evidence, Order, Staleness,
+    Step, Transport,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -121,6 +122,7 @@ pub fn severity(event: &Event) -> Severity {
         | Event::FactChanged { .. }
         | Event::ServiceAppeared { .. }
         | Event::FindingClosed { .. }
+        | Event::DecisionInherited { .. }
         | Event::Ordered { .. } => Severity::Notice,
         Event::AssetMerged { .. }
         | Event::FactLearnt { .. }
@@ -299,6 +301,25 @@ impl Sentence<'_> {
         )
     }
 
+    fn seen(&self, addresses: &Addresses) -> String {
+        let v4 = addresses.ipv4.iter().map(ToString::to_string);
+        let v6 = addresses.ipv6.iter().map(ToString::to_string);
+        let all: Vec<String> = v4.chain(v6).chain(addresses.mac.iter().cloned()).collect();
+        if all.is_empty() {
+            return "new asset".to_owned();
+        }
+        format!("new asset at {}", self.short(&all.join(", ")))
+    }
+
+    fn served(&self, transport: Transport, port: u16, protocol: Option<&str>) -> String {
+        let transport = match transport {
+            Transport::Tcp => "tcp",
+            Transport::Udp => "udp",
+        };
+        let protocol = protocol.map(|protocol| format!(" ({})", self.short(protocol)));
+        format!("serves {transport}/{port}{}", protocol.unwrap_or_default())
+    }
+
     fn finding(&self, finding: &Value) -> String {
         let title = finding.get("title").or_else(|| finding.get("rule"));
         self.short(title.and_then(Value::as_str).unwrap_or("without a title"))
@@ -316,6 +337,8 @@ impl Sentence<'_> {
             Order::Merge { with } => format!("merged with {}", self.short(with)),
             Order::Split { address } => format!("{} split off", self.short(address)),
             Order::Forget => "to be forgotten".to_owned(),
+            Order::Sanction => "put on the list of approved assets".to_owned(),
+            Order::Refuse => "refused: to be taken off the network".to_owned(),
             Order::AcknowledgeFinding { finding } => {
                 format!("finding {} acknowledged", self.short(finding))
             }
@@ -345,9 +368,9 @@ impl Sentence<'_> {
         }
     }
 
-    fn expired(&self, title: &str, acceptance: &Acceptance) -> String {
+    fn accepted(&self, title: &str, acceptance: &Acceptance) -> String {
         format!(
-            "no longer accepted: {} (until {} by {}: {})",
+            "{} (until {} by {}: {})",
             self.short(title),
             acceptance.until.day(),
             self.short(&acceptance.by.label()),
@@ -396,15 +419,7 @@ impl fmt::Display for Sentence<'_> {
             write!(f, "{}: ", s(&change.asset))?;
         }
         match &change.event {
-            Event::AssetSeen { addresses } => {
-                let v4 = addresses.ipv4.iter().map(ToString::to_string);
-                let v6 = addresses.ipv6.iter().map(ToString::to_string);
-                let all: Vec<String> = v4.chain(v6).chain(addresses.mac.iter().cloned()).collect();
-                write!(f, "new asset")?;
-                if !all.is_empty() {
-                    write!(f, " at {}", s(&all.join(", ")))?;
-                }
-            }
+            Event::AssetSeen { addresses } => f.write_str(&self.seen(addresses))?,
             Event::AssetMerged { into } => write!(f, "is one with asset {}", s(into))?,
             Event::AssetSilent { since } => write!(f, "silent since {since}")?,
             Event::AssetReturned { since } => {
@@ -452,16 +467,7 @@ impl fmt::Display for Sentence<'_> {
                 transport,
                 port,
                 protocol,
-            } => {
-                let transport = match transport {
-                    fossick_model::Transport::Tcp => "tcp",
-                    fossick_model::Transport::Udp => "udp",
-                };
-                write!(f, "serves {transport}/{port}")?;
-                if let Some(protocol) = protocol {
-                    write!(f, " ({})", s(protocol))?;
-                }
-            }
+            } => f.write_str(&self.served(*transport, *port, protocol.as_deref()))?,
             Event::FindingOpened { finding } => write!(f, "finding: {}", self.finding(finding))?,
             Event::FindingClosed { finding, patched } => {
                 write!(f, "finding closed: {}", self.finding(finding))?;
@@ -471,7 +477,19 @@ impl fmt::Display for Sentence<'_> {
             }
             Event::DecisionExpired {
                 title, acceptance, ..
-            } => f.write_str(&self.expired(title, acceptance))?,
+            } => {
+                let words = self.accepted(title, acceptance);
+                write!(f, "no longer accepted: {words}")?;
+            }
+            Event::DecisionInherited {
+                from,
+                title,
+                acceptance,
+                ..
+            } => {
+                let words = self.accepted(title, acceptance);
+                write!(f, "accepted as it was of asset {}: {words}", s(from))?;
+            }
             Event::Resynchronised { since } => write!(
                 f,
                 "changes since {since} could not be written; this is what it is like now"

@@ -143,6 +143,15 @@ pub fn follow(before: Option<&Asset>, asset: &Asset, standing: &mut Standing, no
     again
 }
 
+/// The id that the finding of a rule and a source has in this asset.
+pub fn id_in(asset: &Asset, rule: &str, source: &str) -> String {
+    if fossick_shadow::is_detector(rule) {
+        fossick_shadow::finding_id(&asset.id, rule)
+    } else {
+        finding_id(asset, rule, source)
+    }
+}
+
 /// What somebody answers for.
 pub fn exceptions(asset: &Asset, standing: &Standing, now: Time) -> Vec<Exception> {
     let exception = |finding: &str, title: &str, kind: &str, acceptance: &Acceptance| Exception {

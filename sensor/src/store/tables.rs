@@ -1,6 +1,7 @@
 //! What is in the store, table by table. Values are JSON, so that a newer program can read what an older one wrote.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::ops::Bound;
 use std::sync::{Arc, LazyLock};
 
@@ -79,6 +80,9 @@ pub struct Standing {
     /// What disturbed it while it was asked, the latest last; bounded.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub disturbed: Vec<Finding>,
+    /// They refused it: who, and when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<(String, Time)>,
     /// They declared that it cannot be patched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub declared: Option<Acceptance>,
@@ -175,6 +179,16 @@ pub fn memory(database: &Database, sheets: u64, notes: Vec<String>) -> Result<Me
     })
 }
 
+/// Number of each capture, by its name.
+pub fn numbers(txn: &ReadTransaction) -> Result<BTreeMap<String, u32>, redb::Error> {
+    let mut numbers = BTreeMap::new();
+    for entry in txn.open_table(CAPTURES)?.iter()? {
+        let (number, name) = entry?;
+        numbers.insert(name.value().to_owned(), number.value());
+    }
+    Ok(numbers)
+}
+
 /// Hands the rows of all nodes over, one by one: together they are larger than what is made of them.
 pub fn rows<T>(
     database: &Database,
@@ -191,6 +205,18 @@ pub fn rows<T>(
             value: Some(value.value().to_owned()),
         });
     Ok(take(&mut rows))
+}
+
+/// The numbers of captures of this name.
+pub fn numbered(txn: &ReadTransaction, capture: &str) -> Result<Vec<u32>, redb::Error> {
+    let mut numbers = Vec::new();
+    for entry in txn.open_table(CAPTURES)?.iter()? {
+        let (number, name) = entry?;
+        if name.value() == capture {
+            numbers.push(number.value());
+        }
+    }
+    Ok(numbers)
 }
 
 /// Conversations by their keys, and the last key that was looked at if there may be more.
@@ -223,6 +249,48 @@ pub fn conversations(
         }
     }
     Ok((found, None))
+}
+
+/// Whose a conversation is, read without the rest of it: most are not wanted.
+#[derive(Deserialize)]
+struct Whose<'a> {
+    #[serde(borrow)]
+    client: Holder<'a>,
+    #[serde(borrow)]
+    server: Holder<'a>,
+}
+
+/// Who is at one end of a conversation.
+#[derive(Deserialize)]
+pub struct Holder<'a> {
+    /// Id of the asset; it is hexadecimal, and has nothing in it to unescape.
+    #[serde(borrow, default)]
+    pub asset: Option<&'a str>,
+    /// Its address.
+    pub address: IpAddr,
+}
+
+/// Conversations of which one end is wanted, with their keys.
+pub fn conversations_of(
+    txn: &ReadTransaction,
+    is_one: impl Fn(&Holder<'_>) -> bool,
+) -> Result<Vec<(String, Conversation)>, redb::Error> {
+    let mut found = Vec::new();
+    let table = match txn.open_table(CONVERSATIONS) {
+        Ok(table) => table,
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(found),
+        Err(error) => return Err(error.into()),
+    };
+    for entry in table.iter()? {
+        let (key, text) = entry?;
+        let text = text.value();
+        let wanted = serde_json::from_str(text)
+            .is_ok_and(|whose: Whose<'_>| is_one(&whose.client) || is_one(&whose.server));
+        if wanted && let Ok(conversation) = serde_json::from_str(text) {
+            found.push((key.value().to_owned(), conversation));
+        }
+    }
+    Ok(found)
 }
 
 /// When anything was heard: first and last hour of each span, in order.

@@ -438,8 +438,17 @@ impl Writer {
             draft.texts.push((id.clone(), None));
             draft.cards.push((id.clone(), None));
             self.inherit(id, into.as_deref(), &mut draft);
-            if let (Some(into), Some(declared)) = (into, &card.standing.declared) {
-                self.pass_on(declared, into, &mut draft);
+            let Some(into) = into else { continue };
+            for (label, event) in self.pass_on(card, into, &mut draft) {
+                seq = seq.saturating_add(1);
+                draft.changes.push(Change {
+                    seq,
+                    time: now,
+                    asset: into.clone(),
+                    label,
+                    event,
+                    by: None,
+                });
             }
         }
         draft

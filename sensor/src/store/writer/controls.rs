@@ -11,6 +11,7 @@ use fossick_engine::Round;
 use fossick_model::{Asset, Control, Conversation, Event, Order, Person, Span, Step, Time};
 
 use super::{Draft, Writer};
+use crate::store::tables::Holder;
 
 /// Conversations of an asset whose control is watched, by key: what the watch is asked again and again.
 pub(super) type Watched = BTreeMap<String, BTreeMap<String, Conversation>>;
@@ -68,12 +69,8 @@ impl Writer {
             bail!("another step was asked for");
         };
         let ips = asset.ips();
-        let of = |told: &Conversation| {
-            [&told.client, &told.server]
-                .into_iter()
-                .any(|end| ips.contains(&end.address))
-        };
-        let (conversations, _) = self.shared.conversations("", usize::MAX, of)?;
+        let is_one = |end: &Holder<'_>| ips.contains(&end.address);
+        let conversations = self.shared.conversations_of(is_one)?;
         let conversations: Vec<Conversation> =
             conversations.into_iter().map(|(_, told)| told).collect();
         let hours = self.shared.hours()?.into_iter();
@@ -136,8 +133,9 @@ impl Writer {
 
     /// Conversations of a control's asset, by key.
     fn concerned(&self, control: &Control) -> anyhow::Result<BTreeMap<String, Conversation>> {
-        let of = |told: &Conversation| concerns(&control.policy, told);
-        let (all, _) = self.shared.conversations("", usize::MAX, of)?;
+        let is_one = |end: &Holder<'_>| control.policy.addresses.contains(&end.address);
+        let mut all = self.shared.conversations_of(is_one)?;
+        all.retain(|(_, told)| concerns(&control.policy, told));
         Ok(all.into_iter().collect())
     }
 
@@ -151,11 +149,9 @@ impl Writer {
         if self.watched.contains_key(id) {
             return;
         }
-        let of = |told: &Conversation| concerns(&control.policy, told);
-        match self.shared.conversations("", usize::MAX, of) {
-            Ok((all, _)) => {
-                self.watched
-                    .insert(id.to_owned(), all.into_iter().collect());
+        match self.concerned(&control) {
+            Ok(all) => {
+                self.watched.insert(id.to_owned(), all);
             }
             Err(error) => tracing::error!("reading what the watch over {id} needs: {error:#}"),
         }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use fossick_model::{
-    Acceptance, Asset, Attribute, Category, Change, Control, DECLARED, Decision, Event, Fact, Kind,
-    Life, Order, Person, Term, Time,
+    Acceptance, Asset, Attribute, Category, Change, Control, DECLARED, Decision, Event, Fact,
+    Finding, Kind, Life, Matter, Order, Person, Term, Time,
 };
 
+use super::findings::BY_HAND;
 use super::{Draft, Writer, json, orders, tables};
 use crate::store::Card;
 use crate::store::tables::Standing;
@@ -40,6 +41,8 @@ impl Writer {
             Order::Rename { name } => standing.name = text(name),
             Order::Annotate { note } => standing.note.clone_from(note),
             Order::SetKind { kind } => standing.kind = text(kind),
+            Order::Refuse => standing.refused = Some((by.label(), now)),
+            Order::Sanction => standing.refused = None,
             Order::AcknowledgeFinding { .. }
             | Order::Accept { .. }
             | Order::Reopen { .. }
@@ -53,13 +56,19 @@ impl Writer {
         }
         let arrangement =
             matches!(order, Order::Merge { .. } | Order::Split { .. }).then(|| json(&(id, &order)));
+        let sanctions = order == Order::Sanction;
         let label = card.asset.label();
         let event = Event::Ordered { order };
         let mut draft = self.single(id.to_owned(), label, event, Some(by), now);
         let control = self.shared.control(id);
         self.restate(id, card, control.as_ref(), &mut draft)?;
         let seq = self.seq.saturating_add(1);
+        let approved = sanctions.then(|| self.approved_with(id)).transpose()?;
         self.write(&draft, |txn| {
+            if let Some((by_hand, _)) = &approved {
+                txn.open_table(tables::APPROVED)?
+                    .insert(BY_HAND, json(by_hand).as_str())?;
+            }
             if let Some(text) = arrangement {
                 txn.open_table(tables::ARRANGEMENTS)?
                     .insert(seq, text.as_str())?;
@@ -67,6 +76,9 @@ impl Writer {
             Ok(())
         })?;
         self.publish(draft);
+        if let Some((_, all)) = approved {
+            self.approve_all(all);
+        }
         Ok(())
     }
 
@@ -88,17 +100,26 @@ impl Writer {
         Ok(())
     }
 
-    /// What was declared of an asset is so of the one that it turned out to be.
-    pub(super) fn pass_on(&self, declared: &Acceptance, into: &str, draft: &mut Draft) {
+    /// What somebody answers for of an asset holds for the one that it turned out to be, unless somebody answers for the same
+    /// there. Each is an event.
+    pub(super) fn pass_on(
+        &self,
+        gone: &Card,
+        into: &str,
+        draft: &mut Draft,
+    ) -> Vec<(String, Event)> {
         let drafted = draft.cards.iter().rev().find(|(id, _)| id == into);
         let known = match drafted {
             Some((_, card)) => card.clone(),
             None => self.shared.cards().get(into).cloned(),
         };
-        let Some(mut card) = known.filter(|card| card.standing.declared.is_none()) else {
-            return;
+        let Some(mut card) = known else {
+            return Vec::new();
         };
-        Arc::make_mut(&mut card.standing).declared = Some(declared.clone());
+        let inherited = inherited(gone, &mut card);
+        if inherited.is_empty() {
+            return inherited;
+        }
         let text = draft.texts.iter().rev().find(|(id, _)| id == into);
         let text = text.and_then(|(_, text)| text.as_deref());
         let asset = match text {
@@ -112,6 +133,7 @@ impl Writer {
             card.asset = asset.brief();
         }
         draft.cards.push((into.to_owned(), Some(card)));
+        inherited
     }
 
     /// What the clock was when somebody last said so.
@@ -189,10 +211,60 @@ impl Writer {
     }
 }
 
+/// Gives one asset what somebody answers for of another, and says of each what it is: the asset's name, and the event.
+fn inherited(gone: &Card, card: &mut Card) -> Vec<(String, Event)> {
+    let Card { asset, standing } = card;
+    let standing = Arc::make_mut(standing);
+    let mut events = Vec::new();
+    let mut tell = |finding: String, title: String, acceptance: &Acceptance| {
+        let event = Event::DecisionInherited {
+            from: gone.asset.id.clone(),
+            finding,
+            title,
+            acceptance: acceptance.clone(),
+        };
+        events.push((asset.label(), event));
+    };
+    if let (Some(acceptance), None) = (&gone.standing.declared, &standing.declared) {
+        standing.declared = Some(acceptance.clone());
+        let id = orders::id_in(asset, DECLARED, DECLARED);
+        tell(id, "declared unpatchable".to_owned(), acceptance);
+    }
+    for life in gone.standing.findings.values() {
+        let (Some(acceptance), Some(matter)) = (life.accepted(), &life.matter) else {
+            continue;
+        };
+        // Devices behind it are others: each has its own risks.
+        let Some(device) = devices(asset).find(|device| device.path == matter.path) else {
+            continue;
+        };
+        let is_same =
+            |known: &&Finding| known.rule == matter.rule && known.source.id == matter.source;
+        let known = device.findings.iter().find(is_same);
+        let id = known.map_or_else(
+            || orders::id_in(device, &matter.rule, &matter.source),
+            |finding| finding.id.clone(),
+        );
+        let full = standing.findings.len() >= DECISIONS;
+        let own = standing.findings.get(&id);
+        if full && own.is_none() || own.is_some_and(|own| own.accepted().is_some()) {
+            continue;
+        }
+        tell(id.clone(), life.title.clone(), acceptance);
+        let there = known.is_some();
+        let inherited = standing.findings.entry(id).or_default();
+        *inherited = Life {
+            closed: if there { None } else { life.closed },
+            ..life.clone()
+        };
+    }
+    events
+}
+
 /// Takes away what was decided for a time that is over: finding, title, and what was decided.
 fn end(card: &mut Card, now: Time) -> Vec<(String, String, Acceptance)> {
     let mut ended = Vec::new();
-    let declared = |finding: &&fossick_model::Finding| finding.rule == DECLARED;
+    let declared = |finding: &&Finding| finding.rule == DECLARED;
     let standing = Arc::make_mut(&mut card.standing);
     if let Some(acceptance) = standing.declared.take_if(|declared| declared.is_over(now)) {
         let finding = card.asset.findings.iter().find(declared);
@@ -273,8 +345,11 @@ fn there<'a>(
     standing: &'a mut Standing,
     finding: &str,
 ) -> anyhow::Result<&'a mut Life> {
-    let found = orders::findings(asset).find(|known| known.id == finding);
-    let found = found.with_context(|| {
+    let found = devices(asset).find_map(|device| {
+        let found = device.findings.iter().find(|known| known.id == finding)?;
+        Some((device, found))
+    });
+    let (device, found) = found.with_context(|| {
         format!(
             "it has no finding `{}`: `fossick asset {}` lists those it has",
             crate::safe::display_safe(finding),
@@ -286,7 +361,17 @@ fn there<'a>(
     }
     let life = standing.findings.entry(finding.to_owned()).or_default();
     life.title.clone_from(&found.title);
+    life.matter = Some(Matter {
+        rule: found.rule.clone(),
+        source: found.source.id.clone(),
+        path: device.path.clone(),
+    });
     Ok(life)
+}
+
+/// An asset and the devices behind it.
+fn devices(asset: &Asset) -> impl Iterator<Item = &Asset> {
+    std::iter::once(asset).chain(&asset.children)
 }
 
 /// Removes the facts that persons stated, so that others can be put in their place.

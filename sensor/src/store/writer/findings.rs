@@ -5,30 +5,29 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use fossick_engine::Round;
 use fossick_model::{Asset, Change, Conversation, Event, Finding, Order, Person, Time};
 use fossick_shadow::{Approvals, Approved, Site};
 
 use super::decisions::take_back;
 use super::{Card, Draft, Writer, json, orders, tables};
-use crate::store::tables::Standing;
+use crate::store::tables::{Holder, Standing};
 use crate::store::{Judging, RETRY, lock};
 
 /// Assets that are judged at once: each is read whole.
 const AT_ONCE: usize = 1000;
+/// Why a finding has no packet to show.
+const NOT_KEPT: &str = "a packet that shows it is not kept: it had gone by when it was known to matter, or was dropped as one of the oldest";
 /// Assets that others are judged by, such as servers of leases, read whole as well.
 const MOST_LANDMARKS: usize = 256;
 /// Least time between two judgements; conversations are read through for each.
 const LEAST_REST: Duration = Duration::from_secs(1);
 /// Judging may take one part in so many of the time.
 const SHARE: u32 = 10;
-/// Observations of an asset that others are judged by.
-const LANDMARKS: [&str; 4] = [
-    "dhcp.offered_router",
-    "dhcp.name_server",
-    "dhcpv6.name_server",
-    "ndp.name_server",
-];
+
+/// Where assets stand that persons approved one by one.
+pub(super) const BY_HAND: &str = "approved by hand";
 
 /// What is to be judged.
 pub(super) struct Pending {
@@ -124,17 +123,11 @@ impl Writer {
                 whole.insert(id, asset);
             }
         }
-        let of = |told: &Conversation| {
-            let mut ends = [&told.client, &told.server].into_iter();
-            ends.any(|end| {
-                end.asset
-                    .as_deref()
-                    .is_some_and(|id| whole.contains_key(id))
-            })
-        };
-        let (conversations, _) = self.shared.conversations("", usize::MAX, of)?;
+        let is_one = |end: &Holder<'_>| end.asset.is_some_and(|id| whole.contains_key(id));
+        let conversations = self.shared.conversations_of(is_one)?;
         let approvals = self.shared.approvals();
-        let found = self.found(&ids, &whole, &conversations, &approvals, by);
+        let mut found = self.found(&ids, &whole, &conversations, &approvals, by);
+        self.say_what_is_not_kept(&mut found)?;
         let mut draft = Draft::default();
         for (id, findings) in found {
             if let Some(asset) = whole.get(id.as_str()) {
@@ -145,6 +138,19 @@ impl Writer {
             self.pending.assets.remove(id);
         }
         Ok(draft)
+    }
+
+    /// A finding whose packet nobody can look at any more says so.
+    fn say_what_is_not_kept(&self, found: &mut [(String, Vec<Finding>)]) -> anyhow::Result<()> {
+        let all = found.iter().flat_map(|(_, findings)| findings);
+        let without = self.shared.without_packets(all)?;
+        let without: BTreeSet<String> = without.into_iter().map(str::to_owned).collect();
+        let all = found.iter_mut().flat_map(|(_, findings)| findings);
+        for finding in all.filter(|finding| without.contains(&finding.id)) {
+            let before = if finding.why.is_empty() { "" } else { "; " };
+            finding.why = format!("{}{before}{NOT_KEPT}", finding.why);
+        }
+        Ok(())
     }
 
     fn found(
@@ -257,11 +263,54 @@ impl Writer {
                 .insert(source, json(&approved).as_str())?;
             Ok(())
         })?;
-        *lock(&self.shared.approvals) = Arc::new(Approvals::new(all));
-        // Everybody is judged again.
-        self.pending.by = None;
+        self.approve_all(all);
         self.publish(draft);
         Ok(count)
+    }
+
+    /// What is approved from now on; everybody is judged again.
+    pub(super) fn approve_all(&mut self, all: Vec<Approved>) {
+        *lock(&self.shared.approvals) = Arc::new(Approvals::new(all));
+        self.pending.by = None;
+    }
+
+    /// What persons approved one by one, with this asset; and everything that is approved then.
+    pub(super) fn approved_with(&self, id: &str) -> anyhow::Result<(Vec<Approved>, Vec<Approved>)> {
+        let asset = self.shared.asset(id)?;
+        let asset = asset.with_context(|| format!("there is no asset {id} any more"))?;
+        let known = self.shared.approvals();
+        let ips = asset.ips();
+        let macs = asset.addresses.as_ref().map(|all| all.mac.clone());
+        let one = Approved {
+            macs: macs.unwrap_or_default(),
+            // A name alone tells an asset without addresses.
+            name: asset.hostnames.first().cloned().filter(|_| ips.is_empty()),
+            ips,
+            source: BY_HAND.to_owned(),
+            line: 0,
+            ..Approved::default()
+        };
+        let (by_hand, mut all): (Vec<Approved>, Vec<Approved>) = known
+            .all()
+            .iter()
+            .cloned()
+            .partition(|one| one.source == BY_HAND);
+        let others = by_hand
+            .into_iter()
+            .filter(|known| known.ips != one.ips || known.macs != one.macs);
+        let mut by_hand: Vec<Approved> = others.collect();
+        by_hand.push(one);
+        for (line, approved) in (1..).zip(&mut by_hand) {
+            approved.line = line;
+        }
+        all.extend(by_hand.iter().cloned());
+        if all.len() > fossick_shadow::MOST_APPROVED {
+            anyhow::bail!(
+                "{} assets are approved already, which is as many as can be",
+                known.len()
+            );
+        }
+        Ok((by_hand, all))
     }
 }
 
@@ -277,11 +326,7 @@ impl Pending {
 
     /// Whether others are judged by this asset.
     fn note(&mut self, asset: &Asset) {
-        let is_one = asset
-            .observations
-            .iter()
-            .any(|said| LANDMARKS.contains(&said.key.as_ref()));
-        if is_one {
+        if fossick_shadow::is_landmark(asset) {
             self.landmarks.insert(asset.id.clone());
         } else {
             self.landmarks.remove(&asset.id);
