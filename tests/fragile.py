@@ -3,7 +3,9 @@ does not know (it knows 3 and 43/14), on anything that is no Modbus, on a connec
 
     fragile.py INTERFACE ADDRESS PORT PACKETS [CYCLE]
 
-With CYCLE (address:port) it sends a datagram there every 100 ms, but for half a second after it was asked something.
+With CYCLE (address:port) it sends a datagram there every 100 ms, but for half a second after it was asked something. With
+CYCLE profinet:INTERFACE it sends cyclic data of PROFINET on that interface instead, and says now and then whose it is.
+Environment: IDENTITY, what it calls itself (vendor|product|version); STEADY, it sends on while it is asked.
 """
 
 import os
@@ -14,7 +16,7 @@ import sys
 import threading
 import time
 
-IDENTITY = [b"Acme", b"FX-2000", b"V1.4"]
+IDENTITY = os.environ.get("IDENTITY", "Acme|FX-2000|V1.4").encode().split(b"|")
 
 
 def die(why):
@@ -24,13 +26,15 @@ def die(why):
 
 def count(interface, address, most):
     """Counts the packets that arrive for us."""
-    heard = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+    v6 = ":" in address
+    heard = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x86DD if v6 else 0x0800))
     heard.bind((interface, 0))
-    own = socket.inet_aton(address)
+    own = socket.inet_pton(socket.AF_INET6 if v6 else socket.AF_INET, address)
+    at = slice(38, 54) if v6 else slice(30, 34)
     times = []
     while True:
         frame, where = heard.recvfrom(2048)
-        if where[2] == socket.PACKET_OUTGOING or frame[30:34] != own:
+        if where[2] == socket.PACKET_OUTGOING or frame[at] != own:
             continue
         now = time.monotonic()
         times = [t for t in times if now - t < 1] + [now]
@@ -50,8 +54,27 @@ def cycle(address, to):
         time.sleep(0.1)
 
 
+def profinet(address, interface):
+    sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    sender.bind((interface, 0))
+    own = sender.getsockname()[4]
+    group = b"\xff" * 6
+    own_ip = socket.inet_aton(address)
+    arp = group + own + bytes.fromhex("08060001080006040001") + own + own_ip + bytes(6) + own_ip
+    number = 0
+    while True:
+        pause.wait()
+        if number % 10 == 0:
+            sender.send(arp)
+        number += 1
+        # Frame id 0x8001, data, cycle counter, status of the data, status of the transfer.
+        data = b"\x80\x01" + bytes(40) + struct.pack("!H", number * 32 % 65536) + b"\x35\x00"
+        sender.send(b"\x02\x00\x00\x00\x00\x99" + own + b"\x88\x92" + data)
+        time.sleep(0.1)
+
+
 def delay():
-    if pause.is_set():
+    if "STEADY" not in os.environ and pause.is_set():
         pause.clear()
         threading.Timer(0.5, pause.set).start()
 
@@ -75,8 +98,9 @@ pause = threading.Event()
 pause.set()
 threading.Thread(target=count, args=(interface, address, int(most)), daemon=True).start()
 if len(sys.argv) > 5:
-    threading.Thread(target=cycle, args=(address, sys.argv[5]), daemon=True).start()
-server = socket.create_server((address, int(port)))
+    kind, where = (profinet, sys.argv[5][9:]) if sys.argv[5].startswith("profinet:") else (cycle, sys.argv[5])
+    threading.Thread(target=kind, args=(address, where), daemon=True).start()
+server = socket.create_server((address, int(port)), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
 ready = selectors.DefaultSelector()
 ready.register(server, selectors.EVENT_READ)
 client = None

@@ -90,6 +90,14 @@ pub enum Hole {
     TargetAddress,
     /// The port that the question is asked from, in two octets, the high one first.
     OwnPort,
+    /// The name under which the address that is asked about is looked up, as DNS writes it: `7.0.0.10.in-addr.arpa` (RFC 1035
+    /// §3.5, RFC 3596 §2.5).
+    ReverseName,
+    /// Our part of an encrypted handshake, which a library composes as the host answers: at most so many octets.
+    Handshake {
+        /// How many.
+        length: usize,
+    },
 }
 
 /// How octets are checked.
@@ -178,12 +186,14 @@ impl Piece {
             Piece::Hole(hole, _) => match hole {
                 Hole::Answer { length, .. }
                 | Hole::Random { length }
+                | Hole::Handshake { length }
                 | Hole::Padded { length, .. } => *length,
                 Hole::Setting { default, .. } => default.len(),
                 Hole::RandomText { digits } => *digits,
                 Hole::LengthOf { .. } => 1,
                 Hole::Check { .. } | Hole::OwnPort => 2,
                 Hole::Target => 41,
+                Hole::ReverseName => 74,
                 Hole::OwnHardwareAddress => 6,
                 Hole::OwnAddress | Hole::TargetAddress => 4,
             },
@@ -214,6 +224,10 @@ impl fmt::Display for Hole {
             Hole::OwnAddress => f.write_str("our own address"),
             Hole::TargetAddress => f.write_str("the target's address"),
             Hole::OwnPort => f.write_str("our own port"),
+            Hole::ReverseName => f.write_str("the address asked about, as a name"),
+            Hole::Handshake { length } => {
+                write!(f, "a handshake by rustls, {length} octets at most")
+            }
         }
     }
 }

@@ -58,7 +58,22 @@ fn filled(hole: &Hole, before: &[u8]) -> Vec<u8> {
         Hole::OwnAddress => vec![192, 0, 2, 1],
         Hole::TargetAddress => vec![192, 0, 2, 10],
         Hole::OwnPort => vec![0xc0, 0x01],
+        Hole::ReverseName => b"\x0210\x012\x010\x03192\x07in-addr\x04arpa\0".to_vec(),
+        // What a library composes is known when it does so: here, what its first message must be, a client hello.
+        Hole::Handshake { .. } => octets(&hello().steps[0]),
     }
+}
+
+/// A question that begins as a handshake does.
+fn hello() -> &'static Probe {
+    let tls = PROTOCOLS
+        .iter()
+        .find(|protocol| protocol.name == "tls")
+        .unwrap();
+    let mut probes = tls.probes.iter();
+    probes
+        .find(|probe| probe.name == "hello (TLS 1.2)")
+        .unwrap()
 }
 
 fn octets(step: &Step) -> Vec<u8> {

@@ -1,5 +1,7 @@
 //! The control socket's server: a thread for each client, and the rights of whom the kernel says it is.
 
+mod scan;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::IpAddr;
@@ -319,6 +321,7 @@ fn needed(request: &Request) -> Role {
         Request::Ingest { .. }
         | Request::Asking { .. }
         | Request::Asked { .. }
+        | Request::Watched { .. }
         | Request::Approve { .. }
         | Request::StoreCheck
         | Request::StoreCompact
@@ -395,16 +398,19 @@ fn serve_one(
             Ok(to.finish()?)
         }
         Request::Ingest { name } => ingest(desk, stream, reader, &name),
-        Request::Asking { mac } => asking(desk, stream, &mac),
+        Request::Asking { mac } => scan::asking(desk, stream, &mac),
         Request::Asked {
             to,
             question,
             outcome,
-        } => asked(
+        } => scan::asked(
             desk,
             stream,
             &format!("{} asked {to}: {question}: {outcome}", person.label()),
         ),
+        Request::Watched { host, disturbed } => {
+            scan::watched(desk, stream, reader, &host, disturbed, person)
+        }
         Request::StoreCheck => store_job(desk, stream, Job::Check),
         Request::StoreCompact => store_job(desk, stream, Job::Compact),
         Request::StoreBackup => backup(desk, stream),
@@ -667,24 +673,6 @@ fn status(desk: &Desk, stream: &UnixStream) -> anyhow::Result<()> {
     let mut status = lock(&desk.status).clone();
     status.store = desk.shared.status(status.store.waiting);
     say(stream, &Reply::Status(Box::new(status)))
-}
-
-/// A question was put: it is written down.
-fn asked(desk: &Desk, stream: &UnixStream, what: &str) -> anyhow::Result<()> {
-    let what = crate::safe::display_safe(what);
-    desk.heard.send(Heard::Note("scan", what.clone()))?;
-    say(stream, &Reply::Done { what })
-}
-
-/// A scan begins: what is said to this interface is answers.
-fn asking(desk: &Desk, stream: &UnixStream, mac: &str) -> anyhow::Result<()> {
-    let octets = mac.split(':').map(|octet| u8::from_str_radix(octet, 16));
-    let octets: Result<Vec<u8>, _> = octets.collect();
-    let mac = octets.ok().and_then(|octets| octets.try_into().ok());
-    let mac = mac.context("a hardware address is wanted: 00:1b:1b:00:00:07")?;
-    desk.heard.send(Heard::Asking(mac))?;
-    let what = "what is said to it was asked for, for an hour".to_owned();
-    say(stream, &Reply::Done { what })
 }
 
 /// What a client pages through: a window that begins where the last one ended is of the same selection, so that whoever takes all

@@ -20,6 +20,59 @@ use seccompiler::{SeccompAction, SeccompFilter, TargetArch};
 /// left out). Everything else is refused with EPERM.
 const CALLS: &[i64] = &include!("privileges/calls.in");
 
+/// Those that a process that only asks does without: it serves nobody, and writes, moves and removes nothing.
+const NOT_ASKING: &[i64] = &[
+    nix::libc::SYS_listen,
+    nix::libc::SYS_accept,
+    nix::libc::SYS_accept4,
+    nix::libc::SYS_kill,
+    nix::libc::SYS_flock,
+    nix::libc::SYS_ftruncate,
+    nix::libc::SYS_fallocate,
+    nix::libc::SYS_fsync,
+    nix::libc::SYS_fdatasync,
+    nix::libc::SYS_sync_file_range,
+    nix::libc::SYS_copy_file_range,
+    nix::libc::SYS_pwrite64,
+    nix::libc::SYS_pwritev,
+    nix::libc::SYS_unlinkat,
+    nix::libc::SYS_renameat,
+    nix::libc::SYS_renameat2,
+    nix::libc::SYS_mkdirat,
+    nix::libc::SYS_fchmod,
+    nix::libc::SYS_fchmodat,
+    nix::libc::SYS_fchown,
+    nix::libc::SYS_fchownat,
+    #[cfg(target_arch = "x86_64")]
+    nix::libc::SYS_unlink,
+    #[cfg(target_arch = "x86_64")]
+    nix::libc::SYS_rename,
+    #[cfg(target_arch = "x86_64")]
+    nix::libc::SYS_mkdir,
+    #[cfg(target_arch = "x86_64")]
+    nix::libc::SYS_chmod,
+];
+
+/// Which process is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Process {
+    /// The sensor.
+    Sensor,
+    /// One that asks, and lives no longer than the scan.
+    Scan,
+}
+
+impl Process {
+    /// The system calls that it makes.
+    fn calls(self) -> impl Iterator<Item = i64> {
+        let refused: &[i64] = match self {
+            Process::Sensor => &[],
+            Process::Scan => NOT_ASKING,
+        };
+        CALLS.iter().copied().filter(|call| !refused.contains(call))
+    }
+}
+
 /// Becomes the user, keeping `CAP_NET_RAW` alone. Does nothing for whoever is not root.
 ///
 /// # Errors
@@ -103,7 +156,7 @@ pub struct Places {
 ///
 /// # Errors
 /// The kernel refuses something that it knows.
-pub fn close(places: &Places) -> anyhow::Result<Vec<&'static str>> {
+pub fn close(places: &Places, process: Process) -> anyhow::Result<Vec<&'static str>> {
     nix::sys::prctl::set_no_new_privs().context("no_new_privs")?;
     let mut open = Vec::new();
     let abi = ABI::V3;
@@ -120,7 +173,7 @@ pub fn close(places: &Places) -> anyhow::Result<Vec<&'static str>> {
         open.push("this kernel has no landlock: the file system is guarded by permissions alone");
     }
     let arch = TargetArch::try_from(std::env::consts::ARCH).context("seccomp")?;
-    let calls = CALLS.iter().map(|call| (*call, Vec::new())).collect();
+    let calls = process.calls().map(|call| (call, Vec::new())).collect();
     let filter = SeccompFilter::new(
         calls,
         SeccompAction::Errno(u32::try_from(nix::libc::EPERM).unwrap_or(1)),

@@ -20,7 +20,7 @@ use crate::control::Desk;
 use crate::judge::Judge;
 use crate::live::Listener;
 use crate::outlet::{Outlet, Pace};
-use crate::privileges::{self, Places};
+use crate::privileges::{self, Places, Process};
 use crate::scan::is_of;
 use crate::store::{Job, Judging, Keep, Memory, Shared, Store, file_opener, lock};
 use crate::{control, health, knowledge, metrics};
@@ -131,7 +131,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let signals = Signals::listen()?;
     let for_clients = control::listen(&socket)?;
     let for_metrics = metrics::listen(&config.metrics.listen)?;
-    let open = privileges::close(&places(&config, &arguments.config))?;
+    let open = privileges::close(&places(&config, &arguments.config), Process::Sensor)?;
     for part in &open {
         tracing::warn!("{part}");
     }

@@ -5,6 +5,8 @@
 
 mod config;
 mod desk;
+mod marks;
+mod unsealed;
 mod xml;
 
 use std::collections::BTreeSet;
@@ -22,11 +24,13 @@ use fossick_scan::{Done, Governor, Interface, Known, Session, Stop, To};
 pub use self::config::{Consent, ScanConfig, Setting};
 pub(crate) use self::desk::is_of;
 use self::desk::{Ear, Hosts, learn, minute_of_week};
+use self::marks::Marks;
 use crate::client::{Sensor, Where};
 use crate::config::{Config, DEFAULT};
+use crate::privileges::{self, Places, Process};
 use crate::run::clock;
 use crate::safe::display_safe;
-use crate::{knowledge, privileges, read, table};
+use crate::{knowledge, read, table};
 
 /// Addresses of one scan.
 const TARGETS: usize = 65_536;
@@ -143,7 +147,10 @@ struct Scan {
     config: Config,
     interface: Interface,
     hosts: Hosts,
+    marks: Marks,
     plans: Vec<Plan>,
+    /// What a resolver is asked afterwards, about those who answered.
+    look_ups: Option<Plan>,
     sensor: Option<Sensor>,
     /// A person asked for this, not the configuration alone.
     wanted: bool,
@@ -155,7 +162,8 @@ impl Scan {
     fn prepare(arguments: &Arguments, config: Config, mut wish: Wish) -> anyhow::Result<Scan> {
         let (sensor, assets) = running(&config, arguments)?;
         let mut hosts = Hosts::default();
-        learn(&mut hosts, &assets, &config, &config.zoning());
+        let mut marks = Marks::open(&config)?;
+        learn(&mut hosts, &assets, &config, &config.zoning(), &mut marks);
         let finding = match &arguments.verify {
             Some(id) => Some((id.clone(), stands_on(id, &assets, &mut hosts, &mut wish)?)),
             None => None,
@@ -182,7 +190,9 @@ impl Scan {
             config,
             interface,
             hosts,
+            marks,
             plans: Vec::new(),
+            look_ups: None,
             sensor,
             wanted: !arguments.gaps,
             finding,
@@ -202,11 +212,46 @@ impl Scan {
             .chain(one_by_one.map(To::Host))
             .collect();
         let governor = Governor::new(scan.config.scan.rules());
+        let hosts: Vec<IpAddr> = all.iter().filter_map(|to| to.host()).collect();
         scan.plans = all
             .into_iter()
             .map(|to| scan.plan(to, &wish, &governor))
             .collect();
+        if let Some(resolver) = scan.config.scan.resolver.filter(|_| scan.wanted) {
+            scan.look_ups = scan.plan_look_ups(resolver, &hosts, &wish, &governor);
+        }
         Ok(scan)
+    }
+
+    /// What a resolver may be asked about hosts, and what not.
+    fn plan_look_ups(
+        &self,
+        resolver: IpAddr,
+        hosts: &[IpAddr],
+        wish: &Wish,
+        governor: &Governor,
+    ) -> Option<Plan> {
+        let mut plan = Plan {
+            to: To::Host(resolver),
+            asked: Vec::new(),
+            refused: Vec::new(),
+        };
+        let host = self.hosts.get(&resolver).cloned().unwrap_or_default();
+        let known = Known {
+            zone: host.zone,
+            kind: host.kind,
+            heard: false,
+            wanted: self.wanted,
+            router: self.interface.router_towards(resolver),
+            marked: host.marked,
+        };
+        for planned in plan::look_ups(resolver, hosts, wish) {
+            match governor.may(&planned.question, &known, minute_of_week()) {
+                Ok(()) => plan.asked.push(planned),
+                Err(refusal) => plan.refused.push((planned, refusal)),
+            }
+        }
+        (!plan.asked.is_empty()).then_some(plan)
     }
 
     /// What may be asked of one host or segment, and what may not.
@@ -236,6 +281,7 @@ impl Scan {
                 heard,
                 wanted: self.wanted,
                 router,
+                marked: host.marked.clone(),
             };
             match governor.may(&planned.question, &known, minute_of_week()) {
                 Ok(()) => plan.asked.push(planned),
@@ -245,17 +291,22 @@ impl Scan {
         plan
     }
 
+    /// Every plan, in the order in which they are carried out.
+    fn all(&self) -> Vec<&Plan> {
+        self.plans.iter().chain(&self.look_ups).collect()
+    }
+
     fn print_plan(&self, format: Format) -> anyhow::Result<()> {
         let mut out = BufWriter::new(io::stdout().lock());
         let rules = self.config.scan.rules();
         if format == Format::Table {
             let mut text = String::new();
-            plan::print(&mut text, &self.plans, &rules)?;
+            plan::print(&mut text, &self.all(), &rules)?;
             for line in text.lines() {
                 writeln!(out, "{}", display_safe(line))?;
             }
         } else {
-            for plan in &self.plans {
+            for plan in self.all() {
                 serde_json::to_writer(&mut out, &plan.json(&rules))?;
                 out.write_all(b"\n")?;
             }
@@ -265,7 +316,7 @@ impl Scan {
 
     /// Whether there is anything to ask.
     fn check(&self) -> anyhow::Result<()> {
-        if self.plans.iter().any(|plan| !plan.asked.is_empty()) {
+        if self.all().iter().any(|plan| !plan.asked.is_empty()) {
             return Ok(());
         }
         let refused = self
@@ -282,9 +333,9 @@ impl Scan {
     }
 
     fn confirm(&self) -> anyhow::Result<()> {
-        let asked: usize = self.plans.iter().map(|plan| plan.asked.len()).sum();
+        let asked: usize = self.all().iter().map(|plan| plan.asked.len()).sum();
         let to = self
-            .plans
+            .all()
             .iter()
             .filter(|plan| !plan.asked.is_empty())
             .count();
@@ -311,10 +362,13 @@ impl Scan {
         privileges::become_user(&self.config.user, &[])?;
         signal_hook::flag::register(signal_hook::consts::SIGINT, stop.flag())?;
         signal_hook::flag::register(signal_hook::consts::SIGTERM, stop.flag())?;
+        for open in privileges::close(&places(), Process::Scan)? {
+            tell(open);
+        }
         let mut ear = Ear::open(
             &self.config,
             &self.interface,
-            self.hosts,
+            (self.hosts, self.marks),
             fingerprints,
             stop,
         )?;
@@ -331,6 +385,7 @@ impl Scan {
             governor: &mut governor,
             interface: &self.interface,
             stop,
+            begun: Instant::now(),
         };
         let plan = self.plans.into_iter().map(|plan| (plan.to, plan.asked));
         let plan: Vec<(To, Vec<Planned>)> = plan.filter(|(_, asked)| !asked.is_empty()).collect();
@@ -339,7 +394,11 @@ impl Scan {
             To::Segment(_) => None,
         });
         ear.observe(&hosts.collect::<Vec<IpAddr>>(), stop);
-        let done = session.run(plan, &mut ear);
+        let mut done = session.run(plan, &mut ear);
+        if let Some(plan) = self.look_ups.filter(|_| done == Done::Asked) {
+            ear.settle();
+            done = session.run(vec![(plan.to, plan.asked)], &mut ear);
+        }
         let assets = ear.finish();
         print(format, &assets, &ear, (begun, clock())).context("writing the result")?;
         if done == Done::Stopped {
@@ -352,6 +411,23 @@ impl Scan {
             return verdict(&mut sensor, &id, &before, &assets);
         }
         Ok(done == Done::Asked)
+    }
+}
+
+/// What the file system is needed for: everything else was read by now.
+fn places() -> Places {
+    let all = [
+        "/etc",
+        "/sys/class/net",
+        "/sys/devices",
+        "/proc",
+        "/usr/share/zoneinfo",
+    ];
+    let mut read: Vec<PathBuf> = all.iter().map(PathBuf::from).collect();
+    read.retain(|path| path.exists());
+    Places {
+        write: Vec::new(),
+        read,
     }
 }
 

@@ -24,8 +24,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use fossick_engine::{Kept, Round, Row};
 use fossick_model::{
-    Asset, Audit, Change, Control, ControlState, Conversation, Exception, Finding, Head, Order,
-    Person, Time,
+    Asset, Audit, Change, Control, ControlState, Conversation, Disturbance, Exception, Finding,
+    Head, Order, Person, Time,
 };
 use fossick_shadow::{Approvals, Approved, Zone};
 use redb::{Database, ReadableDatabase, ReadableTableMetadata};
@@ -99,6 +99,21 @@ pub enum Job {
         now: Time,
         /// Told how many there are when it is written down, or why not.
         done: SyncSender<Result<u64, String>>,
+    },
+    /// A host's own traffic was watched while it was asked.
+    Watched {
+        /// Id of the asset.
+        asset: String,
+        /// How it was disturbed, if it was; otherwise earlier findings of that are closed.
+        disturbed: Option<Disturbance>,
+        /// The frames that show it.
+        packets: Vec<Kept>,
+        /// Who asked.
+        by: Person,
+        /// The sensor's clock.
+        now: Time,
+        /// Told when it is written down, or why not.
+        done: SyncSender<Result<(), String>>,
     },
     /// Look whether everything is whole.
     Check(SyncSender<Result<String, String>>),
@@ -309,7 +324,7 @@ fn stopping(todo: &Receiver<Job>) -> bool {
 fn refuse(job: Job) {
     let why = || "the store cannot be written at present; `fossick status` says why".to_owned();
     let sent = match job {
-        Job::Order { done, .. } => done.try_send(Err(why())).is_ok(),
+        Job::Order { done, .. } | Job::Watched { done, .. } => done.try_send(Err(why())).is_ok(),
         Job::Approve { done, .. } => done.try_send(Err(why())).is_ok(),
         Job::Check(done) | Job::Compact(done) | Job::Restore(_, done) => {
             done.try_send(Err(why())).is_ok()
@@ -577,7 +592,8 @@ impl Shared {
         Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
     }
 
-    /// The packets that are kept as evidence of an asset, and of what violated its control, with the name of their capture.
+    /// The packets that are kept as evidence of an asset, of its findings, and of what violated its control, with the name of their
+    /// capture.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -612,6 +628,8 @@ impl Shared {
             let mut found = Vec::new();
             for (capture, frame) in wanted {
                 let Some(number) = numbers.get(capture) else {
+                    // What a scan watched is kept by the name of its capture.
+                    found.extend(tables::watched(txn, capture, frame)?);
                     continue;
                 };
                 if let Some(octets) = packets.get((*number, frame))?

@@ -13,6 +13,7 @@
 
 pub mod lab;
 pub mod live;
+pub mod plant;
 pub mod tmux;
 
 use std::io::Write;

@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::octets::{array, be16, be32, octet, take, whole};
-use crate::probe::{Piece, Probe, Reach, Safety, Step, Until};
+use crate::probe::{Hole, Piece, Probe, Reach, Safety, Step, Until};
 use crate::protocol::{Carrier, Cut, Fault, Framed, Message, Protocol, Recognition, Role};
 use crate::statement::{Key, Out, Subject};
 use crate::text::Text;
@@ -41,7 +41,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise: |message| recognise(message, Flavour::Unicast),
     operation: None,
-    probes: &[ASK_VERSION],
+    probes: &[ASK_VERSION, LOOK_UP],
     dissect: |message, out| dissect(message, Flavour::Unicast, out),
 };
 
@@ -131,6 +131,26 @@ const ASK_VERSION: Probe = Probe {
         until: Until::Answer,
     }],
     frames: 1,
+};
+
+/// RFC 1035 §3.5: what an address is called. It is put to a resolver, about somebody else.
+const LOOK_UP: Probe = Probe {
+    name: "name of an address (PTR)",
+    asks: &[NAME],
+    steps: &[Step {
+        sends: &[
+            Piece::Hole(Hole::Random { length: 2 }, "id"),
+            Piece::Octets(&[0x01, 0x00], "a query, recursion desired"),
+            Piece::Octets(
+                &[0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00],
+                "one question",
+            ),
+            Piece::Hole(Hole::ReverseName, "what is asked about"),
+            Piece::Octets(&[0x00, 0x0c, 0x00, 0x01], "type PTR, class Internet"),
+        ],
+        until: Until::Answer,
+    }],
+    ..ASK_VERSION
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

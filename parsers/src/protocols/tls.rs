@@ -71,7 +71,7 @@ pub static PROTOCOL: Protocol = Protocol {
     frame: Some(frame),
     recognise,
     operation: None,
-    probes: &[HELLO, HELLO_8443, HELLO_LEGACY],
+    probes: &[HELLO, HELLO_8443, HELLO_LEGACY, HELLO_13, HELLO_13_8443],
     dissect,
 };
 
@@ -151,6 +151,35 @@ const HELLO_8443: Probe = Probe {
     name: "hello (TLS 1.2), port 8443",
     carrier: Carrier::Tcp(8443),
     ..HELLO
+};
+
+/// Version 1.3, whose certificates are encrypted: only a client sees them. Its octets depend on keys that are made when it is asked
+/// and on what is answered, so that none of them can be named beforehand but for their number.
+const HELLO_13: Probe = Probe {
+    name: "handshake (TLS 1.3)",
+    steps: &[
+        Step {
+            sends: &[Piece::Hole(
+                Hole::Handshake { length: 1024 },
+                "client hello of version 1.3: random, suites, groups, a key of ours; no name. Once more where the host wants another group",
+            )],
+            until: Until::Answers(2),
+        },
+        Step {
+            sends: &[Piece::Hole(
+                Hole::Handshake { length: 256 },
+                "encrypted: finished (no certificate of ours), and at once close notify",
+            )],
+            until: Until::Sent,
+        },
+    ],
+    frames: 11,
+    ..HELLO
+};
+const HELLO_13_8443: Probe = Probe {
+    name: "handshake (TLS 1.3), port 8443",
+    carrier: Carrier::Tcp(8443),
+    ..HELLO_13
 };
 
 /// Version 1.0 without extensions, for servers that know nothing later or stumble over those.

@@ -252,6 +252,15 @@ pub enum Request {
         /// How it ended.
         outcome: String,
     },
+    /// Somebody who scans watched a host's own traffic meanwhile. Where it was disturbed a capture follows, of the frames that
+    /// show it; where it was not, an earlier finding of that holds no longer.
+    Watched {
+        /// An address of the host.
+        host: String,
+        /// How it was disturbed, if it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        disturbed: Option<Disturbance>,
+    },
     /// Is the store whole?
     StoreCheck,
     /// Give unused space of the store back.
@@ -260,6 +269,19 @@ pub enum Request {
     StoreBackup,
     /// A backup follows, which takes the place of the store.
     StoreRestore,
+}
+
+/// That a host's own traffic was disturbed while it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disturbance {
+    /// With whom it was talking: an address, or a hardware address.
+    pub peer: String,
+    /// What happened, in a sentence.
+    pub why: String,
+    /// Name of the capture whose frames show it.
+    pub capture: String,
+    /// Their numbers in it, in order.
+    pub frames: Vec<u64>,
 }
 
 /// What a person decides about an asset. It outranks everything heard, and is journalled with its author.

@@ -11,6 +11,8 @@ pub const LONGEST_DAYS: i64 = 366;
 pub const LONGEST_REASON: usize = 1000;
 /// The rule of the finding that an asset has because a person declared it unpatchable.
 pub const DECLARED: &str = "declared";
+/// The rule of a finding that a scan makes: the host's own traffic was disturbed while it was asked.
+pub const DISTURBED: &str = "scan.disturbed";
 
 const DAY: i64 = 86_400_000_000_000;
 

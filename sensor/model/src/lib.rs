@@ -21,10 +21,11 @@ pub use asset::{
 };
 pub use audit::{Audit, Fault, Head};
 pub use change::{Change, Event, Person, Reason};
-pub use control::{Hello, Order, Reply, Request, VERSION};
+pub use control::{Disturbance, Hello, Order, Reply, Request, VERSION};
 pub use conversation::{Answered, Asked, Baseline, Cast, Conversation, Direction, End, Span};
 pub use decision::{
-    Acceptance, DECLARED, Decision, Exception, LONGEST_DAYS, LONGEST_REASON, Life, Matter, Term,
+    Acceptance, DECLARED, DISTURBED, Decision, Exception, LONGEST_DAYS, LONGEST_REASON, Life,
+    Matter, Term,
 };
 pub use difference::difference;
 pub use filter::{About, FIELDS, Field, Filter, FilterError};

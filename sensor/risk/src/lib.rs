@@ -13,6 +13,7 @@ pub mod matching;
 pub mod names;
 pub mod priority;
 pub mod staging;
+pub mod untouchable;
 pub mod versions;
 
 pub use findings::{findings, id as finding_id, queries};

@@ -8,13 +8,16 @@ use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
 use fossick_parsers::{
-    Carrier, Cut, Key, Message, Out, Probe, Protocol, Role, Statement, Step, Until,
+    Carrier, Cut, Hole, Key, Message, Out, Piece, Probe, Protocol, Role, Statement, Step, Until,
 };
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::Ipv6RecvErr;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::fill::{Known, octets_of};
-use crate::governor::{Outcome, Permit, Spent, To};
+use crate::governor::{Outcome, Permit, Spent, To, Unsealed};
 use crate::groups;
+use crate::handshake::Handshake;
 use crate::interface::Interface;
 use crate::link::Link;
 use crate::stop::{LOOK, Stop};
@@ -24,7 +27,11 @@ pub const CONNECT: Duration = Duration::from_millis(950);
 /// The first octets of an answer must come within this.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 /// Datagrams that one host answers must come within this: most hosts say nothing to what they do not speak.
-pub const DATAGRAM: Duration = Duration::from_millis(1500);
+pub const DATAGRAM: Duration = Duration::from_secs(1);
+/// Neighbour discovery takes so long to find that nobody has an address: three solicitations, a second apart (RFC 4861 §10).
+pub const SOLICITED: Duration = Duration::from_millis(3500);
+/// The protocol of IPv6 in which hosts are looked for.
+const ICMPV6: u8 = 58;
 /// All steps of a question together may take so long.
 pub const LONGEST: Duration = Duration::from_secs(6);
 /// A host may take so long to close its side after we closed ours.
@@ -47,6 +54,7 @@ pub fn put(permit: Permit, interface: &Interface, stop: &Stop) -> Spent {
     let stop = &stop.or(permit.withdrawn());
     let mut asking = Asking {
         to: permit.question().to,
+        about: permit.question().about,
         protocol: permit.question().protocol,
         probe: permit.question().probe,
         packet_gap: permit.packet_gap(),
@@ -58,6 +66,7 @@ pub fn put(permit: Permit, interface: &Interface, stop: &Stop) -> Spent {
         octets: 0,
         told: false,
         sent: Vec::new(),
+        unsealed: None,
     };
     let settings = &permit.question().settings;
     let outcome = match asking.probe.carrier {
@@ -68,17 +77,22 @@ pub fn put(permit: Permit, interface: &Interface, stop: &Stop) -> Spent {
         // What else there is cannot be asked in.
         _ => Ok(Outcome::Abandoned),
     };
-    let outcome = outcome.unwrap_or_else(|error| outcome_of(&error));
+    let outcome = outcome.unwrap_or_else(|error| match outcome_of(&error) {
+        // What is not acknowledged in time is an error of the connection.
+        Outcome::Silent if matches!(asking.probe.carrier, Carrier::Tcp(_)) => Outcome::Mute,
+        outcome => outcome,
+    });
     let outcome = if stop.is_set() && !asking.told {
         Outcome::Abandoned
     } else {
         outcome
     };
-    let sent = asking.sent;
+    let (sent, unsealed) = (asking.sent, asking.unsealed);
     Spent {
         receipt: permit.spend(),
         outcome,
         sent,
+        unsealed,
     }
 }
 
@@ -142,8 +156,19 @@ fn most(until: Until) -> usize {
     }
 }
 
+/// Octets of a handshake that are composed while it goes on; none where a question has no such.
+fn handshake_octets(probe: &Probe) -> usize {
+    let pieces = probe.steps.iter().flat_map(|step| step.sends);
+    let lengths = pieces.filter_map(|piece| match piece {
+        Piece::Hole(Hole::Handshake { length }, _) => Some(*length),
+        _ => None,
+    });
+    lengths.sum()
+}
+
 struct Asking<'a> {
     to: To,
+    about: Option<IpAddr>,
     protocol: &'static Protocol,
     probe: &'static Probe,
     packet_gap: Duration,
@@ -158,6 +183,7 @@ struct Asking<'a> {
     /// Something of what was asked was said.
     told: bool,
     sent: Vec<Vec<u8>>,
+    unsealed: Option<Unsealed>,
 }
 
 /// How waiting for messages ended.
@@ -189,6 +215,7 @@ impl Asking<'_> {
             step,
             &Known {
                 target: self.target(),
+                about: self.about,
                 interface: self.interface,
                 settings,
                 own_port: self.own_port,
@@ -220,13 +247,19 @@ impl Asking<'_> {
         // What is not acknowledged by then is not sent again.
         socket.set_tcp_user_timeout(Some(PATIENCE))?;
         let address = SocketAddr::new(self.target(), port);
-        if !connect(&socket, address, self.stop)? {
-            return Ok(Outcome::Abandoned);
+        match connect(&socket, address, self.stop) {
+            Ok(true) => {}
+            Ok(false) => return Ok(Outcome::Abandoned),
+            Err(error) if outcome_of(&error) == Outcome::Silent => return Ok(Outcome::Unopened),
+            Err(error) => return Err(error),
         }
         socket.set_nonblocking(false)?;
         let mut stream = std::net::TcpStream::from(socket);
         self.own_port = stream.local_addr()?.port();
-        let outcome = self.converse(&mut stream, settings);
+        let outcome = match handshake_octets(self.probe) {
+            0 => self.converse(&mut stream, settings),
+            most => self.shake_hands(&mut stream, port, most),
+        };
         let closed = self.take_leave(&mut stream);
         match (outcome, closed) {
             (Ok(Outcome::Told(took)), _) => Ok(Outcome::Told(took)),
@@ -278,7 +311,7 @@ impl Asking<'_> {
                 Heard::Closed | Heard::Late if self.told => return Ok(told(self)),
                 Heard::Closed => return Ok(Outcome::Reset),
                 Heard::Foreign => return Ok(told(self)),
-                Heard::Late if pending.is_empty() => return Ok(Outcome::Silent),
+                Heard::Late if pending.is_empty() => return Ok(Outcome::Mute),
                 Heard::Late | Heard::Endless => return Ok(Outcome::Endless),
                 Heard::Stopped => return Ok(Outcome::Abandoned),
             }
@@ -289,6 +322,86 @@ impl Asking<'_> {
         } else {
             Outcome::Unhelpful(took)
         })
+    }
+
+    /// A handshake of TLS 1.3, of so many octets of ours at most.
+    fn shake_hands(
+        &mut self,
+        stream: &mut std::net::TcpStream,
+        port: u16,
+        most: usize,
+    ) -> io::Result<Outcome> {
+        let Some(mut handshake) = Handshake::with(self.target()) else {
+            return Ok(Outcome::Abandoned);
+        };
+        stream.set_read_timeout(Some(LOOK))?;
+        let asked_at = Instant::now();
+        let mut took = None;
+        let mut left = most;
+        let mut goes_on = true;
+        loop {
+            let octets = handshake.say();
+            if !octets.is_empty() {
+                let Some(less) = left.checked_sub(octets.len()) else {
+                    return Ok(Outcome::Abandoned);
+                };
+                left = less;
+                if self.stop.wait(self.packet_gap) {
+                    return Ok(Outcome::Abandoned);
+                }
+                stream.write_all(&octets)?;
+                self.sent.push(octets);
+            }
+            if !goes_on || handshake.is_over() {
+                break;
+            }
+            let mut room = [0; 4096];
+            let patience = if took.is_none() { PATIENCE } else { LONGEST };
+            let late = self.left().is_zero() || asked_at.elapsed() >= patience;
+            match stream.read(&mut room) {
+                _ if self.stop.is_set() => return Ok(Outcome::Abandoned),
+                Ok(0) => break,
+                Ok(length) => {
+                    took.get_or_insert(asked_at.elapsed());
+                    self.octets = self.octets.saturating_add(length);
+                    if late || self.octets > ANSWER {
+                        break;
+                    }
+                    goes_on = handshake.hear(room.get(..length).unwrap_or_default());
+                }
+                Err(error) if is_too_early(&error) && late => break,
+                Err(error) if is_too_early(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(octets) = handshake.unsealed() {
+            self.read_all(&octets);
+            self.unsealed = Some(Unsealed {
+                port,
+                own_port: self.own_port,
+                octets,
+            });
+        }
+        Ok(match took {
+            Some(took) if self.told => Outcome::Told(took),
+            Some(_) if goes_on && !handshake.is_over() => Outcome::Endless,
+            Some(took) => Outcome::Unhelpful(took),
+            None if asked_at.elapsed() < PATIENCE => Outcome::Reset,
+            None => Outcome::Mute,
+        })
+    }
+
+    /// Reads messages that stand one behind the other.
+    fn read_all(&mut self, mut octets: &[u8]) {
+        let mut nth = 0_u32;
+        while let Some(Ok(cut)) = self.cut(octets)
+            && cut.length > 0
+            && let Some((message, rest)) = octets.split_at_checked(cut.length)
+        {
+            self.read(message, &[], nth);
+            nth = nth.saturating_add(1);
+            octets = rest;
+        }
     }
 
     /// Reads so many messages. What comes after them stays in `pending`.
@@ -388,8 +501,13 @@ impl Asking<'_> {
             source: None,
         };
         let asks: &[Key] = self.probe.asks;
-        // A question that asks for nothing in particular is answered by any answer.
+        // A question that asks for nothing in particular is answered by any answer, and one about somebody else also by one
+        // that says that nothing is known of him.
         let mut told = asks.is_empty();
+        if self.about.is_some() {
+            let recognised = (self.protocol.recognise)(message.bytes);
+            told = recognised.is_some_and(|found| found.from == Some(Role::Server));
+        }
         let mut take = |statement: Statement<'_>| {
             if let Statement::Observation { key, .. } = statement {
                 told |= asks.contains(&key);
@@ -462,10 +580,20 @@ impl Asking<'_> {
             return Ok(Outcome::Abandoned);
         };
         socket.connect(&SocketAddr::new(address, 0).into())?;
+        if number == ICMPV6 {
+            // Otherwise the kernel keeps to itself that nobody was found (ipv6(7)).
+            setsockopt(&socket, Ipv6RecvErr, &true)?;
+        }
         let send = |octets: &[u8]| socket.send(octets);
         // Of IPv4, the header is handed over as well (raw(7)).
         let header = if address.is_ipv4() { 20 } else { 0 };
-        self.datagrams(&socket, &send, header, settings)
+        match self.datagrams(&socket, &send, header, settings) {
+            // Of IPv6 it comes before nobody but neighbour discovery says so.
+            Err(error) if number == ICMPV6 && error.kind() == ErrorKind::HostUnreachable => {
+                Ok(Outcome::Absent)
+            }
+            outcome => outcome,
+        }
     }
 
     /// All steps, in datagrams from one socket.
@@ -492,8 +620,9 @@ impl Asking<'_> {
             if step.until == Until::Sent {
                 continue;
             }
-            let patience = match step.until {
-                Until::Quiet => PATIENCE,
+            let patience = match (step.until, self.probe.carrier) {
+                (Until::Quiet, _) => PATIENCE,
+                (_, Carrier::Ip(ICMPV6)) => SOLICITED,
                 _ => DATAGRAM,
             };
             let wanted = most(step.until).min(DATAGRAMS);

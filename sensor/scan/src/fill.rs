@@ -18,6 +18,8 @@ pub const LONGEST_SETTING: usize = 255;
 pub struct Known<'a> {
     /// Who is asked.
     pub target: IpAddr,
+    /// About whom, where it is not about himself.
+    pub about: Option<IpAddr>,
     /// Who asks.
     pub interface: &'a Interface,
     /// Values of settings.
@@ -66,6 +68,35 @@ pub fn as_text(address: IpAddr) -> String {
     }
 }
 
+/// The name under which an address is looked up, label by label.
+pub fn reverse_name(address: IpAddr) -> Vec<u8> {
+    let (labels, zone): (Vec<String>, &[u8]) = match address {
+        IpAddr::V4(address) => {
+            let octets = address.octets().into_iter().rev();
+            (
+                octets.map(|octet| octet.to_string()).collect(),
+                b"\x07in-addr\x04arpa\0",
+            )
+        }
+        IpAddr::V6(address) => {
+            let octets = address.octets().into_iter().rev();
+            let halves = octets.flat_map(|octet| [octet & 0x0f, octet >> 4]);
+            (
+                halves.map(|half| format!("{half:x}")).collect(),
+                b"\x03ip6\x04arpa\0",
+            )
+        }
+    };
+    let mut name = Vec::new();
+    for label in labels {
+        // Of three digits at most.
+        name.push(u8::try_from(label.len()).unwrap_or_default());
+        name.extend(label.into_bytes());
+    }
+    name.extend_from_slice(zone);
+    name
+}
+
 fn filling(hole: &Hole, known: &Known<'_>) -> Option<Vec<u8>> {
     let own = known.interface;
     Some(match hole {
@@ -90,8 +121,9 @@ fn filling(hole: &Hole, known: &Known<'_>) -> Option<Vec<u8>> {
             let digit = |octet: &u8| DIGITS.get(usize::from(octet & 0x0f)).copied();
             random.iter().filter_map(digit).collect()
         }
-        // What it covers goes before it: `octets_of` puts it in.
-        Hole::Check { .. } => return None,
+        // What a check covers goes before it: `octets_of` puts it in. A handshake depends on what is answered: `ask` leads it.
+        Hole::Check { .. } | Hole::Handshake { .. } => return None,
+        Hole::ReverseName => reverse_name(known.about?),
         Hole::OwnPort => known.own_port.to_be_bytes().to_vec(),
         Hole::LengthOf {
             name,
@@ -109,4 +141,22 @@ fn filling(hole: &Hole, known: &Known<'_>) -> Option<Vec<u8>> {
             IpAddr::V6(_) => return None,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_looked_up_backwards() {
+        let name = |text: &str| reverse_name(text.parse().unwrap());
+        assert_eq!(
+            name("10.0.0.7"),
+            b"\x017\x010\x010\x0210\x07in-addr\x04arpa\0"
+        );
+        let v6 = name("fd77::1a");
+        assert_eq!(v6.len(), 74);
+        assert!(v6.starts_with(b"\x01a\x011\x010\x010"));
+        assert!(v6.ends_with(b"\x017\x017\x01d\x01f\x03ip6\x04arpa\0"));
+    }
 }

@@ -1,10 +1,10 @@
 //! Leave to send. Nothing goes out without a [`Permit`], and the Governor alone makes one.
 //!
 //! It reads no clock and does no I/O: time is passed in. Its rules are asked in one order, and the first that says no is the
-//! answer: stopped, off, not allowed, excluded, never touched, outside the window, nobody's wish, no consent, in flight, too
+//! answer: stopped, off, not allowed, excluded, never touched, marked, outside the window, nobody's wish, no consent, in flight, too
 //! soon, too many at once, backing off.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fossick_model::{Kind, Network};
-use fossick_parsers::{Probe, Protocol, Reach, Safety};
+use fossick_parsers::{Carrier, Probe, Protocol, Reach, Safety};
 
 use crate::fill::Settings;
 use crate::rules::{Excluded, Mode, NEVER, Port, Rules};
@@ -39,6 +39,17 @@ pub enum To {
     Segment(Network),
 }
 
+impl To {
+    /// The host, if it is one.
+    #[must_use]
+    pub fn host(&self) -> Option<IpAddr> {
+        match self {
+            To::Host(address) => Some(*address),
+            To::Segment(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for To {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -53,6 +64,8 @@ impl fmt::Display for To {
 pub struct Question {
     /// Whom.
     pub to: To,
+    /// About whom, where it is not about himself.
+    pub about: Option<IpAddr>,
     /// In which protocol.
     pub protocol: &'static Protocol,
     /// Which.
@@ -69,6 +82,15 @@ impl Question {
     }
 }
 
+/// A row of what the world knows that says: this device, or this port of it, must not be touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marked {
+    /// The row, for people: `CVE-2021-36199 (ICSA-22-011-01): a vulnerability scan stops it`.
+    pub row: Arc<str>,
+    /// The ports that it is about; all of the device where there is none.
+    pub ports: Vec<Port>,
+}
+
 /// What is known of a host before it is asked.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
@@ -82,6 +104,8 @@ pub struct Known {
     pub wanted: bool,
     /// The router to which frames for it would go, if they would.
     pub router: Option<IpAddr>,
+    /// What the world knows of devices like it that must not be touched.
+    pub marked: Vec<Marked>,
 }
 
 /// What time it is.
@@ -94,7 +118,7 @@ pub struct Now {
 }
 
 /// Why nothing may be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Somebody stopped everything.
     #[error("scanning was stopped: `fossick scan --resume` allows it again")]
@@ -122,6 +146,14 @@ pub enum Refusal {
     /// The port is never touched.
     #[error("the port {0} is never touched")]
     NeverTouched(Port),
+    /// Devices like it are known not to bear it: all of it, or this port.
+    #[error("{} must not be touched: {row}", port.map_or_else(|| "it".to_owned(), |port| format!("its port {port}")))]
+    Marked {
+        /// The port, where it is not all of the device.
+        port: Option<Port>,
+        /// The row that says so.
+        row: Arc<str>,
+    },
     /// Not at this time.
     #[error("this is outside the windows in which questions may be asked")]
     OutsideWindow,
@@ -143,10 +175,12 @@ pub enum Refusal {
     #[error("as many frames a second as are allowed: {} ms more", .0.as_millis())]
     RateReached(Duration),
     /// It did not answer well.
-    #[error("it answered late, badly, or not at all, and is left alone for {} ms more", .0.as_millis())]
+    #[error("it answered late or badly, or broke off, and is left alone for {} ms more", .0.as_millis())]
     BackingOff(Duration),
     /// It did not answer well, several times in a row.
-    #[error("it answered late, badly, or not at all {TROUBLES} times in a row, and is left alone")]
+    #[error(
+        "it answered late or badly, or broke off, {TROUBLES} times in a row, and is left alone"
+    )]
     GivenUp,
     /// What it sends of its own was disturbed.
     #[error("its own traffic was disturbed while it was asked, and it is left alone")]
@@ -168,6 +202,7 @@ impl Refusal {
                 | Refusal::NotAllowed
                 | Refusal::RouterNotAllowed(_)
                 | Refusal::Excluded(_)
+                | Refusal::Marked { port: None, .. }
                 | Refusal::OutsideWindow
                 | Refusal::GivenUp
                 | Refusal::Disturbed
@@ -199,8 +234,14 @@ pub enum Outcome {
     Waited,
     /// Nobody listens on that port: the host said so.
     Closed,
-    /// No answer.
+    /// No answer to a datagram or a frame: most hosts say nothing to what they do not speak.
     Silent,
+    /// Nobody on the link has that address.
+    Absent,
+    /// No answer to the opening of a connection: something on the way, or the host, drops it.
+    Unopened,
+    /// It accepted the connection, and then said nothing.
+    Mute,
     /// It broke the conversation off.
     Reset,
     /// It said more, or took longer, than is read.
@@ -210,15 +251,35 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether it shows that the host had trouble with the question.
-    fn is_trouble(self, usual: Option<Duration>) -> bool {
+    /// Whether it shows that the host had trouble with the question. `served`: it accepted connections to that port before.
+    fn is_trouble(self, usual: Option<Duration>, served: bool) -> bool {
         match self {
             Outcome::Told(took) => usual.is_some_and(|usual| {
                 let (times, longer) = SLOWER;
                 took > usual.saturating_mul(times) && took > usual.saturating_add(longer)
             }),
-            Outcome::Waited | Outcome::Closed | Outcome::Abandoned => false,
-            Outcome::Unhelpful(_) | Outcome::Silent | Outcome::Reset | Outcome::Endless => true,
+            Outcome::Waited | Outcome::Silent | Outcome::Absent | Outcome::Abandoned => false,
+            Outcome::Closed | Outcome::Unopened => served,
+            Outcome::Unhelpful(_) | Outcome::Mute | Outcome::Reset | Outcome::Endless => true,
+        }
+    }
+}
+
+impl Outcome {
+    /// Whether a connection was opened for it.
+    fn was_accepted(self) -> bool {
+        match self {
+            Outcome::Told(_)
+            | Outcome::Unhelpful(_)
+            | Outcome::Mute
+            | Outcome::Reset
+            | Outcome::Endless => true,
+            Outcome::Waited
+            | Outcome::Closed
+            | Outcome::Silent
+            | Outcome::Absent
+            | Outcome::Unopened
+            | Outcome::Abandoned => false,
         }
     }
 }
@@ -235,6 +296,9 @@ impl fmt::Display for Outcome {
             Outcome::Waited => f.write_str("asked; whoever answered is in the result"),
             Outcome::Closed => f.write_str("nobody listens there"),
             Outcome::Silent => f.write_str("no answer"),
+            Outcome::Absent => f.write_str("nobody has that address"),
+            Outcome::Unopened => f.write_str("no answer to the opening of a connection"),
+            Outcome::Mute => f.write_str("accepted the connection, and said nothing"),
             Outcome::Reset => f.write_str("broke off"),
             Outcome::Endless => f.write_str("said more, or took longer, than is read"),
             Outcome::Abandoned => f.write_str("abandoned"),
@@ -299,6 +363,19 @@ pub struct Spent {
     pub outcome: Outcome,
     /// Application octets that were sent, step by step.
     pub sent: Vec<Vec<u8>>,
+    /// What the host said of itself in an encrypted connection, as the messages would stand in the clear.
+    pub unsealed: Option<Unsealed>,
+}
+
+/// What nobody who listens could read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsealed {
+    /// The port of the host.
+    pub port: u16,
+    /// Ours.
+    pub own_port: u16,
+    /// The messages.
+    pub octets: Vec<u8>,
 }
 
 /// What the Governor remembers of a host or segment.
@@ -314,6 +391,8 @@ struct Remembered {
     troubles: u32,
     /// How long its answers take.
     usual: Option<Duration>,
+    /// Ports of TCP that accepted connections; no more than questions go to.
+    serves: BTreeSet<u16>,
     disturbed: bool,
 }
 
@@ -321,6 +400,21 @@ struct Remembered {
 fn is_group(address: IpAddr) -> bool {
     let broadcast = IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
     address.is_multicast() || address.is_unspecified() || address == broadcast
+}
+
+/// The first mark that is about all of a device or about this port of it.
+fn marked(marks: &[Marked], port: Option<Port>) -> Option<Refusal> {
+    marks.iter().find_map(|mark| {
+        let refusal = |port| Refusal::Marked {
+            port,
+            row: Arc::clone(&mark.row),
+        };
+        if mark.ports.is_empty() {
+            return Some(refusal(None));
+        }
+        let port = port.filter(|port| mark.ports.contains(port))?;
+        Some(refusal(Some(port)))
+    })
 }
 
 /// Holds the rules, and what was asked.
@@ -427,7 +521,9 @@ impl Governor {
         }
         match (question.to, question.probe.reach) {
             (To::Host(host), Reach::Host) => {
-                if !rules.allows(host) {
+                // Who is not to be asked is not to be asked about, either.
+                let mut meant = question.about.into_iter().chain([host]);
+                if !meant.all(|address| rules.allows(address)) {
                     return Err(Refusal::NotAllowed);
                 }
                 // Whatever stands on the list: such an address is many, or nobody.
@@ -459,6 +555,11 @@ impl Governor {
         {
             return Err(Refusal::NeverTouched(port));
         }
+        if let To::Host(_) = question.to
+            && let Some(refusal) = marked(&known.marked, Port::of(question.probe.carrier))
+        {
+            return Err(refusal);
+        }
         let windows = &rules.windows;
         if !windows.is_empty() && !windows.iter().any(|window| window.is_open(minute_of_week)) {
             return Err(Refusal::OutsideWindow);
@@ -480,7 +581,8 @@ impl Governor {
 
     /// A question was put, and this is how it ended.
     pub fn settle(&mut self, receipt: &Receipt, outcome: Outcome, now: Duration) {
-        if outcome == Outcome::Closed {
+        let unopened = matches!(outcome, Outcome::Closed | Outcome::Unopened);
+        if unopened {
             // All but the first of its frames were not sent.
             let rest = receipt.question.probe.frames.saturating_sub(1);
             self.through = self.through.saturating_sub(self.takes(rest));
@@ -489,13 +591,21 @@ impl Governor {
             return;
         };
         host.in_flight = None;
-        // Where nobody listens nothing was asked: one segment went out, and one came back.
-        let gap = match outcome {
-            Outcome::Closed => self.rules.gap.checked_div(CLOSED).unwrap_or_default(),
-            _ => self.rules.gap,
+        // Where nobody listens nothing was asked: one segment went out, and at most one came back.
+        let gap = if unopened {
+            self.rules.gap.checked_div(CLOSED).unwrap_or_default()
+        } else {
+            self.rules.gap
         };
         host.next = now.saturating_add(gap.max(self.rules.packet_gap));
-        if outcome.is_trouble(host.usual) {
+        let mut served = false;
+        if let Carrier::Tcp(port) = receipt.question.probe.carrier {
+            served = host.serves.contains(&port);
+            if outcome.was_accepted() {
+                host.serves.insert(port);
+            }
+        }
+        if outcome.is_trouble(host.usual, served) {
             host.troubles = host.troubles.saturating_add(1);
             let doubled = 2_u32.saturating_pow(host.troubles.saturating_sub(1));
             let pause = BACK_OFF.max(self.rules.gap).saturating_mul(doubled);

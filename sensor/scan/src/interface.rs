@@ -1,6 +1,6 @@
 //! The interface that asks: who we are on it, and whether a host is on its link.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use fossick_model::Network;
 use fossick_parsers::Mac;
@@ -159,10 +159,17 @@ fn ones(mask: IpAddr) -> u8 {
     u8::try_from(ones).unwrap_or(u8::MAX)
 }
 
-/// The routers of IPv4 on an interface, as the kernel's table has them (proc(5), /proc/net/route): numbers in the machine's
-/// order of octets.
+/// The routers on an interface, the narrowest network first.
 fn routes(name: &str) -> Vec<(Network, IpAddr)> {
-    let table = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
+    let table = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let mut routes = routes_v4(name, &table("/proc/net/route"));
+    routes.extend(routes_v6(name, &table("/proc/net/ipv6_route")));
+    routes.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix()));
+    routes
+}
+
+/// As the kernel's table of IPv4 has them (proc(5), /proc/net/route): numbers in the machine's order of octets.
+fn routes_v4(name: &str, table: &str) -> Vec<(Network, IpAddr)> {
     let address = |field: &str| {
         let number = u32::from_str_radix(field, 16).ok()?;
         Some(Ipv4Addr::from(number.to_ne_bytes()))
@@ -177,8 +184,45 @@ fn routes(name: &str) -> Vec<(Network, IpAddr)> {
         let network = Network::new(IpAddr::V4(address(fields.get(1)?)?), mask)?;
         Some((network, IpAddr::V4(router)))
     };
-    let routes = table.lines().skip(1).take(ROUTES).filter_map(route);
-    let mut routes: Vec<(Network, IpAddr)> = routes.collect();
-    routes.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix()));
-    routes
+    table
+        .lines()
+        .skip(1)
+        .take(ROUTES)
+        .filter_map(route)
+        .collect()
+}
+
+/// As the kernel's table of IPv6 has them (/proc/net/ipv6_route): destination, length, source, length, router, …, interface.
+fn routes_v6(name: &str, table: &str) -> Vec<(Network, IpAddr)> {
+    let address = |field: &str| Some(Ipv6Addr::from(u128::from_str_radix(field, 16).ok()?));
+    let route = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (interface, router) = (fields.last()?, address(fields.get(4)?)?);
+        if *interface != name || router.is_unspecified() {
+            return None;
+        }
+        let length = u8::from_str_radix(fields.get(1)?, 16).ok()?;
+        let network = Network::new(IpAddr::V6(address(fields.first()?)?), length)?;
+        Some((network, IpAddr::V6(router)))
+    };
+    table.lines().take(ROUTES).filter_map(route).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routers_of_ipv6_are_found_in_the_kernels_table() {
+        let zero = "0".repeat(32);
+        let net = format!("fd88{}", "0".repeat(28));
+        let router = format!("fd77{}0001", "0".repeat(24));
+        let table = format!(
+            "{net} 40 {zero} 00 {router} 00000400 00000001 00000000 00000003      ask\n\
+             {net} 40 {zero} 00 {zero} 00000100 00000001 00000000 00000001      ask\n\
+             {zero} 00 {zero} 00 {router} 00000400 00000001 00000000 00000003    other\n"
+        );
+        let expected = ("fd88::/64".parse().unwrap(), "fd77::1".parse().unwrap());
+        assert_eq!(routes_v6("ask", &table), [expected]);
+    }
 }

@@ -8,6 +8,7 @@ pub mod ask;
 mod fill;
 mod governor;
 mod groups;
+mod handshake;
 mod interface;
 mod link;
 mod observe;
@@ -18,10 +19,12 @@ mod stop;
 mod watch;
 
 pub use fill::{LONGEST_SETTING, Settings, octets_of};
-pub use governor::{Governor, Known, Now, Outcome, Permit, Question, Receipt, Refusal, Spent, To};
+pub use governor::{
+    Governor, Known, Marked, Now, Outcome, Permit, Question, Receipt, Refusal, Spent, To, Unsealed,
+};
 pub use interface::{Interface, InterfaceError};
 pub use observe::{LEARN, Observer};
 pub use rules::{Excluded, Exclusions, Mode, NEVER, Port, Rules, Window};
 pub use session::{Desk, Done, Event, Session};
 pub use stop::Stop;
-pub use watch::{Cycle, Disturbed, Watch, What};
+pub use watch::{Cycle, Disturbed, End, Frame, Shot, Watch, What};

@@ -115,6 +115,7 @@ pub fn questions(to: To, said: &Said, wish: &Wish, interface: &Interface) -> Vec
             planned.push(Planned {
                 question: Question {
                     to,
+                    about: None,
                     protocol,
                     probe,
                     settings,
@@ -130,7 +131,7 @@ pub fn questions(to: To, said: &Said, wish: &Wish, interface: &Interface) -> Vec
             Carrier::Ip(_) => 1,
             _ if said.protocols.contains(question.protocol.name) => 2,
             Carrier::Tcp(_) => 3,
-            // A host that drops what it does not speak is left alone after a few: what tells most comes first.
+            // What tells most comes first: what is known by then is not asked any more.
             _ if TELLING.contains(&question.protocol.name) => 4,
             _ => 5,
         }
@@ -152,6 +153,9 @@ fn is_asked(
     wish: &Wish,
     interface: &Interface,
 ) -> bool {
+    if is_about_others(probe) {
+        return false;
+    }
     let reaches = match (to, probe.reach) {
         (To::Host(host), Reach::Host) => match probe.carrier {
             Carrier::EtherType(_) => host.is_ipv4() && interface.is_on_link(host),
@@ -181,6 +185,34 @@ fn is_asked(
         (true, _) => probe.safety == Safety::Routine,
         (false, _) => wish.names(protocol, probe),
     }
+}
+
+/// Whether a question is put to one about another.
+fn is_about_others(probe: &Probe) -> bool {
+    let mut pieces = probe.steps.iter().flat_map(|step| step.sends);
+    pieces.any(|piece| matches!(piece, Piece::Hole(Hole::ReverseName, _)))
+}
+
+/// Questions to a resolver: what each of these addresses is called, if that is wanted.
+#[must_use]
+pub fn look_ups(resolver: IpAddr, about: &[IpAddr], wish: &Wish) -> Vec<Planned> {
+    let mut planned = Vec::new();
+    for (protocol, probe) in all().filter(|(_, probe)| is_about_others(probe)) {
+        if !wish.probes.is_empty() && !wish.names(protocol, probe) {
+            continue;
+        }
+        planned.extend(about.iter().map(|about| Planned {
+            question: Question {
+                to: To::Host(resolver),
+                about: Some(*about),
+                protocol,
+                probe,
+                settings: Settings::new(),
+            },
+            missing: probe.asks.iter().map(|key| key.0).collect(),
+        }));
+    }
+    planned
 }
 
 /// One set of settings for each combination of their values.
@@ -321,6 +353,7 @@ fn piece(piece: &Piece, question: &Question) -> (Option<Vec<u8>>, Option<String>
                     },
                     _,
                 ) => fill::padded(fill::setting(&question.settings, name, default), *length),
+                (Hole::ReverseName, _) => question.about.map(fill::reverse_name),
                 (Hole::Target, To::Host(host)) => Some(fill::as_text(host).into_bytes()),
                 (Hole::TargetAddress, To::Host(IpAddr::V4(host))) => Some(host.octets().to_vec()),
                 _ => None,
@@ -341,6 +374,7 @@ fn json(planned: &Planned) -> Value {
     });
     json!({
         "question": question.name(),
+        "about": question.about.map(|about| about.to_string()),
         "carrier": question.probe.carrier.to_string(),
         "safety": safety(question.probe.safety),
         "missing": planned.missing,
@@ -370,7 +404,7 @@ fn until(until: Until) -> String {
 ///
 /// # Errors
 /// The first that `to` has.
-pub fn print(to: &mut dyn fmt::Write, plans: &[Plan], rules: &Rules) -> fmt::Result {
+pub fn print(to: &mut dyn fmt::Write, plans: &[&Plan], rules: &Rules) -> fmt::Result {
     let mut groups: Vec<Vec<&Plan>> = Vec::new();
     for plan in plans {
         let alike = |group: &&mut Vec<&Plan>| {
@@ -435,6 +469,12 @@ fn print_question(
         probe.carrier,
         safety(probe.safety)
     )?;
+    if let Some(about) = question.about {
+        writeln!(
+            to,
+            "     about: {about}, if it answers and nobody said its name"
+        )?;
+    }
     if planned.missing.is_empty() {
         writeln!(to, "     why: whether anybody is there")?;
     } else {
@@ -446,7 +486,10 @@ fn print_question(
             let own = matches!(each, Piece::Hole(Hole::Target | Hole::TargetAddress, _));
             let (octets, hole, comment) = piece(each, question);
             let shown = octets.filter(|_| !(many && own));
-            let mut left = shown.map_or_else(|| format!("({} octets)", each.length()), |o| hex(&o));
+            let most = matches!(each, Piece::Hole(Hole::Handshake { .. }, _));
+            let most = if most { "at most " } else { "" };
+            let unknown = || format!("({most}{} octets)", each.length());
+            let mut left = shown.map_or_else(unknown, |o| hex(&o));
             let hole = hole.map(|hole| format!("[{hole}] ")).unwrap_or_default();
             // Sixteen octets a line; the comment stands beside the first.
             let mut first = true;

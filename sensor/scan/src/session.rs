@@ -72,6 +72,8 @@ pub struct Session<'a> {
     pub interface: &'a Interface,
     /// What ends it.
     pub stop: &'a Stop,
+    /// Since when time is counted: the Governor's.
+    pub begun: Instant,
 }
 
 impl Session<'_> {
@@ -107,7 +109,7 @@ impl Session<'_> {
         spent: &Receiver<Spent>,
         desk: &mut dyn Desk,
     ) -> Done {
-        let begun = Instant::now();
+        let begun = self.begun;
         let mut under_way = 0_usize;
         let mut ended = Done::Asked;
         loop {
@@ -204,14 +206,14 @@ impl Session<'_> {
 fn learn(list: &mut List, spent: &Spent, desk: &mut dyn Desk) {
     let probe = spent.receipt.question().probe;
     let on_link = matches!(probe.carrier, Carrier::EtherType(_));
-    if spent.outcome == Outcome::Silent
-        && on_link
+    let silent = spent.outcome == Outcome::Silent && on_link;
+    if (silent || spent.outcome == Outcome::Absent)
         && let To::Host(address) = list.to
     {
         list.questions.clear();
         desk.happened(Event::Absent(address));
     }
-    if spent.outcome == Outcome::Closed
+    if matches!(spent.outcome, Outcome::Closed | Outcome::Unopened)
         && let Some(port) = Port::of(probe.carrier)
     {
         list.questions.retain(|planned| {

@@ -1,6 +1,7 @@
 //! What the configuration says of asking: everything is off until it is written down.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use fossick_model::{Kind, Network};
@@ -36,6 +37,8 @@ pub struct ScanConfig {
     pub rate: u32,
     /// The interface that asks; the one that has the hosts on its link, where none is named.
     pub interface: Option<String>,
+    /// Who is asked what hosts are called; nobody where none is named. It must be on the allow list itself.
+    pub resolver: Option<IpAddr>,
     /// What somebody consented to.
     pub consent: Consent,
     /// What is put into questions: `"snmp.community" = "public"`, `"modbus.unit" = [1, 2]`.
@@ -78,6 +81,8 @@ impl Setting {
 const LEAST_GAP: u32 = 100;
 /// Values of one setting.
 const VALUES: usize = 256;
+/// Octets of a community of SNMP: its messages count theirs in one octet.
+const COMMUNITY: usize = 64;
 
 impl Default for ScanConfig {
     fn default() -> ScanConfig {
@@ -95,6 +100,7 @@ impl Default for ScanConfig {
             packet_gap_ms: ms(rules.packet_gap),
             rate: rules.rate,
             interface: None,
+            resolver: None,
             consent: Consent::default(),
             settings: BTreeMap::new(),
         }
@@ -117,6 +123,12 @@ impl ScanConfig {
             let what = format!("gap_ms: at least {LEAST_GAP} between two questions to one host");
             faults.push(("gap_ms".to_owned(), what));
         }
+        if let Some(resolver) = self.resolver.filter(|one| !self.rules().allows(*one)) {
+            let what = format!(
+                "resolver: {resolver} is not on the allow list: add it to `allow` if it may be asked"
+            );
+            faults.push(("resolver".to_owned(), what));
+        }
         if self.rate == 0 {
             faults.push((
                 "rate".to_owned(),
@@ -137,6 +149,10 @@ impl ScanConfig {
         let settings = plan::settings();
         for (name, value) in &self.settings {
             let values = value.values();
+            let longest = match name.as_str() {
+                "snmp.community" => COMMUNITY,
+                _ => LONGEST_SETTING,
+            };
             if !settings.contains(name.as_str()) {
                 let names: Vec<&str> = settings.iter().copied().collect();
                 let what = format!(
@@ -144,10 +160,9 @@ impl ScanConfig {
                     names.join(", ")
                 );
                 faults.push((name.clone(), what));
-            } else if values.len() > VALUES || values.iter().any(|v| v.len() > LONGEST_SETTING) {
-                let what = format!(
-                    "{name}: {VALUES} values at most, each of {LONGEST_SETTING} octets at most"
-                );
+            } else if values.len() > VALUES || values.iter().any(|v| v.len() > longest) {
+                let what =
+                    format!("{name}: {VALUES} values at most, each of {longest} octets at most");
                 faults.push((name.clone(), what));
             }
         }
@@ -181,5 +196,47 @@ impl ScanConfig {
             .iter()
             .map(|(name, value)| (name.clone(), value.values()));
         values.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fossick_parsers::{Hole, Piece};
+
+    use super::*;
+
+    fn of_community(octets: usize) -> Vec<(String, String)> {
+        let text = format!(
+            "[settings]\n\"snmp.community\" = \"{}\"",
+            "x".repeat(octets)
+        );
+        let config: ScanConfig = toml::from_str(&text).unwrap();
+        config.faults(&[])
+    }
+
+    #[test]
+    fn a_community_is_no_longer_than_its_messages_can_count() {
+        assert!(of_community(COMMUNITY).is_empty());
+        let faults = of_community(COMMUNITY + 1);
+        let [(word, what)] = faults.as_slice() else {
+            panic!("{faults:?}")
+        };
+        assert_eq!(word, "snmp.community");
+        assert!(what.contains("of 64 octets at most"), "{what}");
+        // In one octet up to 127 are counted (X.690 §8.1.3.4).
+        let steps = plan::all().flat_map(|(_, probe)| probe.steps);
+        for piece in steps.flat_map(|step| step.sends) {
+            if let Piece::Hole(
+                Hole::LengthOf {
+                    name: "snmp.community",
+                    plus,
+                    ..
+                },
+                _,
+            ) = piece
+            {
+                assert!(usize::from(*plus) + COMMUNITY < 128, "{plus}");
+            }
+        }
     }
 }

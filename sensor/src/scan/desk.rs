@@ -1,7 +1,7 @@
 //! Listens to our own conversations while questions are put, and knows what was said so far.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -9,10 +9,14 @@ use std::time::{Duration, Instant};
 
 use fossick_engine::{ASKED, Batch, Engine, FrameIndex, Inventory};
 use fossick_fingerprints::Fingerprints;
-use fossick_model::{Asset, Finding, Frames, Kind, Request, Shown};
+use fossick_model::{
+    Asset, DISTURBED, Disturbance, Finding, Frames, Kind, Network, Request, Shown,
+};
+use fossick_parsers::Mac;
 use fossick_scan::plan::{Planned, Said, missing};
 use fossick_scan::{
-    Desk, Disturbed, Event, Interface, Known, LEARN, Observer, Outcome, Question, Stop, To,
+    Desk, Disturbed, Event, Interface, Known, LEARN, Marked, Observer, Outcome, Question, Shot,
+    Stop, To, Unsealed,
 };
 
 use crate::capture::PcapngWriter;
@@ -21,6 +25,9 @@ use crate::config::{self, Config, Zoning};
 use crate::live::Listener;
 use crate::run::{Heard, clock};
 
+use super::marks::Marks;
+use super::unsealed;
+
 /// Batches of frames that may wait.
 const HEARD: usize = 16;
 /// What is known is put together again after so long, if anything was heard.
@@ -28,7 +35,9 @@ const REFRESH: Duration = Duration::from_millis(500);
 /// The last answers are waited for so long: the kernel hands frames over more often.
 const LAST: Duration = Duration::from_millis(300);
 /// Disturbances that are told.
-const DISTURBED: usize = 1024;
+const DISTURBANCES: usize = 1024;
+/// The sensor knows within this of a host whose answers were handed over.
+const TAKEN: Duration = Duration::from_secs(10);
 /// Octets of our conversations that are kept for the sensor.
 const KEPT: usize = 64 << 20;
 
@@ -43,13 +52,23 @@ pub struct Host {
     pub zone: Option<String>,
     /// Who made it, what it is and which version it runs is known.
     pub complete: bool,
+    /// Why it must not be touched.
+    pub marked: Vec<Marked>,
+    /// Its one hardware address.
+    pub mac: Option<Mac>,
 }
 
 /// What is known of hosts, by address.
 pub type Hosts = BTreeMap<IpAddr, Host>;
 
 /// Takes in what assets say of themselves.
-pub fn learn(hosts: &mut Hosts, assets: &[Asset], config: &Config, zoning: &Zoning) {
+pub fn learn(
+    hosts: &mut Hosts,
+    assets: &[Asset],
+    config: &Config,
+    zoning: &Zoning,
+    marks: &mut Marks,
+) {
     for asset in assets {
         let Some(addresses) = &asset.addresses else {
             continue;
@@ -59,6 +78,11 @@ pub fn learn(hosts: &mut Hosts, assets: &[Asset], config: &Config, zoning: &Zoni
         let ips: Vec<IpAddr> = v4.chain(v6).collect();
         let zone = zoning.zone(&asset.vlans, &ips);
         let zone = zone.and_then(|number| config.zones.get(number));
+        let marked = marks.of(asset);
+        let mac = match addresses.mac.as_slice() {
+            [mac] => mac_of(mac),
+            _ => None,
+        };
         for ip in &ips {
             let host = hosts.entry(*ip).or_default();
             let own = std::iter::once(asset).chain(&asset.children);
@@ -70,8 +94,19 @@ pub fn learn(hosts: &mut Hosts, assets: &[Asset], config: &Config, zoning: &Zoni
             host.complete |= is_complete(asset);
             host.kind = asset.kind.or(host.kind);
             host.zone = zone.map(|zone| zone.name.clone());
+            // What was known of it once holds, also where less was said since.
+            let fresh = marked.iter().filter(|mark| !host.marked.contains(mark));
+            let fresh: Vec<Marked> = fresh.cloned().collect();
+            host.marked.extend(fresh);
+            host.mac = mac.or(host.mac);
         }
     }
+}
+
+fn mac_of(text: &str) -> Option<Mac> {
+    let octets = text.split(':').map(|octet| u8::from_str_radix(octet, 16));
+    let octets: Result<Vec<u8>, _> = octets.collect();
+    octets.ok()?.try_into().ok().map(Mac)
 }
 
 /// Whether nothing that a question could tell is missing of what is wanted of every device.
@@ -95,6 +130,7 @@ pub struct Asked {
 /// Listens, reads and remembers.
 pub struct Ear {
     config: Config,
+    marks: Marks,
     zoning: Zoning,
     interface: Interface,
     hosts: Hosts,
@@ -103,6 +139,8 @@ pub struct Ear {
     fingerprints: Fingerprints,
     /// Numbers of the capture that holds our conversations, and of that which holds what others say to all.
     captures: (u32, u32),
+    /// Number and name of the capture of what was unsealed.
+    unsealing: (u32, String),
     heard: Receiver<Heard>,
     listener: Option<Listener>,
     stop_listening: Arc<AtomicBool>,
@@ -112,8 +150,12 @@ pub struct Ear {
     /// The running sensor, which has every question in its journal.
     sensor: Option<Sensor>,
     stop: Stop,
-    /// Whose own traffic was disturbed.
+    /// Hosts whose own cycles are watched.
+    watched: BTreeSet<IpAddr>,
+    /// Whose own traffic was disturbed, and the name of the capture that shows it.
     pub disturbed: Vec<(String, Disturbed)>,
+    /// How many of those the sensor was told.
+    told: usize,
     fresh: bool,
     refreshed: Instant,
     ticked: Instant,
@@ -125,6 +167,9 @@ pub struct Ear {
     pub absent: Vec<IpAddr>,
     /// Frames of our conversations.
     kept: Vec<(FrameIndex, Vec<u8>)>,
+    /// What was said to us in encrypted connections.
+    unsealed: Vec<(FrameIndex, Vec<u8>)>,
+    /// Of both.
     kept_octets: usize,
 }
 
@@ -136,7 +181,7 @@ impl Ear {
     pub fn open(
         config: &Config,
         interface: &Interface,
-        hosts: Hosts,
+        (hosts, marks): (Hosts, Marks),
         fingerprints: Fingerprints,
         stop: &Stop,
     ) -> anyhow::Result<Ear> {
@@ -156,6 +201,8 @@ impl Ear {
         let mut inventory = Inventory::new(config.locality(), false);
         let time = clock();
         let asked = inventory.capture(&format!("{ASKED}{} {time}", interface.name));
+        let name = format!("{ASKED}unsealed/{} {time}", interface.name);
+        let unsealing = (inventory.capture(&name), name);
         let passing = inventory.capture(&format!("{} {time}", interface.name));
         let begun = Instant::now();
         // Nothing is asked before the answer can be heard.
@@ -180,12 +227,14 @@ impl Ear {
         Ok(Ear {
             zoning: config.zoning(),
             config: config.clone(),
+            marks,
             interface: interface.clone(),
             hosts,
             engine: Engine::for_assets(1, &config.detectors.off),
             inventory,
             fingerprints,
             captures: (asked, passing),
+            unsealing,
             heard,
             listener: Some(listener),
             stop_listening,
@@ -193,7 +242,9 @@ impl Ear {
             wanted: true,
             sensor: None,
             stop: stop.clone(),
+            watched: BTreeSet::new(),
             disturbed: Vec::new(),
+            told: 0,
             fresh: false,
             refreshed: begun,
             ticked: begun,
@@ -201,6 +252,7 @@ impl Ear {
             refused: 0,
             absent: Vec::new(),
             kept: Vec::new(),
+            unsealed: Vec::new(),
             kept_octets: 0,
         })
     }
@@ -228,20 +280,81 @@ impl Ear {
     /// # Errors
     /// It hung up, or refuses.
     pub fn hand_over(&mut self) -> anyhow::Result<Option<Sensor>> {
-        let Some(mut sensor) = self.sensor.take() else {
+        let Some(sensor) = self.sensor.as_mut() else {
             return Ok(None);
         };
-        let mut octets = Vec::new();
-        let mut writer = PcapngWriter::new(&mut octets)?;
-        for (frame, data) in &self.kept {
-            writer.write(frame, data, "")?;
+        let asked = format!("{ASKED}{} {}", self.interface.name, clock());
+        let captures = [
+            (asked, &self.kept),
+            (self.unsealing.1.clone(), &self.unsealed),
+        ];
+        for (name, frames) in captures.into_iter().filter(|(_, kept)| !kept.is_empty()) {
+            let mut octets = Vec::new();
+            let mut writer = PcapngWriter::new(&mut octets)?;
+            for (frame, data) in frames {
+                writer.write(frame, data, "")?;
+            }
+            writer.finish()?;
+            sensor.send(&Request::Ingest { name })?;
+            sensor.upload(&mut octets.as_slice())?;
+            sensor.reply()?;
         }
-        writer.finish()?;
-        let name = format!("{ASKED}{} {}", self.interface.name, clock());
-        sensor.send(&Request::Ingest { name })?;
-        sensor.upload(&mut octets.as_slice())?;
-        sensor.reply()?;
-        Ok(Some(sensor))
+        self.tell_watched()?;
+        Ok(self.sensor.take())
+    }
+
+    /// Tells the sensor whose own traffic was disturbed. It may not know the host yet: then it is told later.
+    fn tell_disturbed(&mut self) {
+        while let (Some((capture, disturbed)), Some(sensor)) =
+            (self.disturbed.get(self.told), self.sensor.as_mut())
+        {
+            let disturbance = Disturbance {
+                peer: disturbed.peer.to_string(),
+                why: disturbed.to_string(),
+                capture: capture.clone(),
+                frames: disturbed.shown.iter().map(|shot| shot.frame).collect(),
+            };
+            let request = Request::Watched {
+                host: disturbed.host.to_string(),
+                disturbed: Some(disturbance),
+            };
+            let told = capture_of(&disturbed.shown).and_then(|octets| {
+                sensor.send(&request)?;
+                sensor.upload(&mut octets.as_slice())?;
+                sensor.reply()
+            });
+            if told.is_err() {
+                return;
+            }
+            self.told = self.told.saturating_add(1);
+        }
+    }
+
+    /// The last that the sensor is told: what it did not take before, and who was asked and left in peace.
+    fn tell_watched(&mut self) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        while self.told < self.disturbed.len() {
+            self.tell_disturbed();
+            if begun.elapsed() > TAKEN {
+                anyhow::bail!("it does not know a host whose own traffic was disturbed");
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let Some(sensor) = self.sensor.as_mut() else {
+            return Ok(());
+        };
+        let asked: BTreeSet<To> = self.asked.iter().map(|asked| asked.to).collect();
+        for host in &self.watched {
+            let disturbed = self.disturbed.iter().any(|(_, one)| one.host == *host);
+            if asked.contains(&To::Host(*host)) && !disturbed {
+                let request = Request::Watched {
+                    host: host.to_string(),
+                    disturbed: None,
+                };
+                sensor.ask(&request)?;
+            }
+        }
+        Ok(())
     }
 
     /// Has one question written down. Where that cannot be, nothing more is asked.
@@ -282,8 +395,12 @@ impl Ear {
                 Err(why) => super::tell(&format!("{name} is not listened on meanwhile: {why}")),
             }
         }
+        self.introduce();
         if self.observers.is_empty() || stop.wait(LEARN) {
             return;
+        }
+        for observer in &self.observers {
+            self.watched.extend(observer.watched());
         }
         for observer in &self.observers {
             let cycles = observer.learnt();
@@ -292,6 +409,17 @@ impl Ear {
                 observer.interface
             ));
             observer.asking();
+        }
+    }
+
+    /// Tells whoever watches which hardware addresses hosts have.
+    fn introduce(&self) {
+        for (address, host) in &self.hosts {
+            if let Some(mac) = host.mac {
+                for observer in &self.observers {
+                    observer.knows(mac, *address);
+                }
+            }
         }
     }
 
@@ -308,6 +436,29 @@ impl Ear {
         if self.ticked.elapsed() >= Duration::from_secs(1) {
             self.ticked = Instant::now();
             self.engine.tick(clock(), &mut self.inventory);
+        }
+    }
+
+    /// Reads what was said to us in an encrypted connection.
+    fn unseal(&mut self, to: To, unsealed: &Unsealed) {
+        let To::Host(host) = to else { return };
+        let alike = |own: &&(IpAddr, Network)| own.0.is_ipv4() == host.is_ipv4();
+        let Some((own, _)) = self.interface.addresses.iter().find(alike) else {
+            return;
+        };
+        let from = SocketAddr::new(host, unsealed.port);
+        let own = SocketAddr::new(*own, unsealed.own_port);
+        let number = self.unsealed.len().saturating_add(1) as u64;
+        let place = (self.unsealing.0, number, clock());
+        let Some((index, packet)) = unsealed::said(from, own, &unsealed.octets, place) else {
+            return;
+        };
+        let batch = Arc::new(unsealed::batch(index, &packet));
+        self.engine.read(&batch, &mut self.inventory);
+        self.fresh = true;
+        if self.kept_octets.saturating_add(packet.len()) <= KEPT {
+            self.kept_octets = self.kept_octets.saturating_add(packet.len());
+            self.unsealed.push((index, packet));
         }
     }
 
@@ -340,10 +491,27 @@ impl Ear {
     fn refresh(&mut self) {
         if self.fresh && self.refreshed.elapsed() >= REFRESH {
             let assets = self.inventory.assets(&self.fingerprints, false);
-            learn(&mut self.hosts, &assets, &self.config, &self.zoning);
+            let marks = &mut self.marks;
+            learn(&mut self.hosts, &assets, &self.config, &self.zoning, marks);
+            self.introduce();
             self.fresh = false;
             self.refreshed = Instant::now();
         }
+    }
+
+    /// Waits for the last answers, and takes in what they say.
+    pub fn settle(&mut self) {
+        let begun = Instant::now();
+        while begun.elapsed() < LAST {
+            self.read();
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.fresh = true;
+        self.refreshed = self
+            .refreshed
+            .checked_sub(REFRESH)
+            .unwrap_or(self.refreshed);
+        self.refresh();
     }
 
     /// Waits for the last answers, and says what it came to: the assets that answered, without ourselves.
@@ -364,10 +532,10 @@ impl Ear {
         self.engine.finish(&mut self.inventory);
         let mut assets = self.inventory.assets(&self.fingerprints, false);
         assets.retain(|asset| !self.is_own(asset));
-        for (interface, disturbed) in &self.disturbed {
+        for (capture, disturbed) in &self.disturbed {
             let of = |asset: &&mut Asset| has(asset, disturbed.host);
             if let Some(asset) = assets.iter_mut().find(of) {
-                let finding = finding(asset, interface, disturbed);
+                let finding = finding(asset, capture, disturbed);
                 asset.findings.push(finding);
             }
         }
@@ -395,22 +563,42 @@ fn has(asset: &Asset, ip: IpAddr) -> bool {
 }
 
 /// That a host's own traffic was disturbed while it was asked.
-fn finding(asset: &Asset, interface: &str, disturbed: &Disturbed) -> Finding {
-    let between = disturbed.peer.to_string();
+fn finding(asset: &Asset, capture: &str, disturbed: &Disturbed) -> Finding {
     Finding {
-        id: fossick_risk::finding_id(asset, "scan.disturbed", &between),
-        rule: "scan.disturbed".to_owned(),
+        id: fossick_risk::finding_id(asset, DISTURBED, &disturbed.peer.to_string()),
+        rule: DISTURBED.to_owned(),
         title: "Its own traffic was disturbed while it was asked".to_owned(),
         why: disturbed.to_string(),
         confidence: 100,
         priority: "attend".to_owned(),
         state: "open".to_owned(),
         evidence: vec![Shown {
-            capture: format!("{interface} {}", disturbed.time),
-            frames: Frames::One(disturbed.frame),
+            capture: capture.to_owned(),
+            frames: Frames::Several(disturbed.shown.iter().map(|shot| shot.frame).collect()),
         }],
         ..Finding::default()
     }
+}
+
+/// The frames that show a disturbance, as a capture.
+fn capture_of(shown: &[Shot]) -> anyhow::Result<Vec<u8>> {
+    let mut octets = Vec::new();
+    let mut writer = PcapngWriter::new(&mut octets)?;
+    for shot in shown {
+        let index = FrameIndex {
+            capture: 0,
+            number: shot.frame,
+            time: shot.time,
+            link: shot.link,
+            block: 0,
+            start: 0,
+            length: u32::try_from(shot.octets.len()).unwrap_or(u32::MAX),
+            original: shot.original,
+        };
+        writer.write(&index, &shot.octets, "")?;
+    }
+    writer.finish()?;
+    Ok(octets)
 }
 
 /// Whether this hardware address sent or is to receive a frame.
@@ -434,6 +622,7 @@ impl Desk for Ear {
             heard: host.is_some_and(speaks),
             wanted: self.wanted,
             router: self.interface.router_towards(address),
+            marked: host.map(|host| host.marked.clone()).unwrap_or_default(),
         }
     }
 
@@ -443,6 +632,10 @@ impl Desk for Ear {
         let To::Host(address) = planned.question.to else {
             return true;
         };
+        if let Some(about) = planned.question.about {
+            let about = self.hosts.get(&about);
+            return about.is_some_and(|host| !missing(probe, &host.said).is_empty());
+        }
         let Some(host) = self.hosts.get(&address) else {
             return true;
         };
@@ -465,12 +658,13 @@ impl Desk for Ear {
         for observer in &self.observers {
             for disturbed in observer.disturbed() {
                 hosts.push(disturbed.host);
-                if self.disturbed.len() < DISTURBED {
+                if self.disturbed.len() < DISTURBANCES {
                     super::tell(&format!("{disturbed}: its questions end"));
-                    self.disturbed.push((observer.interface.clone(), disturbed));
+                    self.disturbed.push((observer.capture.clone(), disturbed));
                 }
             }
         }
+        self.tell_disturbed();
         hosts
     }
 
@@ -485,6 +679,9 @@ impl Desk for Ear {
                 };
                 self.write_down(&asked);
                 self.asked.push(asked);
+                if let Some(unsealed) = &spent.unsealed {
+                    self.unseal(question.to, unsealed);
+                }
             }
             Event::Refused(question, refusal, others) => {
                 let and = match others {

@@ -11,7 +11,7 @@ use redb::{
 
 use super::tables::{
     APPROVED, ARRANGEMENTS, ASSETS, CAPTURES, CHAIN, CONTROLS, CONVERSATIONS, HOURS, IDS, JOURNAL,
-    META, NODES, OUTLETS, PACKETS, SCHEMA, STANDING, schema,
+    META, NODES, OUTLETS, PACKETS, SCHEMA, STANDING, WATCHED, schema,
 };
 
 /// Copies everything, as it stands now, into a fresh file. Readers and the writer go on meanwhile.
@@ -34,6 +34,7 @@ pub fn copy(from: &Database, to: &Path) -> anyhow::Result<()> {
     table(&read, &write, JOURNAL)?;
     table(&read, &write, CHAIN)?;
     table(&read, &write, PACKETS)?;
+    table(&read, &write, WATCHED)?;
     table(&read, &write, CONVERSATIONS)?;
     table(&read, &write, HOURS)?;
     table(&read, &write, CONTROLS)?;

@@ -1,11 +1,11 @@
-//! What persons said of an asset and of its findings: it outranks everything heard.
+//! What persons said of an asset and of its findings, which outranks everything heard, and what disturbed it while it was asked.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fossick_model::{
-    Acceptance, Asset, Attribute, Control, ControlState, DECLARED, Evidence, Exception, Fact,
-    Finding, FindingSource, Frames, Kind, Life, Time, Verdict,
+    Acceptance, Asset, Attribute, Control, ControlState, DECLARED, DISTURBED, Evidence, Exception,
+    Fact, Finding, FindingSource, Frames, Kind, Life, Time, Verdict,
 };
 use fossick_risk::{Case, Exposure, finding_id};
 
@@ -15,7 +15,7 @@ use super::tables::Standing;
 /// then those that have been gone for longest.
 const GONE: usize = 256;
 
-/// Puts into the asset what persons said of it, as facts that win, and into its findings how they fare.
+/// Puts into the asset what persons said of it, as facts that win, what disturbed it, and into its findings how they fare.
 pub fn apply(asset: &mut Asset, standing: &Standing, control: Option<&Control>) {
     if let Some((name, since)) = &standing.name {
         asset.hostnames.retain(|other| other != name);
@@ -33,7 +33,9 @@ pub fn apply(asset: &mut Asset, standing: &Standing, control: Option<&Control>) 
             .facts
             .insert(0, fact(Attribute::Kind, "operator.kind", name, *since));
     }
-    asset.findings.retain(|finding| finding.rule != DECLARED);
+    let is_said = |finding: &Finding| [DECLARED, DISTURBED].contains(&finding.rule.as_str());
+    asset.findings.retain(|finding| !is_said(finding));
+    asset.findings.extend(standing.disturbed.iter().cloned());
     if let Some(declared) = &standing.declared {
         asset.findings.push(declaration(asset, declared));
     }

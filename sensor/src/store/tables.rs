@@ -6,7 +6,7 @@ use std::ops::Bound;
 use std::sync::{Arc, LazyLock};
 
 use fossick_engine::{Kept, Row};
-use fossick_model::{Acceptance, Asset, Control, Conversation, Life, Order, Time};
+use fossick_model::{Acceptance, Asset, Control, Conversation, Finding, Life, Order, Time};
 use fossick_parsers::packet::LinkType;
 use fossick_shadow::Approved;
 use redb::{
@@ -34,6 +34,9 @@ pub const JOURNAL: TableDefinition<u64, &str> = TableDefinition::new("journal");
 pub const CHAIN: TableDefinition<u64, &[u8; 32]> = TableDefinition::new("chain");
 /// Capture and frame → time (8 octets), link type (2), length on the wire (4), then the packet, masked.
 pub const PACKETS: TableDefinition<(u32, u64), &[u8]> = TableDefinition::new("packets");
+/// Name of a capture that was made while somebody scanned, and frame → a packet, as in [`PACKETS`]. A store of before there
+/// were any has no such table until one is written.
+pub const WATCHED: TableDefinition<(&str, u64), &[u8]> = TableDefinition::new("watched");
 /// Key of a conversation → the conversation. A store of before there were any has no such table until one is written.
 pub const CONVERSATIONS: TableDefinition<&str, &str> = TableDefinition::new("conversations");
 /// When anything was heard: first hour of a span, counted from 1970 on → its last.
@@ -53,7 +56,7 @@ pub const OUTLETS: TableDefinition<&str, u64> = TableDefinition::new("outlets");
 pub const SCHEMA: u64 = 2;
 
 /// What persons said of an asset, and what the sensor must remember of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Standing {
     /// What they call it, and since when.
@@ -74,6 +77,9 @@ pub struct Standing {
     /// How its findings fared, by id; those of findings that are no more are bounded.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub findings: BTreeMap<String, Life>,
+    /// What disturbed it while it was asked, the latest last; bounded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub disturbed: Vec<Finding>,
     /// They refused it: who, and when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<(String, Time)>,
@@ -116,6 +122,7 @@ pub fn create(txn: &WriteTransaction) -> Result<(), redb::Error> {
     txn.open_table(JOURNAL)?;
     txn.open_table(CHAIN)?;
     txn.open_table(PACKETS)?;
+    txn.open_table(WATCHED)?;
     txn.open_table(CONVERSATIONS)?;
     txn.open_table(HOURS)?;
     txn.open_table(CONTROLS)?;
@@ -400,6 +407,23 @@ pub fn packet(packet: &Kept, known: Option<&[u8]>) -> Vec<u8> {
         }
     }
     octets
+}
+
+/// A packet that shows what disturbed a host, with the name of its capture.
+pub fn watched(
+    txn: &ReadTransaction,
+    capture: &str,
+    frame: u64,
+) -> Result<Option<(Arc<str>, Kept)>, redb::Error> {
+    let table = match txn.open_table(WATCHED) {
+        Ok(table) => table,
+        // The store is older than the table.
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let octets = table.get((capture, frame))?;
+    let kept = octets.and_then(|octets| kept(0, frame, octets.value()));
+    Ok(kept.map(|kept| (Arc::from(capture), kept)))
 }
 
 /// A packet that was written down.

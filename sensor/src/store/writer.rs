@@ -3,6 +3,7 @@
 mod controls;
 mod decisions;
 mod findings;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -145,6 +146,22 @@ impl Writer {
             } => {
                 self.now = now;
                 let result = self.approve(&source, approved, by, now);
+                answer(&done, result.map_err(|error| error.to_string()));
+                true
+            }
+            Job::Watched {
+                asset,
+                disturbed,
+                packets,
+                by,
+                now,
+                done,
+            } => {
+                self.hear(now);
+                let result = match disturbed {
+                    Some(disturbance) => self.disturbed(&asset, disturbance, &packets, by),
+                    None => self.undisturbed(&asset, by),
+                };
                 answer(&done, result.map_err(|error| error.to_string()));
                 true
             }

@@ -29,6 +29,7 @@ static TO_ALL: Probe = probe(Carrier::Udp(47_808), Reach::Segment, Safety::Routi
 fn question(probe: &'static Probe, to: To) -> Question {
     Question {
         to,
+        about: None,
         protocol: PROTOCOLS.iter().find(|p| p.name == "modbus").unwrap(),
         probe,
         settings: Settings::new(),
@@ -133,6 +134,23 @@ fn nobody_is_asked_unless_allowed() {
         refusal(rules(), &other, &wanted()),
         Some(Refusal::NotAllowed)
     );
+}
+
+#[test]
+fn a_resolver_must_be_allowed_and_whoever_it_is_asked_about_as_well() {
+    for (resolver, about, asked) in [
+        ("10.0.0.53", "10.0.0.7", true),
+        ("10.0.1.53", "10.0.0.7", false),
+        ("10.0.0.53", "10.0.1.7", false),
+    ] {
+        let look_up = Question {
+            about: Some(about.parse().unwrap()),
+            ..question(&ROUTINE, host(resolver))
+        };
+        let refused = refusal(rules(), &look_up, &wanted());
+        let expected = (!asked).then_some(Refusal::NotAllowed);
+        assert_eq!(refused, expected, "{resolver} about {about}");
+    }
 }
 
 #[test]
@@ -251,6 +269,41 @@ fn printers_and_twincat_are_never_touched() {
 }
 
 #[test]
+fn a_device_that_the_world_knows_not_to_bear_it_is_not_touched_whoever_names_it() {
+    let with = |ports: &[Port]| Known {
+        marked: vec![Marked {
+            row: "CVE-0000-0001: it falls over".into(),
+            ports: ports.to_vec(),
+        }],
+        ..wanted()
+    };
+    let named = || Rules {
+        allow: vec![network(HOST)],
+        ..rules()
+    };
+    let refused = refusal(named(), &routine(), &with(&[])).unwrap();
+    assert!(refused.is_of_host());
+    assert_eq!(
+        refused.to_string(),
+        "it must not be touched: CVE-0000-0001: it falls over"
+    );
+    let refused = refusal(named(), &routine(), &with(&[Port::Tcp(502)])).unwrap();
+    assert!(!refused.is_of_host(), "other ports are not meant");
+    assert!(
+        refused.to_string().contains("its port tcp/502"),
+        "{refused}"
+    );
+    assert_eq!(
+        refusal(
+            named(),
+            &routine(),
+            &with(&[Port::Tcp(443), Port::Udp(502)])
+        ),
+        None
+    );
+}
+
+#[test]
 fn nothing_is_asked_outside_the_windows() {
     let night: Window = "mon-sun 22:00-04:00".parse().unwrap();
     let with = || Rules {
@@ -354,7 +407,7 @@ fn all_hosts_together_get_no_more_frames_a_second_than_is_allowed() {
 #[test]
 fn whoever_has_trouble_is_left_alone_twice_as_long_each_time() {
     for trouble in [
-        Outcome::Silent,
+        Outcome::Mute,
         Outcome::Reset,
         Outcome::Endless,
         Outcome::Unhelpful(Duration::ZERO),
@@ -383,6 +436,36 @@ fn whoever_has_trouble_is_left_alone_twice_as_long_each_time() {
             .ask(&routine(), &wanted(), at(now + 10_000_000))
             .err();
         assert_eq!(refused, Some(Refusal::GivenUp), "{trouble}");
+    }
+}
+
+#[test]
+fn silence_is_no_trouble_however_often() {
+    let mut governor = Governor::new(rules());
+    for (n, outcome) in [Outcome::Silent, Outcome::Unopened, Outcome::Closed]
+        .into_iter()
+        .cycle()
+        .take(60)
+        .enumerate()
+    {
+        let now = 1_000 * n as u64;
+        let receipt = asked(&mut governor, now);
+        governor.settle(&receipt, outcome, Duration::from_millis(now));
+    }
+}
+
+#[test]
+fn a_port_that_accepted_connections_and_does_so_no_more_is_trouble() {
+    for outcome in [Outcome::Unopened, Outcome::Closed] {
+        let mut governor = Governor::new(rules());
+        let receipt = asked(&mut governor, 0);
+        let told = Outcome::Told(Duration::ZERO);
+        governor.settle(&receipt, told, Duration::ZERO);
+        let receipt = asked(&mut governor, 1_000);
+        governor.settle(&receipt, outcome, Duration::from_secs(1));
+        let refused = governor.ask(&routine(), &wanted(), at(1_600)).err();
+        let left = Duration::from_millis(400);
+        assert_eq!(refused, Some(Refusal::BackingOff(left)), "{outcome}");
     }
 }
 
