@@ -606,12 +606,14 @@ fn window(state: &mut State, number: usize, request: &Request, reply: Reply) {
         }
         _ => return,
     };
-    state.list_mut(screen).window = Window {
+    let list = screens::request(state, screen, 0, 0);
+    state.list_mut(screen).take(Window {
         total,
         offset,
         rows,
+        list,
         trouble: None,
-    };
+    });
 }
 
 /// Something came for the page on top; what is for another one is passed over.

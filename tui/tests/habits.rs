@@ -72,6 +72,54 @@ fn an_order_is_about_the_line_that_was_asked_about_although_others_came_before_i
 }
 
 #[test]
+fn the_cursor_stays_on_its_line_while_others_come_before_it() {
+    let mut state = plain();
+    press(&mut state, "8 j j");
+    let on = |state: &State| {
+        let text = shown(state);
+        let line = text.lines().find(|line| line.starts_with("\">"));
+        line.map(ToOwned::to_owned)
+    };
+    let before = on(&state);
+    assert!(before.is_some());
+    // The journal is asked for anew, and three entries came.
+    for command in update(&mut state, Event::Key("1".parse().unwrap()))
+        .into_iter()
+        .chain(update(&mut state, Event::Key("8".parse().unwrap())))
+    {
+        let Command::Ask(asked) = command else {
+            continue;
+        };
+        let reply = match (world::reply(&asked.request), &asked.request) {
+            (Reply::Recent { total, mut rows }, Request::Recent { .. }) => {
+                let mut newer = rows[..3].to_vec();
+                for told in &mut newer {
+                    told.change.seq += 1000;
+                }
+                newer.append(&mut rows);
+                Reply::Recent {
+                    total: total + 3,
+                    rows: newer,
+                }
+            }
+            (reply, _) => reply,
+        };
+        let (slot, serial) = (asked.slot, asked.serial);
+        let reply = Box::new(reply);
+        update(
+            &mut state,
+            Event::Answer {
+                slot,
+                serial,
+                reply,
+            },
+        );
+    }
+    assert!(shown(&state).contains("6 of"), "{}", shown(&state));
+    assert_eq!(on(&state), before);
+}
+
+#[test]
 fn an_annotation_is_taken_back() {
     let mut state = plain();
     press(&mut state, "2 j j m");

@@ -59,7 +59,7 @@ const UNPATCHABLE: [Column; 6] = [
 const COMPARED: [Column; 5] = [
     column("STATE", 14, 14, 0),
     column("ASSET", 14, 28, 0),
-    column("BECAUSE", 20, 80, 0),
+    column("BECAUSE", 30, 80, 0),
     column("APPROVED IN", 10, 30, 3),
     column("DECIDED", 10, 40, 2),
 ];
