@@ -73,7 +73,7 @@ impl Plant {
         }
     }
 
-    /// IPv6 as well: fd77::250 for the scanner, fd77::1 and on for so many devices.
+    /// IPv6 as well: `fd77::250` for the scanner, `fd77::1` and on for so many devices.
     pub fn with_ipv6(&self, devices: u8) {
         let own = (1..=devices).map(|last| format!("fd77::{last:x}/64"));
         let ends = [

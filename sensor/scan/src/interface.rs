@@ -192,7 +192,7 @@ fn routes_v4(name: &str, table: &str) -> Vec<(Network, IpAddr)> {
         .collect()
 }
 
-/// As the kernel's table of IPv6 has them (/proc/net/ipv6_route): destination, length, source, length, router, …, interface.
+/// As the kernel's table of IPv6 has them (`/proc/net/ipv6_route`): destination, length, source, length, router, …, interface.
 fn routes_v6(name: &str, table: &str) -> Vec<(Network, IpAddr)> {
     let address = |field: &str| Some(Ipv6Addr::from(u128::from_str_radix(field, 16).ok()?));
     let route = |line: &str| {

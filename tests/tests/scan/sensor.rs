@@ -1,13 +1,4 @@
 //! Asking beside a sensor: it watches what the devices do of their own, writes down what is asked, and learns what is said.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::arithmetic_side_effects
-)]
 
 use std::fs;
 use std::process::{Command, Output, Stdio};

@@ -1,13 +1,4 @@
 //! Answers of all kinds: hostile ones, none at all, and what must not be asked because of what was said.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::arithmetic_side_effects
-)]
 
 use std::collections::BTreeMap;
 use std::fs;
