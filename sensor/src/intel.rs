@@ -682,7 +682,7 @@ pub fn why(arguments: &Why) -> anyhow::Result<()> {
     for query in queries {
         println!(
             "Asked as: {}",
-            display_safe(&format!("{} {}", query.vendor, query.products.join(", ")))
+            display_safe(format!("{} {}", query.vendor, query.products.join(", ")).trim_end())
         );
         for step in knowledge.steps(&query)? {
             println!("  {}", display_safe(&step));
