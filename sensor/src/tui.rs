@@ -238,11 +238,12 @@ fn show(
             break Some(keep);
         }
     };
-    if kept == Some(true) {
-        let text = screen.text(|frame| view(&state, frame))?;
-        drop(screen);
-        print!("{text}");
-    }
+    let text = match kept {
+        Some(true) => screen.text(|frame| view(&state, frame))?,
+        _ => String::new(),
+    };
+    drop(screen);
+    print!("{text}");
     Ok(())
 }
 

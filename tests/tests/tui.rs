@@ -428,6 +428,7 @@ fn hostile_names_are_shown_and_never_obeyed() {
         text.contains("EVIL\\u{1b}]0;owned\\u{7}"),
         "it was not even shown"
     );
+    assert!(text.contains("\u{1b}]52;c;"), "nothing was copied");
     // What the program itself sends: colours, places, modes of its own. None of the names' own.
     for banner in hostile {
         assert!(!text.contains(banner), "{banner:?} reached the terminal");
@@ -598,8 +599,18 @@ fn a_device_is_asked_from_the_screen_after_its_plan_was_read_and_a_word_typed() 
     assert!(screen.contains("stopped before everything"), "{screen}");
     terminal.keys("2 Enter");
     terminal.wait("Acme");
+    // Whoever leaves ends what is under way.
+    terminal.keys("i");
+    terminal.wait("nothing is sent yet");
+    terminal.keys("i a s k Enter");
+    terminal.wait("ASKING 10.0.0.7");
     terminal.keys("q");
-    terminal.leaves();
+    let begun = Instant::now();
+    terminal.wait("ends the questions that are under way\nready$");
+    assert!(
+        begun.elapsed() < Duration::from_secs(9),
+        "it was not waited for"
+    );
 }
 
 #[test]

@@ -132,6 +132,31 @@ fn an_annotation_is_taken_back() {
 }
 
 #[test]
+fn the_mouse_does_what_keys_do() {
+    let mut state = plain();
+    let click = |state: &mut State, column, row| happen(state, Event::Click { column, row });
+    // A screen's name, at the top.
+    let top = shown(&state);
+    let names = top.lines().next().unwrap();
+    let at = u16::try_from(names.find("2 Assets").unwrap()).unwrap();
+    click(&mut state, at, 0);
+    assert!(shown(&state).contains("1 of 500"));
+    // A line, and once more: what the cursor is on is copied.
+    assert!(click(&mut state, 3, 5).is_empty());
+    assert!(shown(&state).contains("3 of 500"));
+    assert_eq!(
+        click(&mut state, 3, 5),
+        [Command::Copy(world::row(2).address)]
+    );
+    // The title of a column.
+    let at = shown(&state).lines().nth(2).unwrap().find("NAME").unwrap();
+    click(&mut state, u16::try_from(at).unwrap(), 2);
+    assert!(shown(&state).contains("sorted by name"));
+    happen(&mut state, Event::Wheel { down: true });
+    assert!(shown(&state).contains("6 of 500"), "{}", shown(&state));
+}
+
+#[test]
 fn a_filter_works_while_it_is_written_and_a_wrong_one_is_not_sent() {
     let mut state = plain();
     press(&mut state, "2");
