@@ -212,7 +212,7 @@ impl Scan {
             .chain(one_by_one.map(To::Host))
             .collect();
         let governor = Governor::new(scan.config.scan.rules());
-        let hosts: Vec<IpAddr> = all.iter().filter_map(|to| to.host()).collect();
+        let hosts: Vec<IpAddr> = all.iter().filter_map(To::host).collect();
         scan.plans = all
             .into_iter()
             .map(|to| scan.plan(to, &wish, &governor))

@@ -105,7 +105,7 @@ pub enum Job {
         /// Id of the asset.
         asset: String,
         /// How it was disturbed, if it was; otherwise earlier findings of that are closed.
-        disturbed: Option<Disturbance>,
+        disturbed: Option<Box<Disturbance>>,
         /// The frames that show it.
         packets: Vec<Kept>,
         /// Who asked.

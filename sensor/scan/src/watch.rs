@@ -459,7 +459,7 @@ mod tests {
         let frame = Frame {
             link: LinkType(1),
             time: Time(time),
-            original: octets.len() as u32,
+            original: u32::try_from(octets.len()).unwrap(),
             octets,
         };
         watch.frame(&frame, asking)

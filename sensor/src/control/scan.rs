@@ -59,7 +59,7 @@ pub(super) fn watched(
     let (done, answer) = sync_channel(1);
     desk.jobs.send(Job::Watched {
         asset,
-        disturbed,
+        disturbed: disturbed.map(Box::new),
         packets,
         by: by.clone(),
         now: clock(),

@@ -159,8 +159,8 @@ impl Writer {
             } => {
                 self.hear(now);
                 let result = match disturbed {
-                    Some(disturbance) => self.disturbed(&asset, disturbance, &packets, by),
-                    None => self.undisturbed(&asset, by),
+                    Some(disturbance) => self.disturbed(&asset, *disturbance, &packets, by),
+                    None => self.undisturbed(&asset, &by),
                 };
                 answer(&done, result.map_err(|error| error.to_string()));
                 true

@@ -21,6 +21,12 @@ fn mirrored(name: &str) -> Plant {
         let namespace = format!("{}-{side}", plant.name);
         ip(&["-n", &namespace, "addr", "add", own, "dev", end]);
     }
+    // What is mirrored has the hardware address that it has where it is asked.
+    let namespace = format!("{}-d", plant.name);
+    for end in ["plant", "cyclic"] {
+        let mac = "02:00:00:00:77:01";
+        ip(&["-n", &namespace, "link", "set", "dev", end, "address", mac]);
+    }
     plant
 }
 

@@ -79,7 +79,7 @@ impl Writer {
     }
 
     /// It was asked again, and not disturbed.
-    pub(super) fn undisturbed(&mut self, id: &str, by: Person) -> anyhow::Result<()> {
+    pub(super) fn undisturbed(&mut self, id: &str, by: &Person) -> anyhow::Result<()> {
         let mut card = self.card(id)?;
         if card.standing.disturbed.is_empty() {
             return Ok(());
