@@ -204,10 +204,7 @@ fn the_terminal_is_given_back_whatever_ends_the_program() {
                 .success()
         );
         terminal.leaves();
-        // As long as it lives it may take what is typed.
-        while Path::new("/proc").join(pid.trim()).exists() {
-            sleep(Duration::from_millis(20));
-        }
+        terminal.prompt();
         terminal.line(&format!("echo given-back-$(({number}))"));
         terminal.wait(&format!("given-back-{number}"));
         assert_eq!(terminal.flag("alternate_on"), "0", "{signal}");
