@@ -52,7 +52,10 @@ pub fn print(out: &mut dyn Write, asset: &Asset) -> io::Result<()> {
         writeln!(out, "  visibility: {}", asset.visibility.join(", "))?;
     }
     for finding in &asset.findings {
-        let verdict = finding.verdict.map_or("", fossick_model::Verdict::name);
+        // What a detector found has a rule in the place of a verdict.
+        let verdict = finding
+            .verdict
+            .map_or(display_safe(&finding.rule), |verdict| verdict.name().into());
         let (title, state) = (display_safe(&finding.title), display_safe(&finding.state));
         writeln!(
             out,

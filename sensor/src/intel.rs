@@ -12,7 +12,7 @@ use fossick_risk::file::Reader;
 use fossick_risk::import::Import;
 use fossick_risk::names::Names;
 use fossick_risk::staging::{Aside, Scratch};
-use fossick_risk::{Exposure, Knowledge, Match, Query, Standing, findings, queries};
+use fossick_risk::{Exposure, Knowledge, Match, Query, Standing, findings, lifecycles, queries};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -120,7 +120,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         IntelCommand::List { prefix } => list(&open(path)?, prefix)?,
         IntelCommand::Show { id } => show(&open(path)?, id)?,
         IntelCommand::Age => age(&open(path)?)?,
-        IntelCommand::Match(asked) => answer(&open(path)?, asked)?,
+        IntelCommand::Match(asked) => return answer(&open(path)?, asked),
         IntelCommand::Key(arguments) => bundle::key(arguments)?,
         IntelCommand::Pack(arguments) => bundle::pack(path, arguments)?,
         IntelCommand::Install(arguments) => bundle::install(path, arguments)?,
@@ -314,6 +314,13 @@ fn show(knowledge: &Knowledge, id: &str) -> anyhow::Result<()> {
             }
         }
     }
+    for row in lifecycles::rows().iter().filter(|row| row.name == id) {
+        found = true;
+        println!("{} {}, built in:", row.vendor, row.name);
+        for end in &row.ends {
+            println!("  {}: {} ({})", end.kind.name(), end.date, end.source);
+        }
+    }
     if !found {
         bail!("nothing of the id `{id}`: `fossick intel list` says what there is");
     }
@@ -323,11 +330,14 @@ fn show(knowledge: &Knowledge, id: &str) -> anyhow::Result<()> {
 fn age(knowledge: &Knowledge) -> anyhow::Result<()> {
     let mut lines = Vec::new();
     knowledge.scan("f/", |record| {
-        lines.push(format!(
-            "{:<10} newest {}",
-            record.key.trim_start_matches("f/"),
-            record.value
-        ));
+        // What has no date says how much there is of it.
+        let newest = if record.value.contains(' ') {
+            ""
+        } else {
+            "newest "
+        };
+        let feed = record.key.trim_start_matches("f/");
+        lines.push(format!("{feed:<10} {newest}{}", record.value));
         true
     })?;
     for line in lines {
@@ -359,7 +369,8 @@ impl Line {
     }
 }
 
-fn answer(knowledge: &Knowledge, asked: &MatchArguments) -> anyhow::Result<()> {
+/// Answers what is asked about; whether all of it was understood.
+fn answer(knowledge: &Knowledge, asked: &MatchArguments) -> anyhow::Result<bool> {
     let mut out = BufWriter::new(io::stdout().lock());
     if let Some(batch) = &asked.batch {
         let reader: Box<dyn BufRead> = if batch.as_os_str() == "-" {
@@ -371,6 +382,7 @@ fn answer(knowledge: &Knowledge, asked: &MatchArguments) -> anyhow::Result<()> {
         };
         let mut lines = reader.lines();
         let mut first = 1_usize;
+        let mut understood = true;
         loop {
             let some: Vec<String> = lines
                 .by_ref()
@@ -381,12 +393,14 @@ fn answer(knowledge: &Knowledge, asked: &MatchArguments) -> anyhow::Result<()> {
                 break;
             }
             for answers in answers(knowledge, asked, &some, first) {
-                out.write_all(&answers.with_context(|| batch.display().to_string())?)?;
+                let (answers, bad) = answers.with_context(|| batch.display().to_string())?;
+                out.write_all(&answers)?;
+                understood &= bad == 0;
             }
             first = first.saturating_add(some.len());
         }
         out.flush()?;
-        return Ok(());
+        return Ok(understood);
     }
     let line = Line {
         vendor: asked.vendor.clone(),
@@ -403,29 +417,38 @@ fn answer(knowledge: &Knowledge, asked: &MatchArguments) -> anyhow::Result<()> {
         print(&mut out, &found)?;
     }
     out.flush()?;
-    Ok(())
+    Ok(true)
 }
 
-/// Answers lines, a part on each processor, in their order.
+/// Answers lines, a part on each processor, in their order, and says how many were not understood.
 fn answers(
     knowledge: &Knowledge,
     asked: &MatchArguments,
     lines: &[String],
     first: usize,
-) -> Vec<anyhow::Result<Vec<u8>>> {
+) -> Vec<anyhow::Result<(Vec<u8>, usize)>> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let share = lines.len().div_ceil(threads).max(1);
-    let part = |at: usize, lines: &[String]| -> anyhow::Result<Vec<u8>> {
-        let mut out = Vec::new();
+    let part = |at: usize, lines: &[String]| -> anyhow::Result<(Vec<u8>, usize)> {
+        let (mut out, mut bad) = (Vec::new(), 0_usize);
         for (after, line) in lines.iter().enumerate() {
-            let line: Line = serde_json::from_str(line)
-                .with_context(|| format!("line {}", at.saturating_add(after)))?;
-            let query = line.query();
-            let found = told(knowledge, &query, asked)?;
-            serde_json::to_writer(&mut out, &as_json(&query, &found, false))?;
+            match serde_json::from_str::<Line>(line) {
+                Ok(line) => {
+                    let query = line.query();
+                    let found = told(knowledge, &query, asked)?;
+                    serde_json::to_writer(&mut out, &as_json(&query, &found, false))?;
+                }
+                // The others are answered, each by its line.
+                Err(error) => {
+                    bad = bad.saturating_add(1);
+                    let line = at.saturating_add(after);
+                    let error = json!({"error": format!("line {line} is not understood: {error}")});
+                    serde_json::to_writer(&mut out, &error)?;
+                }
+            }
             out.push(b'\n');
         }
-        Ok(out)
+        Ok((out, bad))
     };
     std::thread::scope(|scope| {
         let parts: Vec<_> = lines
@@ -459,7 +482,7 @@ fn told(
     Ok(found)
 }
 
-/// One match as programs read it. The remediation rows are left out of long lists: the one that decides is quoted.
+/// One match as programs read it. In long lists what does not affect the product is told in short.
 fn one(found: &Match, whole: bool) -> Value {
     let advisory = &found.ready.advisory;
     let stated = found.stated();
@@ -483,7 +506,10 @@ fn one(found: &Match, whole: bool) -> Value {
             "order_numbers": stated.map(|entry| entry.orders.clone()),
         },
     });
-    if let (true, Some(fields)) = (whole, value.as_object_mut()) {
+    if let (true, Some(fields)) = (
+        whole || found.standing != Standing::NotAffected,
+        value.as_object_mut(),
+    ) {
         fields.insert("title".to_owned(), json!(advisory.title));
         let rows = found
             .remediations()
@@ -656,7 +682,7 @@ pub fn why(arguments: &Why) -> anyhow::Result<()> {
     for query in queries {
         println!(
             "Asked as: {}",
-            display_safe(&format!("{} {}", query.vendor, query.products.join(", ")))
+            display_safe(format!("{} {}", query.vendor, query.products.join(", ")).trim_end())
         );
         for step in knowledge.steps(&query)? {
             println!("  {}", display_safe(&step));

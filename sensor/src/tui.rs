@@ -1,7 +1,7 @@
 //! The analyst's screen: the event loop around `fossick-tui`, over a running sensor or over captures that were read.
 //!
-//! Keys, answers and seconds come in by one bounded channel; the screen is drawn at most [`RATE`] times a second. What is asked is
-//! asked by a thread of its own, so that a slow sensor never keeps a key waiting.
+//! Keys, answers and seconds come in by one bounded channel; what comes of its own accord is drawn at most [`RATE`] times a second, what a
+//! key does at once. What is asked is asked by a thread of its own, so that a slow sensor never keeps a key waiting.
 
 mod captures;
 mod export;
@@ -26,8 +26,10 @@ use scanner::Scanner;
 use source::{Asker, Remote, Task};
 pub use terminal::Screen;
 
-/// The screen is drawn so often in a second at most.
+/// What comes of its own accord is drawn so often in a second at most.
 const RATE: u32 = 30;
+/// What somebody pressed is answered so soon after what was drawn before.
+const PRESSED: Duration = Duration::from_millis(5);
 /// Things that happened and are not looked at yet.
 const EVENTS: usize = 256;
 /// Questions that are not asked yet.
@@ -193,14 +195,16 @@ fn show(
     let mut drawn: Option<Instant> = None;
     let mut second = Instant::now();
     let mut stale = true;
+    let mut pressed = false;
     let kept = loop {
         let rest = drawn.map_or(Duration::ZERO, |drawn| {
-            frame.saturating_sub(drawn.elapsed())
+            let least = if pressed { PRESSED } else { frame };
+            least.saturating_sub(drawn.elapsed())
         });
         if stale && rest.is_zero() {
             screen.draw(|frame| view(&state, frame))?;
             drawn = Some(Instant::now());
-            stale = false;
+            (stale, pressed) = (false, false);
         }
         let mut pending: Vec<Event> = match happened.recv_timeout(if stale {
             rest.max(Duration::from_millis(1))
@@ -220,6 +224,7 @@ fn show(
             pending.push(Event::Tick);
         }
         stale |= !pending.is_empty();
+        pressed |= pending.iter().any(is_pressed);
         let mut quit = None;
         for event in pending {
             for command in update(&mut state, event) {
@@ -233,12 +238,21 @@ fn show(
             break Some(keep);
         }
     };
-    if kept == Some(true) {
-        let text = screen.text(|frame| view(&state, frame))?;
-        drop(screen);
-        print!("{text}");
-    }
+    let text = match kept {
+        Some(true) => screen.text(|frame| view(&state, frame))?,
+        _ => String::new(),
+    };
+    drop(screen);
+    print!("{text}");
     Ok(())
+}
+
+/// Whether somebody waits to see what it does.
+fn is_pressed(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Key(_) | Event::Click { .. } | Event::Wheel { .. } | Event::Paste(_)
+    )
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {

@@ -235,3 +235,33 @@ fn files_of_recog_are_kept() {
             .contains("AcmeSSH")
     );
 }
+
+#[test]
+fn a_batch_answers_every_line_and_says_which_it_did_not_understand() {
+    let folder = Folder::new("batch");
+    std::fs::write(folder.path("one.json"), advisory("ACME-1")).unwrap();
+    folder.works(&["--knowledge", "k", "import", "one.json"]);
+    let asked = "{\"vendor\":\"Acme\",\"product\":\"PLC-100\",\"version\":\"1.0\"}\nnonsense\n{\"vendor\":\"Nobody\"}\n";
+    std::fs::write(folder.path("asked"), asked).unwrap();
+    let (well, said) = folder.intel(&["--knowledge", "k", "match", "--batch", "asked"]);
+    assert!(!well);
+    let lines: Vec<serde_json::Value> = said
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    assert_eq!(lines.len(), 3, "{said}");
+    let found = &lines[0]["advisories"][0];
+    assert_eq!(found["standing"], "affected", "{found}");
+    assert!(!found["remediations"].as_array().unwrap().is_empty());
+    assert!(lines[1]["error"].as_str().unwrap().contains("line 2"));
+    assert_eq!(lines[2]["advisories"], serde_json::json!([]));
+}
+
+#[test]
+fn what_is_built_in_is_shown_as_what_was_imported_is() {
+    let folder = Folder::new("built-in");
+    std::fs::write(folder.path("one.json"), advisory("ACME-1")).unwrap();
+    folder.works(&["--knowledge", "k", "import", "one.json"]);
+    let said = folder.works(&["--knowledge", "k", "show", "Windows XP"]);
+    assert!(said.contains("2014-04-08 (https://"), "{said}");
+}

@@ -19,5 +19,8 @@ echo "127.0.0.1 localhost $name" >"$root/etc/hosts"
 # There is nobody to ask: an answer at once is better than a time-out in each server.
 echo "nameserver 127.0.0.1" >"$root/etc/resolv.conf"
 
-exec env -i PATH=/opt/lab/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
-  PYTHONUNBUFFERED=1 ADDRESS="$address" chroot "$root" sh -c "cd /lab; $command"
+# Not as the first process of the namespace, which we are: that one is handed the orphans of all others, and a server that
+# reaps a child which it never had may end (vsftpd does, with a session).
+env -i PATH=/opt/lab/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
+  PYTHONUNBUFFERED=1 ADDRESS="$address" chroot "$root" sh -c "cd /lab; $command" &
+wait $!

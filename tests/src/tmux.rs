@@ -121,6 +121,20 @@ impl Terminal {
         }
     }
 
+    /// Waits until the shell asks for a line: what is typed while it takes the terminal back may be lost.
+    pub fn prompt(&self) {
+        let begun = Instant::now();
+        loop {
+            let screen = self.screen();
+            let last = screen.lines().rev().find(|line| !line.trim().is_empty());
+            if last.is_some_and(|line| line.trim_end() == "ready$") {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "no prompt:\n{screen}");
+            sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Something that tmux knows of the terminal: `alternate_on`, `mouse_any_flag`, `cursor_flag`.
     #[must_use]
     pub fn flag(&self, name: &str) -> String {

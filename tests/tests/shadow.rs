@@ -51,6 +51,9 @@ fn findings_of_a_capture_name_their_packet() {
     assert_eq!(finding["priority"], "attend");
     assert!(finding["question"].as_str().unwrap().ends_with('?'));
     assert!(rules(&ran.asset("10.0.0.1")).is_empty());
+    let explained = run(&["read", &file, "--findings", "--explain", "10.0.0.2"], b"").out;
+    let head = "(exposure.cleartext-login; attend; open)";
+    assert!(explained.contains(head), "{explained}");
     // Its switch, and a name that is no switch.
     let off = [
         "read",

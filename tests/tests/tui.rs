@@ -9,6 +9,7 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -32,24 +33,33 @@ fn captures_are_looked_at_and_the_packet_that_says_windows_xp_is_written() {
         return;
     }
     let folder = Folder::new("tui-captures");
+    std::os::unix::fs::symlink(demo(), format!("{}/demo", folder.path())).unwrap();
     let terminal = Terminal::open("captures", (120, 40), folder.path());
     terminal.line("stty -g > before");
-    terminal.line(&format!("{} read {} --tui", program(), demo()));
+    terminal.line(&format!("{} read demo --tui", program()));
     terminal.wait("assets that nobody can patch");
+    terminal.keys("j j j j Enter");
+    // More is shown than the README has room for.
+    is_in_the_readme(
+        &terminal.wait("1 of 22  sorted by address  filter: first<24h"),
+        9,
+    );
     terminal.keys("4");
     let screen = terminal.wait("Windows XP end of support: 2014-04-08");
     assert!(
         screen.contains("CT-CONSOLE") && screen.contains("none"),
         "{screen}"
     );
+    is_in_the_readme(&screen, 4);
     terminal.keys("e");
     let screen = terminal.wait("those that say it are marked");
     assert!(screen.contains("os = Windows XP"), "{screen}");
     assert!(screen.contains('»') && screen.contains('«'), "{screen}");
+    is_in_the_readme(&screen, 32);
     terminal.keys("w Enter");
     terminal.wait("written to");
     terminal.keys("Escape");
-    terminal.keys("2 / x p");
+    terminal.keys("2 / C-u x p");
     terminal.wait("1 of 1");
     terminal.keys("Enter Enter");
     terminal.wait("Facts, each with its packet");
@@ -64,96 +74,111 @@ fn captures_are_looked_at_and_the_packet_that_says_windows_xp_is_written() {
     let read = |name: &str| fs::read_to_string(format!("{}/{name}", folder.path())).unwrap();
     assert_eq!(read("before"), read("after"));
     assert!(read("fossick-assets.csv").contains("CT-CONSOLE"));
-    shown_by_tshark(folder.path());
+    is_the_frame_that_was_captured(folder.path());
 }
 
-/// What was written is what somebody else's program reads: the number and the time of the frame, and the octets.
-fn shown_by_tshark(folder: &str) {
-    let files = fs::read_dir(folder)
+/// The README's screens are the program's own.
+fn is_in_the_readme(screen: &str, lines: usize) {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let shown: Vec<&str> = screen.lines().take(lines).map(str::trim_end).collect();
+    assert!(
+        readme.contains(&shown.join("\n")),
+        "README.md shows it otherwise:\n{screen}"
+    );
+}
+
+/// The packet of a file that was written: nanoseconds since 1970, octets, comment.
+fn written(file: &Path) -> (u64, Vec<u8>, String) {
+    let octets = fs::read(file).unwrap();
+    let number = |at: usize| u32::from_le_bytes(octets[at..at + 4].try_into().unwrap());
+    let mut at = 0;
+    // An enhanced packet block.
+    while number(at) != 6 {
+        at += number(at + 4) as usize;
+    }
+    let time = u64::from(number(at + 12)) << 32 | u64::from(number(at + 16));
+    let length = number(at + 20) as usize;
+    let packet = octets[at + 28..at + 28 + length].to_vec();
+    // Its first option is the comment.
+    let option = at + 28 + length.next_multiple_of(4);
+    let length = usize::from(u16::from_le_bytes([octets[option + 2], octets[option + 3]]));
+    let comment = &octets[option + 4..option + 4 + length];
+    (time, packet, String::from_utf8(comment.to_vec()).unwrap())
+}
+
+/// A frame of a capture, by its number: nanoseconds since 1970, octets.
+fn captured(file: &Path, wanted: usize) -> (u64, Vec<u8>) {
+    let octets = fs::read(file).unwrap();
+    let number = |at: usize| u32::from_le_bytes(octets[at..at + 4].try_into().unwrap());
+    let mut at = 24;
+    for _ in 1..wanted {
+        at += 16 + number(at + 8) as usize;
+    }
+    let time = u64::from(number(at)) * 1_000_000_000 + u64::from(number(at + 4)) * 1000;
+    (
+        time,
+        octets[at + 16..at + 16 + number(at + 8) as usize].to_vec(),
+    )
+}
+
+/// What was written names the frame, has its time, and its octets where they say it; somebody else's program reads the same.
+fn is_the_frame_that_was_captured(folder: &str) {
+    let mut files = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path());
     let file = files
-        .into_iter()
         .find(|path| path.extension().is_some_and(|end| end == "pcapng"))
         .unwrap();
-    let asked = Command::new("tshark")
-        .args([
-            "-r",
-            file.to_str().unwrap(),
-            "-T",
-            "fields",
-            "-e",
-            "frame.time_epoch",
-            "-e",
-            "frame.comment",
-        ])
-        .output();
-    let Ok(output) = asked else {
-        eprintln!("SKIPPED: there is no tshark here to read what was written");
-        return;
-    };
-    let text = String::from_utf8(output.stdout).unwrap();
-    let (time, comment) = text.trim().split_once('\t').unwrap();
-    assert!(
-        comment.contains("simulated-legacy-and-medical.pcap frame "),
-        "{text}"
-    );
-    assert!(comment.contains("Windows XP"), "{text}");
-    let number: u64 = comment
-        .split("frame ")
-        .nth(1)
-        .unwrap()
-        .chars()
-        .take_while(char::is_ascii_digit)
-        .collect::<String>()
-        .parse()
-        .unwrap();
-    let original = root()
-        .join("demo/simulated-legacy-and-medical.pcap")
-        .display()
-        .to_string();
-    let fields = ["-T", "fields", "-e", "frame.time_epoch"];
-    let there = Command::new("tshark")
-        .args(["-r", &original, "-Y", &format!("frame.number == {number}")])
-        .args(fields)
-        .output()
-        .unwrap();
-    assert_eq!(String::from_utf8(there.stdout).unwrap().trim(), time);
-    // Each marked octet is the one that was captured, and it is in the name of the system.
-    let octets = |file: &str, number: u64| {
-        let shown = Command::new("tshark")
-            .args([
-                "-r",
-                file,
-                "-Y",
-                &format!("frame.number == {number}"),
-                "-T",
-                "jsonraw",
-            ])
-            .output()
-            .unwrap();
-        let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
-        let text = shown[0]["_source"]["layers"]["frame_raw"][0]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        (0..text.len() / 2)
-            .map(|n| u8::from_str_radix(&text[n * 2..n * 2 + 2], 16).unwrap())
-            .collect::<Vec<u8>>()
-    };
-    let (written, captured) = (octets(file.to_str().unwrap(), 1), octets(&original, number));
-    let marks = comment.split("octets that say it: ").nth(1).unwrap();
+    let (time, octets, comment) = written(&file);
+    let (name, rest) = comment.split_once(" frame ").unwrap();
+    let (number, rest) = rest.split_once('\n').unwrap();
+    assert!(rest.contains("os = Windows XP"), "{comment}");
+    let (there, original) = captured(&root().join("demo").join(name), number.parse().unwrap());
+    assert_eq!(time, there);
+    let (_, marks) = rest.split_once("octets that say it: ").unwrap();
     let mut said: Vec<u8> = Vec::new();
     for mark in marks.split_whitespace() {
         let (first, count) = mark.split_once('+').unwrap();
         let (first, count): (usize, usize) = (first.parse().unwrap(), count.parse().unwrap());
-        assert_eq!(
-            written[first..first + count],
-            captured[first..first + count]
-        );
-        said.extend(&written[first..first + count]);
+        let marked = &octets[first..first + count];
+        assert_eq!(marked, &original[first..first + count]);
+        said.extend(marked);
     }
-    assert!(!said.is_empty() && said.iter().any(|octet| *octet != 0));
+    let said: String = said
+        .iter()
+        .filter(|octet| **octet != 0)
+        .map(|octet| char::from(*octet))
+        .collect();
+    assert_eq!(said, "Windows 2002 Service Pack 3 2600");
+    let shown = |fields: &[&str]| {
+        let mut tshark = Command::new("tshark");
+        tshark
+            .arg("-r")
+            .arg(&file)
+            .args(["-T"])
+            .args(fields)
+            .output()
+    };
+    let Ok(fields) = shown(&["fields", "-e", "frame.time_epoch", "-e", "frame.comment"]) else {
+        eprintln!(
+            "SKIPPED: there is no tshark here to read what was written; it was read by the test alone"
+        );
+        return;
+    };
+    let fields = String::from_utf8(fields.stdout).unwrap();
+    let (shown_time, shown_comment) = fields.trim().split_once('\t').unwrap();
+    assert_eq!(shown_time.replace('.', ""), time.to_string());
+    assert!(
+        shown_comment.contains(&format!("{name} frame {number}")),
+        "{fields}"
+    );
+    let raw: Value = serde_json::from_slice(&shown(&["jsonraw"]).unwrap().stdout).unwrap();
+    let raw = raw[0]["_source"]["layers"]["frame_raw"][0]
+        .as_str()
+        .unwrap();
+    let octet = |n: usize| u8::from_str_radix(&raw[n..n + 2], 16).unwrap();
+    let raw: Vec<u8> = (0..raw.len()).step_by(2).map(octet).collect();
+    assert_eq!(raw, octets);
 }
 
 #[test]
@@ -179,6 +204,7 @@ fn the_terminal_is_given_back_whatever_ends_the_program() {
                 .success()
         );
         terminal.leaves();
+        terminal.prompt();
         terminal.line(&format!("echo given-back-$(({number}))"));
         terminal.wait(&format!("given-back-{number}"));
         assert_eq!(terminal.flag("alternate_on"), "0", "{signal}");
@@ -311,11 +337,8 @@ fn an_analyst_works_through_a_running_sensor_and_its_restart() {
         sleep(Duration::from_millis(100));
     }
     terminal.keys("2 Escape");
-    let screen = terminal.wait("sorted by address");
-    assert!(
-        !screen.contains("NO ANSWER") && screen.contains("10.66.0.12"),
-        "{screen}"
-    );
+    let screen = terminal.wait("10.66.0.12");
+    assert!(!screen.contains("NO ANSWER"), "{screen}");
     terminal.keys("q");
     terminal.wait("ready$");
     without_a_screen(&sensor);
@@ -402,6 +425,7 @@ fn hostile_names_are_shown_and_never_obeyed() {
         text.contains("EVIL\\u{1b}]0;owned\\u{7}"),
         "it was not even shown"
     );
+    assert!(text.contains("\u{1b}]52;c;"), "nothing was copied");
     // What the program itself sends: colours, places, modes of its own. None of the names' own.
     for banner in hostile {
         assert!(!text.contains(banner), "{banner:?} reached the terminal");
@@ -572,8 +596,18 @@ fn a_device_is_asked_from_the_screen_after_its_plan_was_read_and_a_word_typed() 
     assert!(screen.contains("stopped before everything"), "{screen}");
     terminal.keys("2 Enter");
     terminal.wait("Acme");
+    // Whoever leaves ends what is under way.
+    terminal.keys("i");
+    terminal.wait("nothing is sent yet");
+    terminal.keys("i a s k Enter");
+    terminal.wait("ASKING 10.0.0.7");
     terminal.keys("q");
-    terminal.leaves();
+    let begun = Instant::now();
+    terminal.wait("ends the questions that are under way\nready$");
+    assert!(
+        begun.elapsed() < Duration::from_secs(9),
+        "it was not waited for"
+    );
 }
 
 #[test]

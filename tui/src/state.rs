@@ -120,6 +120,26 @@ impl Rows {
             Rows::Recent(rows) => rows.len(),
         }
     }
+
+    /// What the line of this number is about: the same in a later window.
+    fn about(&self, number: usize) -> Option<String> {
+        Some(match self {
+            Rows::None => return None,
+            Rows::Assets(rows) => rows.get(number)?.id.clone(),
+            Rows::Findings(rows) => rows.get(number)?.finding.id.clone(),
+            Rows::Compared(_, rows) => {
+                let row = rows.get(number)?;
+                format!("{} {}", row.asset, row.label)
+            }
+            Rows::Controls(rows) => rows.get(number)?.asset.clone(),
+            Rows::Talks(rows) => {
+                let told = rows.get(number)?;
+                let (client, server) = (&told.client.address, &told.server.address);
+                format!("{client} {server} {}", told.service())
+            }
+            Rows::Recent(rows) => rows.get(number)?.change.seq.to_string(),
+        })
+    }
 }
 
 /// What is there of a list.
@@ -128,6 +148,8 @@ pub(crate) struct Window {
     pub total: usize,
     pub offset: usize,
     pub rows: Rows,
+    /// What the list was asked with.
+    pub list: Option<Request>,
     /// Why there is nothing.
     pub trouble: Option<String>,
 }
@@ -137,6 +159,29 @@ pub(crate) struct Window {
 pub(crate) struct List {
     pub place: Place,
     pub window: Window,
+}
+
+impl List {
+    /// Takes a window. The cursor stays on what it is on, wherever that is by now; at the top it stays at the top.
+    pub fn take(&mut self, window: Window) {
+        let before = std::mem::replace(&mut self.window, window);
+        let (place, window) = (&mut self.place, &self.window);
+        if place.selected == 0 || before.list != window.list {
+            return;
+        }
+        let at = place.selected.checked_sub(before.offset);
+        let Some(about) = at.and_then(|at| before.rows.about(at)) else {
+            return;
+        };
+        let mut there = 0..window.rows.len();
+        let same = |n: &usize| window.rows.about(*n).as_ref() == Some(&about);
+        let Some(found) = there.find(same) else {
+            return;
+        };
+        let above = place.selected.saturating_sub(place.first);
+        place.selected = window.offset.saturating_add(found);
+        place.first = place.selected.saturating_sub(above);
+    }
 }
 
 /// A page on top of a screen.
@@ -389,6 +434,14 @@ impl State {
             serial,
             request,
         }));
+    }
+
+    /// What stands where an answer will.
+    pub(crate) fn awaited(&self) -> String {
+        match &self.down {
+            Some(why) => format!("nobody answers: {why}. It is tried again twice a second."),
+            None => "waiting for the answer".to_owned(),
+        }
     }
 
     pub(crate) fn say(&mut self, text: impl Into<String>, role: Role) {

@@ -239,6 +239,9 @@ fn click(state: &mut State, column: u16, row: u16, out: &mut Vec<Command>) {
 pub(crate) fn moves(state: &mut State, action: Action, out: &mut Vec<Command>) -> bool {
     let here = Here::of(state);
     let columns = here.body.columns.len();
+    // The cursor is on columns that are shown.
+    let widths = widths(&here.body, state.columns);
+    let shown: Vec<usize> = (0..columns).filter(|n| widths.get(*n) > Some(&0)).collect();
     let sort = here
         .body
         .columns
@@ -262,12 +265,13 @@ pub(crate) fn moves(state: &mut State, action: Action, out: &mut Vec<Command>) -
         Action::HalfUp => place.selected = place.selected.saturating_sub(half),
         Action::First => place.selected = 0,
         Action::Last => place.selected = last,
-        Action::Left => place.column = place.column.saturating_sub(1),
+        Action::Left => {
+            let before = shown.iter().rfind(|n| **n < place.column);
+            place.column = before.copied().unwrap_or(place.column);
+        }
         Action::Right => {
-            place.column = place
-                .column
-                .saturating_add(1)
-                .min(columns.saturating_sub(1));
+            let next = shown.iter().find(|n| **n > place.column);
+            place.column = next.copied().unwrap_or(place.column);
         }
         Action::NextMatch => next_match(state, true),
         Action::PreviousMatch => next_match(state, false),
@@ -602,12 +606,14 @@ fn window(state: &mut State, number: usize, request: &Request, reply: Reply) {
         }
         _ => return,
     };
-    state.list_mut(screen).window = Window {
+    let list = screens::request(state, screen, 0, 0);
+    state.list_mut(screen).take(Window {
         total,
         offset,
         rows,
+        list,
         trouble: None,
-    };
+    });
 }
 
 /// Something came for the page on top; what is for another one is passed over.

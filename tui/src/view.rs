@@ -76,7 +76,7 @@ fn about(state: &State, body: &Body, buffer: &mut Buffer, area: Rect) {
     let place = state.place();
     if let Some(why) = &state.down {
         pieces.push(Piece::new(
-            format!("NO ANSWER: {why}; trying again · "),
+            format!("NO ANSWER: {}; trying again · ", short(why)),
             Role::Bad,
         ));
     }
@@ -157,6 +157,11 @@ fn about(state: &State, body: &Body, buffer: &mut Buffer, area: Rect) {
         )
         .saturating_add(x);
     }
+}
+
+/// What is the matter, without what to do about it.
+fn short(why: &str) -> &str {
+    why.split(": ").next().unwrap_or(why)
 }
 
 /// The lines of the screen or page.

@@ -72,6 +72,54 @@ fn an_order_is_about_the_line_that_was_asked_about_although_others_came_before_i
 }
 
 #[test]
+fn the_cursor_stays_on_its_line_while_others_come_before_it() {
+    let mut state = plain();
+    press(&mut state, "8 j j");
+    let on = |state: &State| {
+        let text = shown(state);
+        let line = text.lines().find(|line| line.starts_with("\">"));
+        line.map(ToOwned::to_owned)
+    };
+    let before = on(&state);
+    assert!(before.is_some());
+    // The journal is asked for anew, and three entries came.
+    for command in update(&mut state, Event::Key("1".parse().unwrap()))
+        .into_iter()
+        .chain(update(&mut state, Event::Key("8".parse().unwrap())))
+    {
+        let Command::Ask(asked) = command else {
+            continue;
+        };
+        let reply = match (world::reply(&asked.request), &asked.request) {
+            (Reply::Recent { total, mut rows }, Request::Recent { .. }) => {
+                let mut newer = rows[..3].to_vec();
+                for told in &mut newer {
+                    told.change.seq += 1000;
+                }
+                newer.append(&mut rows);
+                Reply::Recent {
+                    total: total + 3,
+                    rows: newer,
+                }
+            }
+            (reply, _) => reply,
+        };
+        let (slot, serial) = (asked.slot, asked.serial);
+        let reply = Box::new(reply);
+        update(
+            &mut state,
+            Event::Answer {
+                slot,
+                serial,
+                reply,
+            },
+        );
+    }
+    assert!(shown(&state).contains("6 of"), "{}", shown(&state));
+    assert_eq!(on(&state), before);
+}
+
+#[test]
 fn an_annotation_is_taken_back() {
     let mut state = plain();
     press(&mut state, "2 j j m");
@@ -81,6 +129,31 @@ fn an_annotation_is_taken_back() {
         note: Some("leased until May".to_owned()),
     };
     assert_eq!(given, [(world::row(2).id, before)]);
+}
+
+#[test]
+fn the_mouse_does_what_keys_do() {
+    let mut state = plain();
+    let click = |state: &mut State, column, row| happen(state, Event::Click { column, row });
+    // A screen's name, at the top.
+    let top = shown(&state);
+    let names = top.lines().next().unwrap();
+    let at = u16::try_from(names.find("2 Assets").unwrap()).unwrap();
+    click(&mut state, at, 0);
+    assert!(shown(&state).contains("1 of 500"));
+    // A line, and once more: what the cursor is on is copied.
+    assert!(click(&mut state, 3, 5).is_empty());
+    assert!(shown(&state).contains("3 of 500"));
+    assert_eq!(
+        click(&mut state, 3, 5),
+        [Command::Copy(world::row(2).address)]
+    );
+    // The title of a column.
+    let at = shown(&state).lines().nth(2).unwrap().find("NAME").unwrap();
+    click(&mut state, u16::try_from(at).unwrap(), 2);
+    assert!(shown(&state).contains("sorted by name"));
+    happen(&mut state, Event::Wheel { down: true });
+    assert!(shown(&state).contains("6 of 500"), "{}", shown(&state));
 }
 
 #[test]

@@ -239,19 +239,39 @@ const COMMANDS: [(u16, &str); 19] = [
     (18, "oplock break"),
 ];
 /// Names of commands of version 1 ([MS-CIFS] §2.2.2.1).
-const COMMANDS_1: [(u16, &str); 12] = [
+const COMMANDS_1: [(u16, &str); 32] = [
+    (0x00, "smb1 create directory"),
+    (0x01, "smb1 delete directory"),
+    (0x02, "smb1 open"),
+    (0x03, "smb1 create"),
     (0x04, "smb1 close"),
+    (0x05, "smb1 flush"),
+    (0x06, "smb1 delete"),
+    (0x07, "smb1 rename"),
+    (0x08, "smb1 query information"),
+    (0x09, "smb1 set information"),
+    (0x0a, "smb1 read"),
+    (0x0b, "smb1 write"),
+    (0x10, "smb1 check directory"),
+    (0x22, "smb1 set information 2"),
+    (0x23, "smb1 query information 2"),
+    (0x24, "smb1 lock"),
     (0x25, "smb1 transaction"),
     (0x2b, "smb1 echo"),
     (0x2d, "smb1 open"),
     (0x2e, "smb1 read"),
     (0x2f, "smb1 write"),
     (0x32, "smb1 transaction 2"),
+    (0x34, "smb1 find close"),
     (0x71, "smb1 tree disconnect"),
     (0x72, "smb1 negotiate"),
     (0x73, "smb1 session setup"),
+    (0x74, "smb1 logoff"),
     (0x75, "smb1 tree connect"),
+    (0x80, "smb1 query disk"),
+    (0xa0, "smb1 nt transaction"),
     (0xa2, "smb1 create"),
+    (0xa4, "smb1 cancel"),
 ];
 
 fn operation(message: &[u8]) -> Option<Operation> {

@@ -260,8 +260,10 @@ pub struct Deadline {
     pub missed: u64,
     /// Assets with one of the latter.
     pub assets_behind: u64,
-    /// Assets without.
+    /// Assets without, of which a version was seen.
     pub assets_in_time: u64,
+    /// Assets of which no version was seen: whether they keep it cannot be told.
+    pub assets_unknown: u64,
 }
 
 /// What there is, in numbers.
@@ -423,11 +425,21 @@ fn deadline(report: &Report<'_>, figures: &Figures<'_>, days: u32) -> Deadline {
         }
         count(if behind {
             &mut one.assets_behind
-        } else {
+        } else if shows_version(listed.asset) {
             &mut one.assets_in_time
+        } else {
+            &mut one.assets_unknown
         });
     }
     one
+}
+
+/// Whether anything was seen that an advisory's range could be held against.
+fn shows_version(asset: &Asset) -> bool {
+    let product = asset.product.as_ref();
+    asset.firmware.is_some()
+        || asset.os_version.is_some()
+        || product.is_some_and(|name| name.chars().any(|c| c.is_ascii_digit()))
 }
 
 /// A vulnerability that is known to be exploited, of an asset.

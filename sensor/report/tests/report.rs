@@ -417,6 +417,21 @@ fn the_json_holds_the_assets_as_they_are() {
     // One of two fixes is 22 days old.
     let late = |at: usize| summary["deadlines"][at]["missed"].clone();
     assert_eq!((late(0), late(1)), (1.into(), 0.into()));
+    // Who shows no version keeps nothing.
+    let versions = assets
+        .iter()
+        .flat_map(|asset| std::iter::once(asset).chain(&asset.children))
+        .filter(|asset| asset.firmware.is_some() || asset.os_version.is_some());
+    let first = &summary["deadlines"][0];
+    let sum = |names: [&str; 2]| {
+        names
+            .iter()
+            .map(|name| first[name].as_u64().unwrap())
+            .sum::<u64>()
+    };
+    let told = sum(["assets_in_time", "assets_behind"]);
+    assert!(told >= u64::try_from(versions.count()).unwrap() && told < 5);
+    assert_eq!(told + first["assets_unknown"].as_u64().unwrap(), 5);
 }
 
 /// Every reference in a bill of materials leads somewhere, and none is taken twice.

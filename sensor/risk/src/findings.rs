@@ -10,7 +10,7 @@ use jiff::civil::Date;
 
 use crate::lifecycles::{self, EndKind};
 use crate::limits;
-use crate::matching::{Knowledge, Match, Query, Standing};
+use crate::matching::{Knowledge, Match, PERHAPS, Query, Standing};
 use crate::priority::{Case, Exposure};
 use crate::versions;
 
@@ -230,6 +230,7 @@ fn advisory(asset: &Asset, query: &Query, matched: &Match, exposure: Exposure) -
         exposure,
         category: asset.category.name(),
         verdict,
+        sure: matched.confidence > PERHAPS,
     };
     let (priority, path) = case.priority();
     let entry = matched.stated();
@@ -292,6 +293,20 @@ struct Reading<'a> {
     protocol: &'a str,
     rows: Vec<usize>,
     system: Option<&'static str>,
+}
+
+impl Reading<'_> {
+    /// What it said, with the version that the same protocol states of a system: `ssh.banner=Ubuntu Linux 14.04`.
+    fn words(&self, asset: &Asset) -> String {
+        let fact = self.fact;
+        let version = asset.facts.iter().find(|other| {
+            fact.attribute == Attribute::Os
+                && other.attribute == Attribute::OsVersion
+                && other.key == fact.key
+        });
+        let version = version.map(|version| format!(" {}", version.value));
+        format!("{}={}{}", fact.key, fact.value, version.unwrap_or_default())
+    }
 }
 
 fn protocol(fact: &Fact) -> &str {
@@ -470,6 +485,7 @@ fn judged(
         exposure,
         category: asset.category.name(),
         verdict,
+        sure: true,
     };
     let (priority, path) = case.priority();
     let sure = for_it
@@ -477,10 +493,7 @@ fn judged(
         .map(|reading| reading.fact.certainty)
         .min()
         .unwrap_or_default();
-    let words: Vec<String> = for_it
-        .iter()
-        .map(|reading| format!("{}={}", reading.fact.key, reading.fact.value))
-        .collect();
+    let words: Vec<String> = for_it.iter().map(|reading| reading.words(asset)).collect();
     Finding {
         id: id(asset, "lifecycle", &name),
         rule: "lifecycle".to_owned(),

@@ -177,35 +177,47 @@ impl Import {
             let kept = old.all().filter(|record| {
                 record
                     .as_ref()
-                    .map_or(true, |record| !record.key.starts_with("p/"))
+                    .map_or(true, |record| !record.key.starts_with(PLACES))
             });
             sources.push(Box::new(kept));
         }
         sources.extend(self.staging.sources()?);
         let mut writer = Writer::new(out)?;
-        let mut places = Staging::default();
+        // Of every advisory, which goes before all of them, and written among the others where their keys belong.
+        let mut places = Some(Staging::default());
         let mut count = 0_u64;
         merge(sources, |record| {
+            if record.key.as_str() > PLACES
+                && let Some(places) = places.take()
+            {
+                merge(places.sources()?, |record| writer.add(&record))?;
+            }
             if record.key.starts_with("a/") {
                 let advisory: Advisory = serde_json::from_str(&record.value)?;
                 for (key, entries) in names.places(&advisory) {
                     let entries: Vec<String> = entries.iter().map(ToString::to_string).collect();
                     let place = Record {
-                        key: format!("p/{key}\t{}", record.key),
+                        key: format!("{PLACES}{key}\t{}", record.key),
                         rank: String::new(),
                         value: entries.join(","),
                     };
-                    places.add(place, scratch)?;
+                    if let Some(places) = &mut places {
+                        places.add(place, scratch)?;
+                    }
                 }
             }
             count = count.saturating_add(1);
             writer.add(&record)
         })?;
-        merge(places.sources()?, |record| writer.add(&record))?;
+        if let Some(places) = places {
+            merge(places.sources()?, |record| writer.add(&record))?;
+        }
         Ok((writer.finish()?, count))
     }
 }
 
+/// How the keys of the index begin: which advisories name a product.
+const PLACES: &str = "p/";
 /// Key of the record that says when this was packed.
 const PACKED: &str = "b/packed";
 
@@ -369,7 +381,9 @@ impl Task<'_, '_> {
             return self.tar(&mut whole, depth);
         }
         if head.starts_with(b"PK\x03\x04") {
-            return Err(damaged("a zip archive within another archive is not read"));
+            return Err(damaged(
+                "a zip archive within another archive is not read: unpack it first",
+            ));
         }
         self.feed(head, &mut whole)
             .map_err(|refusal| match refusal {

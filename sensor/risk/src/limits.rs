@@ -12,8 +12,8 @@ pub const RATIO: u64 = 200;
 pub const RATIO_FROM: u64 = 32 << 20;
 /// Members of an archive.
 pub const MEMBERS: usize = 500_000;
-/// Archives within archives.
-pub const DEPTH: usize = 2;
+/// Wrappings of a document, one in another: a feed that is packed, in an archive that is packed.
+pub const DEPTH: usize = 3;
 /// Octets of one line of a table (EPSS, IEEE).
 pub const LINE: u64 = 64 << 10;
 /// Octets of records held in memory before they are laid aside.

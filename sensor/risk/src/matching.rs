@@ -17,8 +17,8 @@ use crate::versions;
 
 mod judging;
 
-pub use judging::Ready;
 use judging::{Exploited, Kinds};
+pub use judging::{PERHAPS, Ready};
 
 /// Everything that was imported, ready to be asked.
 pub struct Knowledge {

@@ -50,6 +50,8 @@ pub struct Case {
     pub category: &'static str,
     /// Whether it can be mended.
     pub verdict: Verdict,
+    /// Whether it is that product at all.
+    pub sure: bool,
 }
 
 impl Case {
@@ -87,6 +89,10 @@ impl Case {
         let mut node = &*TREE;
         loop {
             match node {
+                Node::End(priority) if priority == "act" && !self.sure => {
+                    path.push("perhaps another product".to_owned());
+                    return ("attend".to_owned(), path);
+                }
                 Node::End(priority) => return (priority.clone(), path),
                 Node::Ask { ask, answers } => {
                     let answer = self.answer(ask);
@@ -131,6 +137,7 @@ mod tests {
                             exposure,
                             category,
                             verdict,
+                            sure: true,
                         };
                         let (priority, path) = case.priority();
                         assert!(path.len() >= 2 && matches!(&*TREE, Node::Ask { .. }));
@@ -175,5 +182,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn nobody_is_sent_running_for_what_may_be_another_product() {
+        let case = |sure| Case {
+            kev: true,
+            epss: None,
+            exposure: Exposure::Internet,
+            category: "industrial",
+            verdict: Verdict::Unknown,
+            sure,
+        };
+        assert_eq!(case(true).priority().0, "act");
+        let (priority, path) = case(false).priority();
+        assert_eq!(priority, "attend");
+        assert_eq!(path.last().unwrap(), "perhaps another product");
     }
 }

@@ -22,7 +22,12 @@ fn scratch() -> io::Result<Box<dyn Aside>> {
 
 /// Imports files into what was there before.
 fn import(old: &[u8], files: &[(&str, Vec<u8>)]) -> (Vec<u8>, Report) {
+    let usable = |name: &str, _: &str| match name {
+        "ssh_banners" => Ok(()),
+        _ => Err("its keys are not known".to_owned()),
+    };
     let mut import = Import::default();
+    import.recog = Some(usable);
     for (name, octets) in files {
         import
             .file(name, &mut Cursor::new(octets.clone()), &mut scratch)
@@ -143,15 +148,22 @@ fn every_feed_is_read_in_any_wrapping() {
     ];
     let files = [
         ("mixed.zip", zipped(&members)),
-        ("kev.tar.gz", gz(&tarred(&[("kev.json", kev())]))),
+        (
+            "feeds.tar.gz",
+            gz(&tarred(&[("kev.json", kev()), ("nvd.json.gz", gz(&nvd()))])),
+        ),
         ("epss.csv.gz", gz(EPSS.as_bytes())),
         ("oui.csv", OUI.as_bytes().to_vec()),
+        (
+            "recog/ssh_banners.xml",
+            b"<?xml version=\"1.0\"?><fingerprints/>".to_vec(),
+        ),
     ];
     let (knowledge, report) = import(&[], &files);
     assert!(report.refused.is_empty(), "{:?}", report.refused);
     assert_eq!(
         report.taken.keys().copied().collect::<Vec<_>>(),
-        ["csaf", "epss", "kev", "nvd", "oui"]
+        ["csaf", "epss", "kev", "nvd", "oui", "recog"]
     );
     let fix = Some("fix available");
     assert_eq!(
@@ -179,6 +191,7 @@ fn every_feed_is_read_in_any_wrapping() {
         open.record("m/00FFEE").unwrap().unwrap().value,
         "Acme, Inc."
     );
+    assert!(open.record("r/ssh_banners").unwrap().is_some());
     // The same once more changes nothing; the order of files neither.
     let (again, _) = import(&knowledge, &files);
     assert_eq!(again, knowledge);

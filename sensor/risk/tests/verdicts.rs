@@ -32,10 +32,17 @@ fn knowledge() -> Knowledge {
             "tracking": {"current_release_date": "2020-05-01T00:00:00Z", "id": "ACME-1", "initial_release_date": "2020-05-01T00:00:00Z", "status": "final",
                 "version": "1", "revision_history": [{"date": "2020-05-01T00:00:00Z", "number": "1", "summary": "first"}]}},
         "product_tree": {"branches": [{"category": "vendor", "name": "Acme", "branches": [
-            product("FIX-100", "A", "< 2.0"), product("NOFIX-100", "B", "vers:all/*"), product("WAIT-100", "C", "vers:all/*"), product("SILENT-100", "D", "vers:all/*")]}]},
-        "vulnerabilities": [{"cve": "CVE-2020-10000", "product_status": {"known_affected": ["A", "B", "C", "D"]}, "remediations": [
+            product("FIX-100", "A", "< 2.0"), product("NOFIX-100", "B", "vers:all/*"), product("WAIT-100", "C", "vers:all/*"), product("SILENT-100", "D", "vers:all/*"),
+            product("OLD-100", "E", "vers:all/*"), product("Rack Alpha", "F", "< 3.60"), product("Rack BETA-200", "G", "< 3.20"),
+            product("SOME-100 (Serial number 17X**** and later)", "H", "vers:all/*")]}]},
+        "vulnerabilities": [{"cve": "CVE-2020-10000", "product_status": {"known_affected": ["A", "B", "C", "D", "E", "F", "G", "H"]}, "remediations": [
             row("vendor_fix", "Update to 2.0", "A"), row("no_fix_planned", "Currently no fix is planned", "B"),
-            row("none_available", "Currently no fix is available", "C"), row("mitigation", "Use a firewall", "D")]}]
+            row("none_available", "Currently no fix is available", "C"), row("mitigation", "Use a firewall", "D"),
+            row("vendor_fix", "Ensure physical access protection", "E"),
+            row("vendor_fix", "Versions before V4.x cannot be updated. For remediation see the recommendations.", "E"),
+            json!({"category": "vendor_fix", "details": "BETA-200: firmware v3.20", "product_ids": ["F", "G"]}),
+            json!({"category": "mitigation", "details": "Rack Alpha firmware v3.60", "product_ids": ["F", "G"]}),
+            row("no_fix_planned", "Currently no fix is planned", "H")]}]
     });
     let mut import = Import::default();
     import
@@ -91,6 +98,9 @@ fn each_category_of_remediation_has_its_own_verdict() {
         ("NOFIX-100", Some("1.0"), Verdict::DeclaredNoFix),
         ("WAIT-100", None, Verdict::NoFixYet),
         ("SILENT-100", Some("1.0"), Verdict::FixNotStated),
+        ("OLD-100", Some("1.0"), Verdict::FixNotStated),
+        ("Rack Alpha", Some("3.5"), Verdict::FixAvailable),
+        ("SOME-100", Some("1.0"), Verdict::Unknown),
     ] {
         let plc = asset(
             "plc",
@@ -114,6 +124,23 @@ fn each_category_of_remediation_has_its_own_verdict() {
         "plc",
         &json!({"vendor": "Acme", "model": "NOFIX-100", "firmware": "1.0"}),
         &[("model", "NOFIX-100", "modbus.product_code", 90)],
+    );
+    let rack = asset(
+        "plc",
+        &json!({"vendor": "Acme", "model": "Rack Alpha", "firmware": "3.5"}),
+        &[],
+    );
+    let old = asset(
+        "plc",
+        &json!({"vendor": "Acme", "model": "OLD-100", "firmware": "1.0"}),
+        &[],
+    );
+    let row = &found(&old, "2024-01-01")[0].source.row;
+    assert!(row.contains("cannot be updated"), "{row}");
+    // The row of another product proves nothing, under whatever it is filed.
+    assert_eq!(
+        found(&rack, "2024-01-01")[0].source.row,
+        "fixed in 3.60; mitigation: Rack Alpha firmware v3.60"
     );
     let one = found(&plc, "2024-01-01").remove(0);
     assert_eq!(

@@ -230,6 +230,15 @@ impl<'s> Scene<'s> {
             .filter(move |told| told.client.asset.as_deref() == Some(id))
     }
 
+    /// Whether it was itself heard to speak the protocol of this conversation: a client may try what is not served there.
+    #[must_use]
+    pub fn speaks(&self, told: &Conversation) -> bool {
+        let own = &self.asset.protocols;
+        told.protocol
+            .as_deref()
+            .is_some_and(|protocol| own.iter().any(|one| one == protocol))
+    }
+
     /// Its end of a conversation, and the other.
     #[must_use]
     pub fn ends(&self, told: &'s Conversation) -> (&'s End, &'s End) {

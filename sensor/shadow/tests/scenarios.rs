@@ -3,7 +3,7 @@
 //! `zone NAME NETWORK [purdue LEVEL]`, `off RULE`, `approved KEY=VALUE …` say what is known beforehand.
 //! `asset NAME ADDRESS [mac=…] [vlan=N] [kind=KIND] [certainty=N] [vendor=…] [os=…] [serves=PROTOCOL] [routed]` is somebody;
 //! `NAME says KEY VALUE` is an observation; `CLIENT > SERVER TRANSPORT/PORT PROTOCOL [one-way] [from S to S] [does WORDS]` a
-//! conversation, where an end is the name of an asset, with `@ADDRESS` if it has several, or an address.
+//! conversation (`tried` where its client alone spoke the protocol), where an end is the name of an asset, with `@ADDRESS` if it has several, or an address.
 //! A packet's frame is the line that tells of it. With `BLESS=1` what is found is written into the files.
 #![allow(
     clippy::unwrap_used,
@@ -178,6 +178,22 @@ impl World {
             .into_iter()
             .collect();
         let protocol = (protocol != "-").then_some(protocol);
+        let client_alone = rest.contains(&"tried") || rest.contains(&"one-way");
+        let speakers = if client_alone {
+            vec![ends.0]
+        } else {
+            vec![ends.0, ends.1]
+        };
+        for end in speakers {
+            let name = end.split('@').next().unwrap();
+            let asset = self.assets.iter_mut().find(|asset| asset["id"] == *name);
+            if let (Some(asset), Some(protocol)) = (asset, protocol) {
+                asset["protocols"]
+                    .as_array_mut()
+                    .unwrap()
+                    .push(protocol.into());
+            }
+        }
         self.conversations.push(json!({
             "client": self.end(ends.0), "server": self.end(ends.1), "transport": transport,
             "port": port.parse::<u16>().unwrap(), "direction": "opening", "protocol": protocol, "operations": operations,

@@ -73,6 +73,7 @@ fn declaration(asset: &Asset, declared: &Acceptance) -> Finding {
         exposure: Exposure::Unknown,
         category: asset.category.name(),
         verdict: Verdict::DeclaredByOperator,
+        sure: true,
     };
     let (priority, path) = case.priority();
     let (by, until) = (declared.by.label(), declared.until.day());

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use caps::{CapSet, Capability};
@@ -18,6 +19,8 @@ use crate::config::Config;
 
 /// Octets of a plan or result that are shown.
 const SHOWN: u64 = 1 << 20;
+/// How long `fossick scan` may take to end, and to hand over what it heard.
+const LAST: Duration = Duration::from_secs(10);
 
 /// Starts `fossick scan`, and ends it. One runs at a time.
 pub struct Scanner {
@@ -82,8 +85,17 @@ impl Scanner {
 }
 
 impl Drop for Scanner {
+    /// What was answered so far still comes into the inventory.
     fn drop(&mut self) {
+        if self.lock().is_none() {
+            return;
+        }
+        eprintln!("fossick: ends the questions that are under way");
         self.stop();
+        let begun = Instant::now();
+        while self.lock().is_some() && begun.elapsed() < LAST {
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 

@@ -16,10 +16,7 @@ const MOST: usize = 500;
 /// The page.
 pub(super) fn body(state: &State, page: &AssetPage) -> Body {
     let Some(asset) = &page.asset else {
-        let empty = page
-            .trouble
-            .clone()
-            .unwrap_or_else(|| "waiting for the answer".to_owned());
+        let empty = page.trouble.clone().unwrap_or_else(|| state.awaited());
         return Body {
             empty,
             ..Body::default()

@@ -68,9 +68,9 @@ pub(super) fn body(state: &State, page: &ControlPage) -> Body {
         entries.extend(text(state, page, rules));
     } else if page.trouble.is_none() {
         let waits = if page.row.is_none() {
-            "waiting for the answer"
+            state.awaited()
         } else {
-            "no rules yet"
+            "no rules yet".to_owned()
         };
         entries.push(Entry::blank());
         entries.push(Entry::text(waits, Role::Dim));

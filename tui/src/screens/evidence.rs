@@ -85,7 +85,13 @@ pub(super) fn body(state: &State, page: &EvidencePage) -> Body {
         }
         (None, None) => {
             entries.push(Entry::blank());
-            entries.push(Entry::text("waiting for the packet", Role::Dim));
+            entries.extend(super::paragraph(
+                state,
+                "",
+                &state.awaited(),
+                Role::Dim,
+                false,
+            ));
         }
     }
     let proof = Proving::Known(Box::new(wanted.clone()));

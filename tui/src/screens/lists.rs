@@ -59,7 +59,7 @@ const UNPATCHABLE: [Column; 6] = [
 const COMPARED: [Column; 5] = [
     column("STATE", 14, 14, 0),
     column("ASSET", 14, 28, 0),
-    column("BECAUSE", 20, 80, 0),
+    column("BECAUSE", 30, 80, 0),
     column("APPROVED IN", 10, 30, 3),
     column("DECIDED", 10, 40, 2),
 ];
@@ -218,7 +218,7 @@ fn empty(state: &State) -> String {
         return trouble.clone();
     }
     if matches!(list.window.rows, Rows::None) {
-        return "waiting for the answer".to_owned();
+        return state.awaited();
     }
     if !list.place.filter.is_empty() {
         return "nothing passes the filter; esc takes it away".to_owned();

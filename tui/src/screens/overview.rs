@@ -15,7 +15,7 @@ const BARS: usize = 8;
 pub(super) fn body(state: &State) -> Body {
     let Some(overview) = &state.overview else {
         return Body {
-            empty: "waiting for the answer".to_owned(),
+            empty: state.awaited(),
             ..Body::default()
         };
     };
@@ -217,13 +217,13 @@ fn bars(state: &State, overview: &Overview) -> Vec<Entry> {
             .max()
             .unwrap_or_default();
         let name = tally.name.as_str();
-        let (name, used) = text::cut(name, 18);
-        let pad = 19_usize.saturating_sub(used);
-        let room = half.saturating_sub(28).max(4);
+        let (name, used) = text::cut(name, 20);
+        let pad = 21_usize.saturating_sub(used);
+        let room = half.saturating_sub(30).max(4);
         let drawn = bar(tally.count, most, room);
         let length = text::width(&drawn);
         let rest = usize::from(half)
-            .saturating_sub(28)
+            .saturating_sub(30)
             .saturating_sub(length)
             .max(1);
         vec![
@@ -273,7 +273,7 @@ fn bars(state: &State, overview: &Overview) -> Vec<Entry> {
 pub(super) fn matrix(state: &State) -> Body {
     let Some(matrix) = &state.matrix else {
         return Body {
-            empty: "waiting for the answer".to_owned(),
+            empty: state.awaited(),
             ..Body::default()
         };
     };

@@ -4,6 +4,7 @@ use super::{named, paragraph};
 use crate::entry::{Body, Entry, Go, Piece};
 use crate::keys::Action;
 use crate::state::{Stage, State};
+use crate::text;
 use crate::theme::Role;
 
 /// What the page is called.
@@ -53,16 +54,24 @@ pub(super) fn body(state: &State) -> Body {
         entries.extend(paragraph(state, "              ", sum, Role::Plain, true));
     }
     entries.push(Entry::blank());
-    let (text, role) = match &scan.stage {
+    let (told, role) = match &scan.stage {
         Stage::Planning => ("", Role::Dim),
         Stage::Asking(text) => (text.as_str(), Role::Dim),
         Stage::Planned(Ok(text)) | Stage::Asked(Ok(text)) => (text.as_str(), Role::Plain),
         Stage::Planned(Err(text)) | Stage::Asked(Err(text)) => (text.as_str(), Role::Warn),
     };
-    for line in text.lines() {
+    for line in told.lines() {
         let words = line.trim_start();
         let indent = line.len().saturating_sub(words.len());
-        entries.extend(paragraph(state, &" ".repeat(indent), words, role, true));
+        // What stands in columns comes closer where there is no room for them.
+        let words = if text::width(line) < usize::from(state.columns) {
+            words.to_owned()
+        } else {
+            let parts = words.split("  ").map(str::trim);
+            let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+            parts.join("  ")
+        };
+        entries.extend(paragraph(state, &" ".repeat(indent), &words, role, true));
     }
     Body::page(
         entries

@@ -74,7 +74,7 @@ const COUNTS: [(&str, &str); 8] = [
 pub(super) fn body(state: &State) -> Body {
     let Some(status) = &state.status else {
         return Body {
-            empty: "waiting for the answer".to_owned(),
+            empty: state.awaited(),
             ..Body::default()
         };
     };

@@ -365,6 +365,7 @@ pub fn patching(report: &Report<'_>, figures: &Figures<'_>, all: &Summary) -> Ma
                 html! { (one.missed) },
                 html! { (one.assets_behind) },
                 html! { (one.assets_in_time) " of " (sum) @if let Some(share) = share { " (" (share) " %)" } },
+                html! { (one.assets_unknown) },
             ]
         })
         .collect();
@@ -374,6 +375,7 @@ pub fn patching(report: &Report<'_>, figures: &Figures<'_>, all: &Summary) -> Ma
         number("Open, too late"),
         number("Assets behind"),
         number("Assets that keep it"),
+        number("Cannot be told"),
     ];
     let mut late: Vec<(&Listed<'_>, &Finding)> = figures
         .findings()
@@ -406,7 +408,7 @@ pub fn patching(report: &Report<'_>, figures: &Figures<'_>, all: &Summary) -> Ma
     ];
     html! {
         (title)
-        p { "Counted are findings for which a fixed version exists, in days since the advisory's date (that of its last revision). An asset keeps a deadline when nothing of it is open for longer; one of which the version was not seen cannot be behind, and is under “unknown” above." }
+        p { "Counted are findings for which a fixed version exists, in days since the advisory's date (that of its last revision). An asset keeps a deadline when a version of it was seen and nothing of it is open for longer; of one that shows no version it cannot be told." }
         (table("Deadlines", &heads, &rows))
         @if oldest.is_empty() { (nothing("No open finding has a fix.")) }
         @else { (table("Open findings with a fix, the oldest first", &finding_heads, &oldest)) (left_out(late.len())) }

@@ -1,9 +1,10 @@
 //! What the entries of an advisory say of a product that they name: affected or not, and what mends it.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use fossick_model::Verdict;
+use regex::Regex;
 
 use super::{Match, Query, Standing};
 use crate::advisory::{Advisory, Remediation};
@@ -52,12 +53,55 @@ pub(super) struct Exploited {
     pub epss: Option<f64>,
 }
 
+/// Confidence in a match of which it is not known whether it is that product.
+pub const PERHAPS: u8 = 40;
+
 /// What the text of a remediation speaks of.
 struct Text {
     /// Entries whose telling words it holds.
     named: BTreeSet<usize>,
-    /// Versions that it names.
+    /// Entries that it holds a word of which not every entry has: `Quantum`, where all are Modicons.
+    perhaps: BTreeSet<usize>,
+    /// Versions that it names as those to go to.
     told: Vec<String>,
+    /// Whether it speaks of a fix at all.
+    mends: bool,
+    /// Whether it says that there is none.
+    denies: bool,
+}
+
+impl Text {
+    fn of(details: &str, telling: &Words, rarer: &Words) -> Text {
+        let said = words(details);
+        let of = |all: &Words| {
+            let found = said.iter().filter_map(|word| all.get(word));
+            found.flatten().copied().collect()
+        };
+        let promised = promised(details);
+        Text {
+            named: of(telling),
+            perhaps: of(rarer),
+            told: versions::told(&promised),
+            mends: mends(&promised),
+            denies: promised.len() < details.len(),
+        }
+    }
+}
+
+/// Words, and the entries that have them.
+type Words = HashMap<String, Vec<usize>>;
+
+fn words_of(entries: &[(Pattern, Range)], of: impl Fn(&Pattern) -> Vec<String>) -> Words {
+    let mut all = Words::new();
+    for (at, (pattern, _)) in entries.iter().enumerate() {
+        for word in of(pattern) {
+            let places = all.entry(word).or_default();
+            if places.last() != Some(&at) {
+                places.push(at);
+            }
+        }
+    }
+    all
 }
 
 impl Ready {
@@ -83,12 +127,9 @@ impl Ready {
             );
             kinds.push(known_kinds.of(called));
         }
-        let mut telling: HashMap<String, Vec<usize>> = HashMap::new();
-        for (at, (pattern, _)) in entries.iter().enumerate() {
-            for word in pattern.telling() {
-                telling.entry(word).or_default().push(at);
-            }
-        }
+        let telling = words_of(&entries, Pattern::telling);
+        let mut rarer = words_of(&entries, Pattern::words);
+        rarer.retain(|_, places| places.len() < entries.len());
         let mut texts = Vec::new();
         let mut known: HashMap<&str, usize> = HashMap::new();
         let mut rows = Vec::new();
@@ -96,12 +137,7 @@ impl Ready {
             let mut own = Vec::new();
             for row in &vulnerability.remediations {
                 own.push(*known.entry(&row.details).or_insert_with(|| {
-                    let said = words(&row.details);
-                    let named = said.iter().filter_map(|word| telling.get(word)).flatten();
-                    texts.push(Text {
-                        named: named.copied().collect(),
-                        told: versions::told(&row.details),
-                    });
+                    texts.push(Text::of(&row.details, &telling, &rarer));
                     texts.len().saturating_sub(1)
                 }));
             }
@@ -159,6 +195,10 @@ fn answer(ready: &Ready, at: u32, query: &Query, seen: &[String]) -> Answer {
     if answer == Answer::Yes && !entry.also.iter().all(there) {
         answer = Answer::Unknown("it is affected only together with something that was not seen");
     }
+    let told = |name: &String| name.to_lowercase().contains("serial");
+    if answer == Answer::Yes && pattern.serials && !query.products.iter().any(told) {
+        answer = Answer::Unknown("the advisory is about certain serial numbers of it");
+    }
     answer
 }
 
@@ -174,7 +214,7 @@ pub(super) fn judge(
     for (at, fit) in fits {
         let (confidence, by, sure) = match fit {
             Fit::Same { confidence, by, .. } => (*confidence, by.clone(), true),
-            Fit::Perhaps(why) => (40, why.clone(), false),
+            Fit::Perhaps(why) => (PERHAPS, why.clone(), false),
             Fit::No => continue,
         };
         let answered = answer(ready, *at, query, seen);
@@ -344,8 +384,10 @@ fn statuses(
                 }
                 Some(Said {
                     row,
-                    told: &said.told,
-                    other: !said.named.is_empty() && !said.named.contains(&place),
+                    text: said,
+                    other: !said.named.is_empty()
+                        && !said.named.contains(&place)
+                        && !said.perhaps.contains(&place),
                 })
             })
             .collect();
@@ -370,8 +412,7 @@ fn statuses(
 /// A remediation row for the entry in question.
 struct Said<'a> {
     row: &'a Remediation,
-    /// Versions it names.
-    told: &'a [String],
+    text: &'a Text,
     /// Whether it is about another product of the advisory: some publishers give every row to every product.
     other: bool,
 }
@@ -387,23 +428,27 @@ fn mending(
     let fixes = || rows.iter().filter(|said| said.row.category == "vendor_fix");
     let own = || fixes().filter(|said| !said.other);
     if let Some(fixed) = fixed {
-        let names = |said: &&Said<'_>| said.told.iter().any(|told| versions::same(told, fixed));
+        let names = |said: &&Said<'_>| {
+            let mut told = said.text.told.iter();
+            !said.other && told.any(|told| versions::same(told, fixed))
+        };
+        // Some publishers file a fix under what merely mitigates, beside that of another product.
         let said = own()
             .find(names)
-            .or_else(|| own().next())
-            .or_else(|| fixes().next());
-        if let Some(said) = said {
-            return (
-                Verdict::FixAvailable,
-                format!("fixed in {fixed}; {}", said.row.row()),
+            .or_else(|| rows.iter().find(names))
+            .or_else(|| own().next());
+        if fixes().next().is_some() {
+            let row = said.map_or_else(
+                || "where the range of what is affected ends".to_owned(),
+                |said| said.row.row(),
             );
+            return (Verdict::FixAvailable, format!("fixed in {fixed}; {row}"));
         }
     }
     let names_above = |said: &&Said<'_>| {
         version.is_some_and(|seen| {
-            said.told
-                .iter()
-                .any(|told| versions::above(told, seen) == Some(true))
+            let mut told = said.text.told.iter();
+            told.any(|told| versions::above(told, seen) == Some(true))
         })
     };
     if let Some(said) = own().find(names_above) {
@@ -422,7 +467,7 @@ fn mending(
     if let Some(said) = first("none_available") {
         return (Verdict::NoFixYet, said.row.row());
     }
-    let stated = |said: &&Said<'_>| mends(&said.row.details);
+    let stated = |said: &&Said<'_>| said.text.mends;
     if let Some(said) = own().find(stated).or_else(|| fixes().find(stated)) {
         let why = if version.is_none() {
             "a fix is stated, but the version in use was not seen"
@@ -431,8 +476,9 @@ fn mending(
         };
         return (Verdict::Unknown, format!("{why}; {}", said.row.row()));
     }
-    let own = rows.iter().find(|said| !said.other);
-    if let Some(said) = own.or_else(|| rows.first()) {
+    let own = || rows.iter().filter(|said| !said.other);
+    let denial = own().find(|said| said.text.denies);
+    if let Some(said) = denial.or_else(|| own().next()).or_else(|| rows.first()) {
         return (Verdict::FixNotStated, said.row.row());
     }
     (
@@ -441,21 +487,39 @@ fn mending(
     )
 }
 
+static DENIED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)\bcan ?not be (?:updated|upgraded|patched|fixed)\b|\b(?:will|does|do|has|have) not (?:be |been |currently |yet )*(?:issu|releas|receiv|develop|provid|plan|intend|patch)|\bno (?:\w+ ){0,2}(?:fix|fixes|patch|patches|update|updates|upgrade) (?:\w+ ){0,2}(?:available|planned|provided|released|developed)\b").ok()
+});
+
+/// What a row tells to do, without the sentences that say what there is not: `Versions before V4.x cannot be updated.`
+fn promised(details: &str) -> String {
+    let Some(denied) = DENIED.as_ref() else {
+        return details.to_owned();
+    };
+    let ends = details.match_indices(['.', ';', '!', '?', '\n']);
+    let ends = ends.filter_map(|(at, mark)| {
+        let end = at.saturating_add(mark.len());
+        let after = details.get(end..)?.chars().next();
+        // A version has dots within.
+        (mark == "\n" || after.is_none_or(char::is_whitespace)).then_some(end)
+    });
+    let mut from = 0;
+    let mut kept = String::new();
+    for end in ends.chain([details.len()]) {
+        let sentence = details.get(from..end).unwrap_or_default();
+        if !denied.is_match(sentence) {
+            kept.push_str(sentence);
+        }
+        from = end;
+    }
+    kept
+}
+
 /// Whether a row that is called a fix is one: some publishers file advice under it.
 fn mends(details: &str) -> bool {
     let words = details.split_whitespace();
     let without_links: Vec<&str> = words.filter(|word| !word.contains("://")).collect();
-    let mut details = without_links.join(" ").to_lowercase();
-    for denial in [
-        "no fix is available",
-        "no fix available",
-        "no fix is planned",
-        "no fix planned",
-        "no patch is available",
-        "no update is available",
-    ] {
-        details = details.replace(denial, "");
-    }
+    let details = without_links.join(" ").to_lowercase();
     let words = [
         "update",
         "upgrade",

@@ -62,6 +62,8 @@ pub struct Pattern {
     excluded: Vec<Vec<String>>,
     /// A version that the name itself states: `RSG2488 V4.X`.
     pub version: Option<Range>,
+    /// Only some serial numbers are meant: `FX5U (Serial number 17X**** and later)`.
+    pub serials: bool,
 }
 
 regexes! {
@@ -73,6 +75,7 @@ regexes! {
     SLASHED = r"\b([A-Za-z-]*?)(\d+)((?:/\d+)+)/?([A-Za-z-]*)(?:$|[\s,)])";
     LETTERED = r"\b([A-Za-z-]*?)(\d+[A-Z])((?:/\d+[A-Z])+)()(?:$|[\s,)])";
     OPTIONAL = r"\b([A-Za-z0-9/-]+)\(([A-Z]{1,3})\)( ?[A-Za-z0-9-]+)";
+    SERIALS = r"(?i)\bserial n(?:umber|o\b)";
     SPAN = r"^([A-Za-z]+)(\d+)-([A-Za-z]+)(\d+)$";
 }
 
@@ -395,20 +398,7 @@ impl Names {
         if let Some(regex) = EXCLUDED.as_ref() {
             for found in regex.captures_iter(&text) {
                 let named = found.get(1).map(|group| group.as_str()).unwrap_or_default();
-                let alternatives = named
-                    .split([',', ';'])
-                    .flat_map(|part| part.split(" and ").collect::<Vec<_>>());
-                let telling = alternatives.map(|part| {
-                    words(part)
-                        .into_iter()
-                        .filter(|word| !self.quiet(word, &vendors))
-                        .collect::<Vec<_>>()
-                });
-                excluded.extend(telling.filter(|words| {
-                    words
-                        .iter()
-                        .any(|word| word.chars().any(|c| c.is_ascii_digit()))
-                }));
+                excluded.extend(self.telling_parts(named, &vendors));
             }
             text = regex.replace_all(&text, " ").into_owned();
         }
@@ -477,7 +467,22 @@ impl Names {
             loose,
             excluded,
             version: range,
+            serials: SERIALS
+                .as_ref()
+                .is_some_and(|serials| serials.is_match(&entry.name)),
         }
+    }
+
+    /// The words of each part of a list that names a product: `S7-300 and S7-400`.
+    fn telling_parts(&self, list: &str, vendors: &BTreeSet<String>) -> Vec<Vec<String>> {
+        let parts = list.split([',', ';']).flat_map(|part| part.split(" and "));
+        let words = parts.map(|part| {
+            let mut all = words(part);
+            all.retain(|word| !self.quiet(word, vendors));
+            all
+        });
+        let telling = |word: &String| word.chars().any(|c| c.is_ascii_digit());
+        words.filter(|all| all.iter().any(telling)).collect()
     }
 
     /// A name without the vendor's that it begins with: `Capsule Technologies SmartLinx`.
@@ -566,6 +571,15 @@ impl Pattern {
             .flatten()
             .filter(|word| word.tells());
         all.map(|word| word.text().to_owned())
+            .take(limits::WORDS)
+            .collect()
+    }
+
+    /// All its words but those that are brands, or say nothing.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let all = self.alternatives.iter().flatten();
+        let long = all.filter(|word| word.text().chars().count() >= 4);
+        long.map(|word| word.text().to_owned())
             .take(limits::WORDS)
             .collect()
     }

@@ -28,7 +28,7 @@ fn detect<'s>(scene: &Scene<'s>) -> Option<Hit<'s>> {
     let label = scene.label();
     if let Some(told) = scene
         .serves()
-        .find(|told| of(told, &SCREENS) && scene.crosses_the_border(told))
+        .find(|told| of(told, &SCREENS) && scene.speaks(told) && scene.crosses_the_border(told))
     {
         let protocol = told.protocol.as_deref().unwrap_or_default();
         let title = format!(
@@ -41,7 +41,8 @@ fn detect<'s>(scene: &Scene<'s>) -> Option<Hit<'s>> {
                 .step("to a client on the Internet"),
         );
     }
-    if let Some(told) = scene.conversations.iter().find(|told| of(told, &TOOLS)) {
+    let mut spoken = scene.conversations.iter().filter(|told| scene.speaks(told));
+    if let Some(told) = spoken.find(|told| of(told, &TOOLS)) {
         let tool = told.protocol.as_deref().unwrap_or_default();
         let (_, other) = scene.ends(told);
         let title = format!("{label} speaks {tool} with {}", other.address);

@@ -24,7 +24,8 @@ fn detect<'s>(scene: &Scene<'s>) -> Option<Hit<'s>> {
         return None;
     }
     let label = scene.label();
-    let told = scene.conversations.iter().find(|told| {
+    let mut spoken = scene.conversations.iter().filter(|told| scene.speaks(told));
+    let told = spoken.find(|told| {
         let is = |names: &[&str]| {
             told.protocol
                 .as_deref()

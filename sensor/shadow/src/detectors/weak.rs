@@ -72,7 +72,7 @@ fn cleartext<'s>(scene: &Scene<'s>) -> Option<Hit<'s>> {
         .or_else(|| {
             let told = scene
                 .serves()
-                .find(|told| told.protocol.as_deref() == Some("telnet"))?;
+                .find(|told| told.protocol.as_deref() == Some("telnet") && scene.speaks(told))?;
             let title = format!("{label} takes logins in the clear (Telnet)");
             Some(Hit::new(title, 90, &told.evidence).step("serves Telnet, told by its content"))
         })
@@ -95,7 +95,8 @@ fn smb1<'s>(scene: &Scene<'s>) -> Option<Hit<'s>> {
             asked.name.starts_with("smb1 ") && !asked.name.starts_with("smb1 negotiate")
         })
     };
-    let asked = scene.serves().find_map(used)?;
+    let mut served = scene.serves().filter(|told| scene.speaks(told));
+    let asked = served.find_map(used)?;
     let title = format!("{} serves SMB 1", scene.label());
     Some(
         Hit::new(title, 90, &asked.evidence)
