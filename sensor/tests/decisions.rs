@@ -399,6 +399,64 @@ fn what_was_declared_goes_with_the_asset_into_another() {
     }
 }
 
+/// A scan saw its own traffic falter: that holds through rounds, comes with its packet, and goes with it into another.
+#[test]
+fn a_disturbance_stays_with_its_packet_and_goes_with_the_asset_into_another() {
+    let path = fresh("disturbed");
+    let sensor = Sensor::start(&path);
+    let mut other = asset(&["g1"]);
+    other.id = "00000000000000bb".to_owned();
+    let both = || Round {
+        assets: vec![asset(&["f1"]), other.clone()],
+        ..Round::default()
+    };
+    sensor.round(both(), now());
+    let capture = "watched/span 2026-01-01T00:00:00Z";
+    let disturbance = fossick_model::Disturbance {
+        peer: "10.0.0.9".to_owned(),
+        why: "sends every 20 ms, and has sent nothing for 39 ms".to_owned(),
+        capture: capture.to_owned(),
+        frames: vec![7],
+    };
+    let packet = fossick_engine::Kept {
+        capture: 0,
+        frame: 7,
+        time: now(),
+        link: fossick_parsers::packet::LinkType(1),
+        original: 60,
+        octets: vec![2; 14],
+    };
+    let (done, answer) = sync_channel(1);
+    let job = Job::Watched {
+        asset: ID.to_owned(),
+        disturbed: Some(Box::new(disturbance)),
+        packets: vec![packet.clone()],
+        by: Person { uid: 0, name: None },
+        now: now(),
+        done,
+    };
+    sensor.store().jobs().send(job).unwrap();
+    answer.recv().unwrap().unwrap();
+    // The inventory knows nothing of it.
+    sensor.round(both(), now());
+    let shown = |id: &str| {
+        let whole = sensor.store().shared.asset(id).unwrap().unwrap();
+        let rules = whole.findings.iter().map(|one| one.rule.clone());
+        let count = rules.filter(|rule| rule == "scan.disturbed").count();
+        (count, sensor.store().shared.packets(&whole).unwrap())
+    };
+    let expected = vec![(std::sync::Arc::from(capture), packet)];
+    assert_eq!(shown(ID), (1, expected.clone()));
+    let merged = Round {
+        assets: vec![other.clone()],
+        gone: vec![(ID.to_owned(), Some(other.id.clone()))],
+        ..Round::default()
+    };
+    sensor.round(merged, now());
+    assert_eq!(shown(&other.id), (1, expected));
+    sensor.stop();
+}
+
 /// The same risk of the same device: the id of a finding is another in another asset.
 #[test]
 fn an_accepted_risk_goes_with_the_asset_into_another_and_the_journal_says_so() {

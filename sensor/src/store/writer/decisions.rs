@@ -14,6 +14,8 @@ use super::{Draft, Writer, json, orders, tables};
 use crate::store::Card;
 use crate::store::tables::Standing;
 
+use super::watched::DISTURBANCES;
+
 /// Findings of one asset about which something was decided, or which are no more.
 const DECISIONS: usize = 1024;
 /// What could not be written is tried again so much later.
@@ -211,7 +213,7 @@ impl Writer {
     }
 }
 
-/// Gives one asset what somebody answers for of another, and says of each what it is: the asset's name, and the event.
+/// Gives one asset what somebody answers for of another and what disturbed it, and says of each what it is: the asset's name, and the event.
 fn inherited(gone: &Card, card: &mut Card) -> Vec<(String, Event)> {
     let Card { asset, standing } = card;
     let standing = Arc::make_mut(standing);
@@ -257,6 +259,18 @@ fn inherited(gone: &Card, card: &mut Card) -> Vec<(String, Event)> {
             closed: if there { None } else { life.closed },
             ..life.clone()
         };
+    }
+    // What disturbed it while it was asked disturbed the one that it is.
+    for finding in &gone.standing.disturbed {
+        let known = standing.disturbed.iter().any(|own| own.why == finding.why);
+        if known || standing.disturbed.len() >= DISTURBANCES {
+            continue;
+        }
+        standing.disturbed.push(finding.clone());
+        let event = Event::FindingOpened {
+            finding: serde_json::to_value(finding).unwrap_or_default(),
+        };
+        events.push((asset.label(), event));
     }
     events
 }

@@ -11,7 +11,7 @@ use super::{Draft, Writer, tables};
 use crate::store::Card;
 
 /// Findings of one asset, one for each peer with which it was disturbed. The oldest gives way.
-const FINDINGS: usize = 16;
+pub(super) const DISTURBANCES: usize = 16;
 
 impl Writer {
     /// It was disturbed.
@@ -52,7 +52,7 @@ impl Writer {
         {
             gone.push(standing.disturbed.remove(at));
         }
-        while standing.disturbed.len() >= FINDINGS {
+        while standing.disturbed.len() >= DISTURBANCES {
             gone.push(standing.disturbed.remove(0));
         }
         standing.disturbed.push(finding.clone());
