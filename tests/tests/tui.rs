@@ -67,7 +67,7 @@ fn captures_are_looked_at_and_the_packet_that_says_windows_xp_is_written() {
     terminal.wait("lines written to");
     assert_eq!(terminal.flag("alternate_on"), "1");
     terminal.keys("q");
-    terminal.wait("ready$");
+    terminal.prompt();
     assert_eq!(terminal.flag("alternate_on"), "0");
     terminal.line("stty -g > after; echo do''ne");
     terminal.wait("done");
@@ -340,7 +340,7 @@ fn an_analyst_works_through_a_running_sensor_and_its_restart() {
     let screen = terminal.wait("10.66.0.12");
     assert!(!screen.contains("NO ANSWER"), "{screen}");
     terminal.keys("q");
-    terminal.wait("ready$");
+    terminal.prompt();
     without_a_screen(&sensor);
 }
 
