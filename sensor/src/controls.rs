@@ -657,6 +657,9 @@ fn show(
     } else {
         writeln!(out, "  baseline   nothing new in its last {quiet} hours")?;
     }
+    if let Some(words) = fossick_controls::may_break(policy) {
+        writeln!(out, "  MAY BREAK  {words}")?;
+    }
     for rule in &policy.rules {
         let (from, to) = match rule.direction {
             Way::Inbound => (rule.peer.to_string(), rule.local.to_string()),

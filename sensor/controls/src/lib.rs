@@ -10,4 +10,4 @@ pub use demand::{demand_now, demands};
 pub use dry_run::{Trial, Verdict, concerns, dry_run};
 pub use life::{LEAST_WATCH, Refusal, approve, begin, deploy, export, observe, try_out};
 pub use propose::{LEAST_HOURS, MOST_RULES, NoPolicy, Question, propose};
-pub use render::{Format, render};
+pub use render::{Format, may_break, render};

@@ -136,7 +136,9 @@ fn header(policy: &Policy, mark: &str, checked: &str, holds: &str) -> String {
         .then(|| "  SHORTER THAN IS WANTED of a baseline; somebody accepted that".to_owned());
     let seen = policy.rules.iter().any(|rule| !rule.operations.is_empty());
     let functions = seen.then(|| format!("Protocol functions: {holds}"));
-    for line in lines.into_iter().chain(short).chain(functions) {
+    let breaks = may_break(policy).map(|words| format!("  MAY BREAK {words}"));
+    let more = short.into_iter().chain(breaks).chain(functions);
+    for line in lines.into_iter().chain(more) {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{mark} {line}");
     }
@@ -153,6 +155,25 @@ fn header(policy: &Policy, mark: &str, checked: &str, holds: &str) -> String {
         );
     }
     text
+}
+
+/// Protocols that agree on ports for further connections, each time on others.
+const AGREE_ON_PORTS: [&str; 6] = ["dce-rpc", "ftp", "rpc", "rtsp", "sip", "tftp"];
+
+/// What a policy may break although it was heard, and why: the ports of the next transfer are none of those that were heard.
+#[must_use]
+pub fn may_break(policy: &Policy) -> Option<String> {
+    let spoken = |name: &&str| {
+        let mut rules = policy.rules.iter();
+        rules.any(|rule| rule.protocol.as_deref() == Some(*name))
+    };
+    let found: Vec<&str> = AGREE_ON_PORTS.into_iter().filter(spoken).collect();
+    (!found.is_empty()).then(|| {
+        format!(
+            "{}: further connections take ports that are agreed on each time, and those heard are allowed alone; have the device inspect it",
+            found.join(", ")
+        )
+    })
 }
 
 fn transport(transport: Transport) -> &'static str {

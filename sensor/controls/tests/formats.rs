@@ -1,5 +1,5 @@
 //! The words of each device, as files: what is printed, and what an independent parser reads in it.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
 
@@ -54,6 +54,19 @@ fn whoever_is_no_kernel_says_so() {
         let text = render(&policy(), format).unwrap();
         let says = text.contains("not checked by a device");
         assert_eq!(says, !matches!(format, Format::Nftables | Format::Json));
+    }
+}
+
+/// What was heard of a transfer does not tell the ports of the next.
+#[test]
+fn whoever_agrees_on_ports_is_named_as_what_may_break() {
+    for format in Format::ALL {
+        let mut policy = policy();
+        assert!(!render(&policy, format).unwrap().contains("MAY BREAK"));
+        policy.rules[0].protocol = Some("ftp".into());
+        let text = render(&policy, format).unwrap();
+        let says = text.contains("MAY BREAK ftp: ");
+        assert_eq!(says, format != Format::Json, "{text}");
     }
 }
 

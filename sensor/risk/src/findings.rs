@@ -49,9 +49,10 @@ pub fn queries(asset: &Asset) -> Vec<Query> {
             });
         }
         for name in software {
+            let maker = maker(asset, name).unwrap_or(vendor);
             queries.push(Query {
                 os: asset.os.clone(),
-                ..Query::of(vendor, Some(name), None, None)
+                ..Query::of(maker, Some(name), None, None)
             });
         }
     }
@@ -69,6 +70,20 @@ pub fn queries(asset: &Asset) -> Vec<Query> {
         }
     }
     queries
+}
+
+/// Who makes software, where what names it names its maker too: the device that it runs on may be somebody else's.
+fn maker<'a>(asset: &'a Asset, name: &str) -> Option<&'a String> {
+    let named = |fact: &&Fact| {
+        matches!(fact.attribute, Attribute::Model | Attribute::Product) && fact.value == name
+    };
+    let of = asset.facts.iter().find(named)?;
+    let mut all = asset.facts.iter();
+    let maker = all.find(|fact| {
+        let same = fact.key == of.key && fact.fingerprint == of.fingerprint;
+        same && fact.attribute == Attribute::Vendor
+    });
+    maker.map(|fact| &fact.value)
 }
 
 /// Everything the knowledge says of an asset.
@@ -253,6 +268,8 @@ fn advisory(asset: &Asset, query: &Query, matched: &Match, exposure: Exposure) -
             os_version: seen.os_version,
             ..Seen::default()
         };
+    } else {
+        seen.vendor = Some(query.vendor.clone());
     }
     Finding {
         id: id(asset, "advisory", &advisory.id),

@@ -205,6 +205,29 @@ fn a_medical_device_is_for_its_manufacturer_to_mend() {
     );
 }
 
+/// Software is asked about by who makes it, the device by who makes that.
+#[test]
+fn a_toolkit_has_a_maker_of_its_own() {
+    let scanner = asset(
+        "imaging-modality",
+        &json!({"vendor": "Scanner Works", "product": "FIX-100 1.0"}),
+        &[
+            ("vendor", "Scanner Works", "dicom.manufacturer", 60),
+            (
+                "product",
+                "FIX-100 1.0",
+                "dicom.implementation_version_name",
+                55,
+            ),
+            ("vendor", "Acme", "dicom.implementation_version_name", 55),
+        ],
+    );
+    let found = found(&scanner, "2024-01-01");
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].verdict, Some(Verdict::ManufacturerOnly));
+    assert_eq!(found[0].seen.vendor.as_deref(), Some("Acme"));
+}
+
 #[test]
 fn support_has_ended_only_where_two_protocols_agree_and_none_contradicts() {
     let xp = json!({"os": "Windows XP"});
